@@ -1,0 +1,62 @@
+# Needs Python >= 3.11, a C compiler and make. All else is installed into .venv on first use.
+
+MAKEFLAGS += --no-print-directory
+PYTHON ?= python3
+BIN := .venv/bin
+CMAKE = $(or $(shell cmake --version >/dev/null 2>&1 && command -v cmake),$(BIN)/cmake)
+BUILT_FROM := pyproject.toml CMakeLists.txt $(wildcard kernels/include/* kernels/src/*)
+FRONTEND = $(shell find frontend -name '[!_]*.py') frontend/tapeless/_ode.py frontend/tapeless/_solution.py
+C_SOURCES = $(shell find kernels tests -name '*.[ch]' -o -name '*.inc' -o -name '*.cu')
+
+.PHONY: help demo test lint ctest bench peers docs clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s%s\n", $$1, $$2 }' Makefile
+
+demo: .venv/installed-demo ## train a neural ODE on handwritten digits
+	$(BIN)/tapeless demo
+
+test: lint ctest ## lint, the C tests, pytest
+	$(BIN)/pytest -q
+
+lint: .venv/installed-test ## ruff, docstrings, layers, clang-format
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/numpydoc lint $(FRONTEND)
+	$(BIN)/lint-imports
+	$(BIN)/clang-format --dry-run -Werror $(C_SOURCES)
+
+ctest: .venv/installed-test ## the C library's own tests
+	$(CMAKE) -S . -B build/native -DTAPELESS_BUILD_TESTS=ON -DCMAKE_C_FLAGS=-Werror
+	$(CMAKE) --build build/native
+	$(CMAKE:cmake=ctest) --test-dir build/native --output-on-failure
+
+bench: .venv/installed-bench ## the benchmarks of HEAD, published as pages
+	$(BIN)/asv machine --yes --config asv_benchmarks/asv.conf.json
+	$(BIN)/asv run --config asv_benchmarks/asv.conf.json 'HEAD^!'
+	$(BIN)/asv publish --config asv_benchmarks/asv.conf.json
+
+# On one core, by a Python that has the peers too: see asv_benchmarks/peers/README.md.
+ONLY ?= W1
+PEERS_PYTHON ?= $(BIN)/python
+peers: .venv/installed-test ## our time against other libraries', say ONLY=W1
+	taskset -c 0 $(PEERS_PYTHON) asv_benchmarks/peers/bench.py --only '$(ONLY)'
+	$(PEERS_PYTHON) asv_benchmarks/peers/report.py --ratios --only '$(ONLY)'
+
+docs: .venv/installed-demo ## write docs/methods.md from the registries
+	$(BIN)/python -m tapeless.docs
+
+clean: ## remove all that these targets made
+	rm -rf .venv build out .asv asv_benchmarks/.asv .*_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Editable, so that only a change of the C library or of the packaging asks for another install.
+.venv/installed-%: $(BUILT_FROM) | $(BIN)/python
+	@echo 'Installing tapeless and what "$*" needs into .venv; this can take some minutes.'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	@cmake --version >/dev/null 2>&1 || [ -x $(BIN)/cmake ] || $(BIN)/python -m pip install --quiet 'cmake>=3.20'
+	@touch $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "tapeless needs Python >= 3.11: make PYTHON=python3.x")'
+	$(PYTHON) -m venv --clear .venv

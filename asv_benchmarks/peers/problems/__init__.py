@@ -1,0 +1,34 @@
+"""Problem definitions that every adapter shares: NumPy only, seeded, identical arrays for all.
+
+One module per family of workloads. Adapters write `import problems as P` and use the names below.
+"""
+
+from .cache import cached
+from .mlp import (
+    ATOL,
+    MLP_SIZES,
+    PARAMS,
+    RTOL,
+    mlp,
+    mlp_f,
+    mlp_reference,
+    mlp_reference_rk4,
+    mlp_work,
+    rk4_forward,
+    rk4_grad,
+)
+
+__all__ = [
+    "ATOL",
+    "MLP_SIZES",
+    "PARAMS",
+    "RTOL",
+    "cached",
+    "mlp",
+    "mlp_f",
+    "mlp_reference",
+    "mlp_reference_rk4",
+    "mlp_work",
+    "rk4_forward",
+    "rk4_grad",
+]

@@ -1,0 +1,12 @@
+"""Which reference a result is compared with."""
+
+import problems as P
+
+
+def reference(case):
+    """Return the reference arrays of a case, or None where there is nothing to compare."""
+    if case.workload in ("W1", "W2"):
+        return P.mlp_reference(case.case)
+    if case.workload == "W3":
+        return P.mlp_reference_rk4(case.case.split("@")[0])
+    return None

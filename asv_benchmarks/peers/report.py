@@ -1,0 +1,131 @@
+#!/usr/bin/env python
+"""Print the results of bench.py as Markdown tables: every row, or with --ratios our ratios."""
+
+import argparse
+import functools
+import itertools
+import re
+
+import core
+from bench import RESULTS
+from floors import Rates
+from ratios import NOTE, ratio_table
+from tables import number, seconds, table
+
+TITLES = {
+    "L": "Physical limits of the core",
+    "W1": "W1 neural ODE, forward, adaptive (rtol 1e-5, atol 1e-6, t in [0, 1])",
+    "W2": "W2 neural ODE, gradient of sum(y(1)^2) in all parameters and y0",
+    "W3": "W3 RK4 (3/8 rule), 100 fixed steps",
+    "W9": "W9 fresh process to the first result",
+}
+LIMIT_COLUMNS = ("what", "dtype", "library", "method", "median", "rate")
+TIME_COLUMNS = ("case", "dtype", "library", "method", "median", "min", "x fastest")
+ODE_COLUMNS = ("NFE / steps", "error", "gradient error", "x peak floor", "x shape floor")
+MEMORY_COLUMNS = ("peak RSS delta",)
+STARTUP_COLUMNS = ("import", "setup", "first call", "second call")
+
+
+def labels(result):
+    """Return the first cells of every row."""
+    return [result[name] for name in ("case", "dtype", "lib", "method")]
+
+
+def rate(result):
+    """Write the rate of a row of L."""
+    work, unit = result["extra"]["work"], result["extra"]["unit"]
+    if unit == "call":
+        return f"{result['min_s'] * 1e6:.2f} us/call"
+    return f"{work / result['min_s'] * 1e-9:.2f} G{unit}/s"
+
+
+def ode_cells(result, rates):
+    """Return the cells of ODE_COLUMNS."""
+    floors = rates.peak_floor(result), rates.shape_floor(result)
+    return [
+        f"{number(result.get('nfe'), 'd')} / {number(result.get('steps'), 'd')}",
+        number(result.get("err"), ".1e"),
+        number(result.get("gerr"), ".1e"),
+        *(number(floor and result["median_s"] / floor, ".1f") for floor in floors),
+    ]
+
+
+def memory_cells(result, rates):
+    """Return the cells of MEMORY_COLUMNS."""
+    peak = result.get("rss_peak_delta")
+    return ["-" if peak is None else f"{peak / 1e6:.1f} MB"]
+
+
+def startup_cells(result, rates):
+    """Return the cells of STARTUP_COLUMNS."""
+    names = ("import_s", "setup_s", "first_s", "second_s")
+    return [seconds(result["extra"].get(name)) for name in names]
+
+
+FURTHER = {
+    "W1": (ODE_COLUMNS, ode_cells),
+    "W2": (
+        ODE_COLUMNS + MEMORY_COLUMNS,
+        lambda result, rates: ode_cells(result, rates) + memory_cells(result, rates),
+    ),
+    "W9": (STARTUP_COLUMNS, startup_cells),
+}
+FURTHER["W3"] = FURTHER["W2"]
+
+
+def full_table(workload, results, rates):
+    """Return every row of one workload, the fastest of each case first."""
+    columns, cells = FURTHER.get(workload, ((), lambda result, rates: []))
+    header = LIMIT_COLUMNS if workload == "L" else TIME_COLUMNS + columns
+    rows = []
+    for _, group in itertools.groupby(results, key=lambda r: (r["case"], r["dtype"])):
+        group = sorted(group, key=lambda r: r.get("median_s", float("inf")))
+        for result in group:
+            if "error" in result:
+                row = [f"failed: {result['error'][:100].splitlines()[0]}"]
+            elif workload == "L":
+                row = [seconds(result["median_s"]), rate(result)]
+            else:
+                times = result["median_s"], result["min_s"]
+                times_fastest = result["median_s"] / group[0]["median_s"]
+                row = [*map(seconds, times), f"{times_fastest:.2f}", *cells(result, rates)]
+            rows.append([*labels(result), *row, *[""] * (len(header) - 4 - len(row))])
+    return table(header, rows)
+
+
+def describe(meta):
+    """Return what the tables have to be read with."""
+    versions = ", ".join(f"{name} {v}" for name, v in meta["versions"].items() if v)
+    family, model = meta["cpu_family_model"]
+    return (
+        f"Machine: {meta['cpu']} (family {family}, model {model}), one core. {meta['date']}.\n\n"
+        f"Versions: Python {meta['python']}, {versions}.\n"
+    )
+
+
+def main():
+    """Read the results and print a table for each workload."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("results", nargs="?", default=RESULTS, help="default: %(default)s")
+    parser.add_argument("--ratios", action="store_true", help="tapeless against the best peers")
+    parser.add_argument("--only", default="", help="regular expression, as bench.py takes it")
+    args = parser.parse_args()
+
+    data = core.load(args.results)
+    rates = Rates(data["results"].values())
+    chosen = [r for key, r in data["results"].items() if re.search(args.only, key)]
+    chosen.sort(key=lambda r: (r["workload"], r["case"], r["dtype"]))
+    if not chosen:
+        return print(f"report.py: no result in {args.results} matches; run bench.py first")
+    print(describe(data["meta"]))
+    for workload, group in itertools.groupby(chosen, key=lambda r: r["workload"]):
+        if args.ratios and workload == "L":
+            continue
+        make_table = ratio_table if args.ratios else functools.partial(full_table, workload)
+        print(f"## {TITLES.get(workload, workload)}\n\n{make_table(list(group), rates)}\n")
+    if args.ratios:
+        print(NOTE)
+
+
+if __name__ == "__main__":
+    main()

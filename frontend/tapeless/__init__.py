@@ -1,0 +1,16 @@
+"""Neural differential equations from NumPy, at compiled speed, without an autodiff tape."""
+
+from tapeless import fields, methods, optim
+from tapeless._ode import solve_ode
+from tapeless._solution import Solution, Stats
+from tapeless.errors import SolverError
+
+__all__ = ["Solution", "SolverError", "Stats", "fields", "methods", "optim", "solve_ode"]
+
+
+def __getattr__(name):
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("tapeless")
+    raise AttributeError(f"module 'tapeless' has no attribute {name!r}")

@@ -1,0 +1,172 @@
+"""A neural ODE classifier: softmax of W y(1) + b, y(0) the input and y' = f(t, y, theta)."""
+
+import json
+import zipfile
+
+import numpy as np
+
+from tapeless._complain import complain, describe
+from tapeless._ode import solve_ode
+from tapeless.fields import LAYERS, Network
+
+T_SPAN = 0.0, 1.0
+FORMAT = "tapeless classifier 1"
+ARRAYS = ("description", "params", "mean", "scale")
+
+
+class Classifier:
+    """A vector field and a softmax head, with one flat vector of parameters: theta, then W and b.
+
+    Attributes
+    ----------
+    field : Network
+        The vector field, of dimension `dim`.
+    params : ndarray, shape (field.n_params + (dim + 1) * n_classes,)
+        All parameters; their dtype is that of the solve.
+    mean, scale : ndarray, shape (dim,) and ()
+        The state starts at ``(x - mean) / scale``.
+    n_classes : int
+        Number of classes.
+    solver : dict
+        Options of `solve_ode`.
+    """
+
+    def __init__(self, field, params, mean, scale, n_classes, solver):
+        self.field, self.params, self.n_classes = field, params, n_classes
+        self.mean, self.scale, self.solver = np.asarray(mean), np.asarray(scale), dict(solver)
+
+    @classmethod
+    def new(cls, field, images, n_classes, rng, solver, dtype=np.float32):
+        """Return an untrained classifier of inputs like `images`."""
+        weight = rng.standard_normal((field.dim, n_classes)) / np.sqrt(field.dim)
+        params = np.concatenate([field.init(rng), weight.ravel(), np.zeros(n_classes)])
+        mean, scale = images.mean(axis=0, dtype=np.float64), images.std(dtype=np.float64)
+        return cls(field, params.astype(dtype), mean, scale, n_classes, solver)
+
+    def astype(self, dtype):
+        """Return a copy that computes in another dtype."""
+        params = self.params.astype(dtype)
+        return Classifier(self.field, params, self.mean, self.scale, self.n_classes, self.solver)
+
+    def parts(self):
+        """Return theta, the head's weight (dim, n_classes) and its bias, as views of `params`."""
+        theta, head = np.split(self.params, [self.field.n_params])
+        weight, bias = np.split(head, [self.field.dim * self.n_classes])
+        return theta, weight.reshape(self.field.dim, self.n_classes), bias
+
+    def start(self, images):
+        """Return the states at t = 0, (batch, dim)."""
+        return ((np.asarray(images) - self.mean) / self.scale).astype(self.params.dtype)
+
+    def solve(self, y0, **options):
+        """Integrate from y0; options as those of `solve_ode`, over those of the classifier."""
+        return solve_ode(self.field, T_SPAN, y0, self.parts()[0], **self.solver | options)
+
+    def logits(self, y):
+        """Return the head's output (batch, n_classes) for states at t = 1."""
+        _, weight, bias = self.parts()
+        return y @ weight + bias
+
+    def logits_vjp(self, y, logits_bar):
+        """Return the cotangents of y and of the head's parameters, flat."""
+        _, weight, _ = self.parts()
+        head_bar = np.concatenate([(y.T @ logits_bar).ravel(), logits_bar.sum(axis=0)])
+        return logits_bar @ weight.T, head_bar
+
+    def scores(self, images, **options):
+        """Return the logits (batch, n_classes) of inputs (batch, dim)."""
+        return self.logits(self.solve(self.start(images), adjoint=None, **options).ys)
+
+    def predict(self, images, **options):
+        """Return the class of each input (batch, dim)."""
+        return self.scores(images, **options).argmax(axis=1)
+
+    def loss(self, y0, labels, **options):
+        """Return the mean cross-entropy of a batch."""
+        return cross_entropy(self.logits(self.solve(y0, adjoint=None, **options).ys), labels)[0]
+
+    def loss_vjp(self, y0, labels, **options):
+        """Return the gradient of `loss` with respect to y0 and to all parameters."""
+        sol = self.solve(y0, **options)
+        _, logits_bar = cross_entropy(self.logits(sol.ys), labels)
+        ys_bar, head_bar = self.logits_vjp(sol.ys, logits_bar)
+        y0_bar, theta_bar = sol.vjp(ys_bar)
+        return y0_bar, np.concatenate([theta_bar, head_bar])
+
+    def save(self, path):
+        """Write arrays and a JSON description to a .npz file, which needs no unpickling."""
+        description = {
+            "format": FORMAT,
+            "dim": self.field.dim,
+            "n_classes": self.n_classes,
+            "solver": self.solver,
+            "layers": [_encode(layer) for layer in self.field.layers],
+        }
+        np.savez(
+            path,
+            description=np.array(json.dumps(description)),
+            params=self.params,
+            mean=self.mean,
+            scale=self.scale,
+        )
+
+
+def cross_entropy(logits, labels):
+    """Return the mean of -log softmax(logits)[label], and its gradient in the logits."""
+    batch = np.arange(len(labels))
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    p = np.exp(shifted)
+    total = p.sum(axis=1, keepdims=True)
+    loss = np.mean(np.log(total[:, 0]) - shifted[batch, labels])
+    p /= total
+    p[batch, labels] -= 1
+    return float(loss), p / p.dtype.type(len(labels))
+
+
+def load(path):
+    """Read a classifier that `tapeless demo` saved; nothing in the file is unpickled or run.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The .npz file.
+
+    Returns
+    -------
+    Classifier
+        With ``predict(images)`` for images of shape (batch, 64) and pixels from 0 to 16.
+
+    Raises
+    ------
+    ValueError
+        If the file holds something else.
+    """
+    wanted = "a .npz file that `tapeless demo` wrote"
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            description, params, mean, scale = (file[name] for name in ARRAYS)
+        about = json.loads(str(description))
+        if about["format"] != FORMAT:
+            raise ValueError(f"its format is {about['format']!r}, not {FORMAT!r}")
+        field = Network(about["dim"], [_decode(layer) for layer in about["layers"]])
+        n_params = field.n_params + (field.dim + 1) * about["n_classes"]
+        if params.shape != (n_params,):
+            raise ValueError(f"its parameters are {describe(params)}, not of shape ({n_params},)")
+        return Classifier(field, params, mean, scale, about["n_classes"], about["solver"])
+    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise complain(ValueError, "load", "path", wanted, f"{str(path)!r}: {error}") from error
+
+
+def _encode(layer):
+    values = layer._asdict()
+    if "layers" in values:
+        values["layers"] = [_encode(inner) for inner in layer.layers]
+    return {"layer": type(layer).__name__, **values}
+
+
+def _decode(record):
+    kinds = {kind.__name__: kind for kind in LAYERS}
+    values = {key: value for key, value in record.items() if key != "layer"}
+    if "layers" in values:
+        values["layers"] = tuple(_decode(inner) for inner in values["layers"])
+    return kinds[record["layer"]](**values)

@@ -1,0 +1,186 @@
+"""The public `solve_ode`: check, plan, launch."""
+
+import functools
+
+import numpy as np
+
+from tapeless import _arguments as arguments
+from tapeless import _check as check
+from tapeless import methods
+from tapeless._arguments import SOLVE
+from tapeless._complain import check_arrival, complain, describe
+from tapeless._solve import Solve
+from tapeless.fields import Network
+from tapeless_kernels.buffers import Control, Method
+from tapeless_kernels.controllers.step_size import control_numbers
+from tapeless_kernels.launch import cpu
+from tapeless_kernels.launch.threads import n_cores
+from tapeless_kernels.tableaus.butcher import arrays
+
+FEW = 16  # trajectories below which tiles of width 1 beat one wide tile that is mostly empty
+
+
+def solve_ode(
+    field,
+    t_span,
+    y0,
+    theta=None,
+    *,
+    method="tsit5",
+    rtol=1e-3,
+    atol=1e-6,
+    t_eval=None,
+    interpolate=None,
+    controller="pi",
+    first_step=None,
+    n_steps=None,
+    coupled=False,
+    adjoint="store",
+    max_steps=4096,
+    throw=True,
+    threads=None,
+):
+    """Integrate dy/dt = f(t, y, theta) for a batch of initial states, ready to be differentiated.
+
+    Parameters
+    ----------
+    field : Network
+        The vector field, of dimension `dim`.
+    t_span : tuple (t0, t1)
+        Initial and final time; t1 < t0 integrates backward. Each a number or an array (batch,).
+    y0 : array, shape (batch, dim) or (dim,)
+        Initial states: anything with ``__array__``, the buffer protocol or a CPU ``__dlpack__``.
+        Its dtype, float32 or float64, is that of the solve; integers become float64.
+    theta : array, shape (n_params,)
+        Parameters of the field, shared by the batch.
+    method : str or ButcherTableau
+        One of `tapeless.methods.table`.
+    rtol, atol : float or array (batch,)
+        A step is accepted if the root mean square over the entries of
+        ``error / (atol + rtol * max(|y|, |y_next|))`` is at most 1.
+    t_eval : array, shape (n_times,) or (batch, n_times), optional
+        Output times within `t_span`, in its direction. By default the final time only.
+    interpolate : bool, optional
+        Whether outputs come from the cubic Hermite interpolant, of order 3, instead of steps that
+        end on them. By default only if the order of the method is at most 4.
+    controller : str
+        ``"pi"``, ``"i"`` or ``"h312"``.
+    first_step : float or array (batch,), optional
+        Size of the first step, positive; by default Hairer's choice, for one evaluation more.
+    n_steps : int, optional
+        Take so many equal steps instead of adaptive ones, shortened at output times if
+        `interpolate` is false.
+    coupled : bool
+        Whether the batch shares one step size, with the norm taken over all of it. By default each
+        trajectory steps alone, and its result does not depend on the others by a bit.
+    adjoint : "store" or None
+        Keep what `Solution.vjp` needs, or nothing.
+    max_steps : int
+        Most steps tried for each trajectory.
+    throw : bool
+        Whether a trajectory that fails raises an error.
+    threads : int, optional
+        Threads that share the tiles of trajectories; by default all cores.
+
+    Returns
+    -------
+    Solution
+        `ys` of shape (batch, dim), or (batch, n_times, dim) with `t_eval`; `stats` of shape
+        (batch,); and `vjp`. Without the batch axis if `y0` has none.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what it must be; the message says what was wanted and what came.
+    SolverError
+        If a trajectory fails and `throw` is true: too many steps, too small a step, or a value that
+        is not finite. Its attribute `solution` holds what was reached.
+    KeyboardInterrupt
+        On Ctrl-C, within 0.1 s; its attribute `solution` holds what was reached.
+
+    References
+    ----------
+    .. [1] Hairer, Norsett and Wanner, *Solving Ordinary Differential Equations I*, 2nd ed.,
+       Springer (1993), II.4.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tapeless
+    >>> field = tapeless.fields.MLP(2, [16])
+    >>> theta = field.init(rng=0)
+    >>> sol = tapeless.solve_ode(field, (0.0, 1.0), np.ones((5, 2)), theta)
+    >>> y0_bar, theta_bar = sol.vjp(2 * sol.ys)
+    >>> y0_bar.shape, theta_bar.shape
+    ((5, 2), (98,))
+    """
+    if not isinstance(field, Network):
+        wanted = "a tapeless field, say tapeless.fields.MLP(dim, hidden)"
+        raise complain(TypeError, SOLVE, "field", wanted, describe(field))
+    y0, single = arguments.states(field, y0)
+    batch, dtype = len(y0), y0.dtype
+    theta = arguments.parameters(field, theta, dtype)
+    numbers = arguments.numbers(t_span, first_step, rtol, atol, batch)
+    times = arguments.output_times(t_eval, numbers, batch)
+    tableau = methods.find(SOLVE, method)
+    control = methods.find_controller(SOLVE, controller)
+    check.one_of(SOLVE, "adjoint", adjoint, ("store", None))
+    if n_steps is None and tableau.error is None:
+        embedded = ", ".join(t.name for t in methods.EXPLICIT if t.error is not None)
+        raise ValueError(
+            f"{SOLVE}: `n_steps` must be given with method={tableau.name!r}, which has no error "
+            f"estimate; adaptive methods are {embedded}."
+        )
+    if coupled and not all((x == x[:, :1]).all() for x in (numbers[:3], times)):
+        raise ValueError(
+            f"{SOLVE}: `t_span`, `first_step` and `t_eval` must be shared by the batch if "
+            "coupled=True; pass coupled=False for times of its own for each trajectory."
+        )
+    plan = _plan(
+        field.program,
+        dtype,
+        1 if batch <= FEW else cpu.WIDTHS[dtype],
+        tableau,
+        control,
+        len(times),
+        adjoint is not None,
+        bool(coupled),
+        t_eval is not None and (tableau.order <= 4 if interpolate is None else bool(interpolate)),
+        check.positive_int(SOLVE, "max_steps", max_steps),
+        0 if n_steps is None else check.positive_int(SOLVE, "n_steps", n_steps),
+        batch if coupled else 0,
+    )
+    threads = n_cores() if threads is None else check.positive_int(SOLVE, "threads", threads)
+    t1 = numbers[1] if numbers.shape[1] > 1 else numbers[1, 0]
+    ts = t1 if t_eval is None else times[:, 0] if times.shape[1] == 1 else times.T
+    solve = Solve(plan, control.start, numbers, y0, times, theta)
+
+    def solution():
+        return solve.solution(ts, single, t_eval is None, threads)
+
+    try:
+        solve.run(threads)
+    except KeyboardInterrupt as interrupt:
+        interrupt.solution = solution()
+        raise
+    result = solution()
+    if throw and not result.success:
+        check_arrival(SOLVE, result, t1)
+    return result
+
+
+@functools.lru_cache(maxsize=256)
+def _plan(
+    program, dtype, lanes, tableau, controller, n_outputs, keep, coupled, interpolate, max_steps,
+    n_steps, n_trajectories,
+):  # fmt: skip
+    # The interpolant needs the slope at the end of the step, so every method is run as FSAL then.
+    fsal = int(tableau.fsal or interpolate)
+    method = Method(*arrays(tableau, dtype), tableau.stages, fsal)
+    order = tableau.error_exponent_order or tableau.order
+    control = Control(
+        control_numbers(controller, order, dtype), int(n_steps == 0), int(coupled),
+        int(interpolate), max_steps if n_steps == 0 else np.iinfo(np.int64).max, n_steps,
+        n_trajectories,
+    )  # fmt: skip
+    return cpu.Plan(dtype, lanes, program, method, control, n_outputs, keep)

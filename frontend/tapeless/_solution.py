@@ -1,0 +1,119 @@
+"""What a solve returns: states, statistics, and the transpose of the map from y0 and theta to them."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from tapeless._check import as_state
+from tapeless._complain import complain, describe
+
+
+class Stats(NamedTuple):
+    """What happened to each trajectory: arrays of shape (batch,), or scalars for a single one.
+
+    Attributes
+    ----------
+    nfe : ndarray of int64
+        Evaluations of the field.
+    accepted, rejected : ndarray of int64
+        Steps that were taken, and steps that were tried and made shorter.
+    last_step : ndarray of float64
+        Size of the last accepted step, negative backward in time.
+    status : ndarray of uint8
+        A code of `tapeless_kernels.status`: 1 is success.
+    t : ndarray of float64
+        The time reached.
+    """
+
+    nfe: np.ndarray
+    accepted: np.ndarray
+    rejected: np.ndarray
+    last_step: np.ndarray
+    status: np.ndarray
+    t: np.ndarray
+
+
+class Solution:
+    """The states of a solved initial value problem, and their derivatives; `solve_ode` makes it.
+
+    Parameters
+    ----------
+    ts, ys, y : ndarray
+        Output times, the states there, and the last states reached.
+    stats : Stats
+        What happened to each trajectory.
+    success : bool
+        Whether every trajectory arrived.
+    single : bool
+        Whether y0 came without the batch axis.
+    reverse : callable or None
+        Maps the cotangents of `ys` to those of y0 and theta.
+
+    Attributes
+    ----------
+    ts : ndarray
+        Output times: t1 if none were asked for, else `t_eval`.
+    ys : ndarray, shape (batch, dim) or (batch, n_times, dim)
+        States at `ts`, without the batch axis if y0 had none. NaN where a trajectory failed before.
+    y : ndarray, shape (batch, dim)
+        The last state reached, also by trajectories that failed.
+    stats : Stats
+        Evaluations, steps, status and time reached of each trajectory.
+    success : bool
+        Whether every trajectory arrived.
+    nbytes_adjoint : int
+        Bytes kept for `vjp`.
+    """
+
+    def __init__(self, ts, ys, y, stats, success, single, reverse):
+        self.ts, self.ys, self.y, self.stats, self.success = ts, ys, y, stats, success
+        self._single, self._reverse = single, reverse
+
+    def __repr__(self):
+        return (
+            f"Solution(ys of shape {self.ys.shape} and dtype {self.ys.dtype}, success={self.success}, "
+            f"nfe={int(np.max(self.stats.nfe, initial=0))})"
+        )
+
+    @property
+    def nbytes_adjoint(self):
+        """The bytes kept for `vjp`."""
+        return 0 if self._reverse is None else self._reverse.nbytes()
+
+    def vjp(self, ys_bar):
+        """Return the gradients of a loss with respect to y0 and theta.
+
+        Parameters
+        ----------
+        ys_bar : array, shape of `ys`
+            Gradient of the loss with respect to `ys`. Entries that belong to outputs which a failed
+            trajectory did not reach are ignored.
+
+        Returns
+        -------
+        y0_bar : ndarray, shape of y0
+            Gradient with respect to the initial states.
+        theta_bar : ndarray, shape (n_params,)
+            Gradient with respect to the parameters, summed over the batch.
+
+        Raises
+        ------
+        ValueError
+            If `ys_bar` has another shape, or the solve kept nothing (``adjoint=None``).
+
+        Notes
+        -----
+        This is the discrete adjoint: the exact derivative, up to rounding, of the numbers in `ys`
+        on the accepted grid of steps, which is held constant. It can be called any number of times.
+        """
+        if self._reverse is None:
+            raise ValueError(
+                "Solution.vjp: solve_ode was called with adjoint=None and kept nothing to "
+                "differentiate; call it with adjoint='store'."
+            )
+        ys_bar = as_state("Solution.vjp", "ys_bar", ys_bar).astype(self.ys.dtype, copy=False)
+        if ys_bar.shape != self.ys.shape:
+            wanted = f"of the shape of `ys`, {self.ys.shape}"
+            raise complain(ValueError, "Solution.vjp", "ys_bar", wanted, describe(ys_bar))
+        y0_bar, theta_bar = self._reverse(ys_bar[None] if self._single else ys_bar)
+        return (y0_bar[0] if self._single else y0_bar), theta_bar

@@ -1,0 +1,106 @@
+"""A solve in progress: its chunks, what they hold at the end, and the reverse pass through them."""
+
+import threading
+
+import numpy as np
+
+from tapeless._arguments import as_kernel_array
+from tapeless._solution import Solution, Stats
+from tapeless_kernels.launch import cpu
+from tapeless_kernels.launch.array import n_tiles
+from tapeless_kernels.launch.threads import THREADS
+from tapeless_kernels.status import INTERRUPTED
+
+
+class Solve:
+    """The chunks of one solve: one for each wide tile, or one for all."""
+
+    def __init__(self, plan, start_ratio, numbers, y0, times, theta):
+        self.plan, self.batch, self.theta = plan, len(y0), theta
+        self._start_ratio, self._numbers, self._y0, self._times = start_ratio, numbers, y0, times
+        lanes, tiles = plan.lanes, n_tiles(len(y0), plan.lanes)
+        whole = plan.control.coupled or lanes == 1
+        size = tiles if whole else 1
+        self.parts = [slice(i * lanes, (i + size) * lanes) for i in range(0, tiles, size or 1)]
+        self.chunks = [cpu.POOL.take(plan, size) for _ in self.parts]
+
+    def run(self, threads):
+        """Integrate all chunks."""
+        THREADS.map(self._run_part, list(zip(self.chunks, self.parts, strict=True)), threads)
+
+    def _run_part(self, job, stop):
+        chunk, part = job
+        if stop.wanted:
+            return
+        numbers, times = (
+            x if x.shape[1] == 1 else np.ascontiguousarray(x[:, part])
+            for x in (self._numbers, self._times)
+        )
+        chunk.begin(self._y0[part], numbers, times, self._start_ratio, self.theta)
+        chunk.run(self.theta, stop)
+
+    def solution(self, ts, single, final, threads):
+        """Return what the chunks hold now; without a record they can be used again."""
+        n, plan, failed = self.batch, self.plan, 0
+        ys = np.empty((n, plan.n_outputs, plan.program.dim), plan.dtype)
+        y = np.empty((n, plan.program.dim), plan.dtype)
+        counts, times, status = np.empty((n, 3), np.int64), np.empty((n, 2)), np.empty(n, np.uint8)
+        for chunk, part in zip(self.chunks, self.parts, strict=True):
+            results = (ys[part], y[part], counts[part], times[part], status[part])
+            if chunk.begun:
+                failed += chunk.finish(*results)
+            else:  # interrupted before its turn
+                t0 = np.broadcast_to(self._numbers[0], n)[part]
+                times[part, 0], times[part, 1], status[part] = 0, t0, INTERRUPTED
+                ys[part], y[part], counts[part] = np.nan, self._y0[part], 0
+                failed += len(t0)
+        nfe, accepted, rejected = counts.T
+        last_step, t = times.T
+        stats = (nfe, accepted, rejected, last_step, status, t)
+        ys = ys[:, 0] if final else ys
+        if single:
+            ys, y, stats = ys[0], y[0], [x[0] for x in stats]
+        reverse = Reverse(self, final, threads)
+        if not plan.keep:
+            reverse = None  # and the chunks go back
+        return Solution(ts, ys, y, Stats(*stats), failed == 0, single, reverse)
+
+
+class Reverse:
+    """The reverse pass of a solve; its chunks can be used again when it is gone."""
+
+    def __init__(self, solve, final, threads):
+        self._solve, self._final, self._threads = solve, final, threads
+        self._lock = threading.Lock()  # two reverse passes of one solve would share scratch
+
+    def __del__(self, give=cpu.POOL.give):
+        for chunk in self._solve.chunks:
+            give(chunk)
+
+    def nbytes(self):
+        """Return the bytes kept."""
+        return sum(chunk.nbytes() for chunk in self._solve.chunks)
+
+    def __call__(self, ys_bar):
+        """Return the cotangents of y0 and theta."""
+        solve, theta = self._solve, self._solve.theta
+        ys_bar = as_kernel_array(ys_bar[:, None] if self._final else ys_bar)
+        y0_bar = np.empty((solve.batch, solve.plan.program.dim), solve.plan.dtype)
+
+        def backward(job, stop):
+            chunk, part = job
+            theta_bar = np.zeros_like(theta)
+            if chunk.begun:
+                chunk.vjp(ys_bar[part], y0_bar[part], theta, theta_bar, stop)
+            else:  # interrupted before its turn
+                y0_bar[part] = 0
+            return theta_bar
+
+        with self._lock:
+            parts = THREADS.map(
+                backward, list(zip(solve.chunks, solve.parts, strict=True)), self._threads
+            )
+        theta_bar = parts[0] if parts else np.zeros_like(theta)
+        for part in parts[1:]:  # in the order of the chunks, whoever ran them
+            theta_bar += part
+        return y0_bar, theta_bar

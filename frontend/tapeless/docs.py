@@ -1,0 +1,180 @@
+"""Writes docs/methods.md from the registries of the kernels: ``python -m tapeless.docs``."""
+
+import inspect
+import pathlib
+import sys
+from fractions import Fraction
+
+from tapeless_kernels import elementary
+from tapeless_kernels.activations import ACTIVATIONS
+from tapeless_kernels.controllers.step_size import CONTROLLERS, control_numbers
+from tapeless_kernels.fields.layers import LAYERS
+from tapeless_kernels.tableaus.explicit import EXPLICIT
+
+__all__ = ["main", "methods_page"]
+
+PATH = pathlib.Path("docs", "methods.md")
+
+HEAD = """\
+<!-- Written by `make docs` from the registries in the kernels; edit those. -->
+# Methods
+
+What there is, by the names that `solve_ode` and `tapeless.fields` take.
+[adding.md](adding.md) says how to add to each list.
+"""
+
+METHODS = """\
+## Explicit Runge-Kutta methods
+
+`solve_ode(..., method=NAME)`. A step costs as many evaluations of the field as the table says, and
+an FSAL method one more at the very start: its last slope is the first of the next step. "Embedded"
+is the order of the second solution that the error estimate is the difference to; methods without
+one need `n_steps`. "Stable" is the real interval of h times the eigenvalue on which the method
+does not blow up. A tableau of your own, made by `tapeless_kernels.tableaus.butcher.butcher`, can be
+given in place of a name.
+"""
+
+STEP_SIZES = """\
+## Step-size controllers
+
+`solve_ode(..., controller=NAME)`. With the error ratios q0 of this step and q1, q2 of the accepted
+steps before, each the norm of error over tolerance, and with an error estimate of order h^k,
+
+    h_next = h * {safety} * q0^-e0 * q1^-e1 * q2^-e2
+
+within the factors {least} and {largest}. After a rejection only q0 counts, with e0 = 1/k, and the
+step does not grow. "Start" stands for q1^2 and q2^2 before the first step.
+"""
+
+ELEMENTWISE = """\
+## Activations
+
+`MLP(..., activation=NAME)` or the layer `Activation(NAME)`. All are polynomials and ratios of them
+without branches, so that they vectorise, and are tested to 4 units in the last place (sin up to
+|x| = 1e5), NaN and infinities included. The derivative is computed from the output where that is
+all it takes: the output then overwrites the input, and is what a solve keeps.
+"""
+
+NETWORKS = """\
+## Layers
+
+`tapeless.fields.Network(dim, layers)` applies them one after the other.
+"""
+
+
+def methods_page():
+    """Return docs/methods.md: methods, controllers, activations and layers as tables.
+
+    Returns
+    -------
+    str
+        The page, in Markdown.
+    """
+    sections = (HEAD, _methods(), _controllers(), _activations(), _layers())
+    return "\n".join(sections)
+
+
+def main(path=PATH):
+    """Write docs/methods.md.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Where to; by default the page of the checkout that is the current folder.
+
+    Returns
+    -------
+    int
+        The exit status: 0, or 1 if the folder of `path` is not there.
+    """
+    path = pathlib.Path(path)
+    if not path.parent.is_dir():
+        print(
+            f"tapeless.docs: there is no folder {path.parent}; run it in a checkout of tapeless, "
+            "or name another file: python -m tapeless.docs FILE",
+            file=sys.stderr,
+        )
+        return 1
+    path.write_text(methods_page(), encoding="utf-8")
+    return 0
+
+
+def _table(text, header, rows):
+    lines = [header, ["---"] * len(header), *rows]
+    return text + "\n" + "\n".join(f"| {' | '.join(map(str, row))} |" for row in lines) + "\n"
+
+
+def _methods():
+    header = "name order embedded evaluations FSAL stable coefficients source".split()
+    rows = [
+        (
+            f"`{m.name}`",
+            m.order,
+            m.embedded_order or "",
+            m.stages,
+            "yes" if m.fsal else "",
+            f"[-{m.stability_size}, 0]" if m.stability_size else "",
+            "rationals" if m.exact else "decimals",
+            m.reference,
+        )
+        for m in EXPLICIT
+    ]
+    return _table(METHODS, header, rows)
+
+
+def _controllers():
+    limits = inspect.signature(control_numbers).parameters
+    text = STEP_SIZES.format(**{n: limits[n].default for n in ("safety", "least", "largest")})
+    rows = [
+        (
+            f"`{c.name}`",
+            *(_exponent(b, fixed) for b, fixed in zip(c.exponents, c.fixed, strict=True)),
+            f"{c.start:g}",
+            c.reference,
+        )
+        for c in CONTROLLERS
+    ]
+    return _table(text, ("name", "e0", "e1", "e2", "start", "source"), rows)
+
+
+def _exponent(b, fixed):
+    """Return b/k + fixed as text."""
+    b = Fraction(b).limit_denominator(1000)
+    over_k = f"{b.numerator}/k" if b.denominator == 1 else f"{b.numerator}/({b.denominator}k)"
+    terms = [over_k] * (b != 0) + [f"{fixed:g}"] * (fixed != 0)
+    return " + ".join(terms).replace("+ -", "- ") or "0"
+
+
+def _activations():
+    rows = [
+        (
+            f"`{a.name}`",
+            _definition(a.name),
+            "`1`" if a.derivative is None else _definition(a.derivative),
+            "output" if a.keeps_output else "input",
+        )
+        for a in ACTIVATIONS
+    ]
+    header = ("name", "definition", "derivative", "from its")
+    return _table(ELEMENTWISE, header, rows)
+
+
+def _definition(name):
+    """Return the first sentence of a kernel's docstring, which is its formula."""
+    kernel = getattr(elementary, name, None)
+    if kernel is None:
+        return "`x`"
+    sentence = inspect.getdoc(kernel).splitlines()[0].partition(". ")[0].rstrip(".")
+    return f"`{sentence.replace('|', chr(92) + '|')}`"
+
+
+def _layers():
+    rows = [
+        (f"`{layer.__name__}({', '.join(layer._fields)})`", inspect.getdoc(layer).rstrip("."))
+        for layer in LAYERS
+    ]
+    return _table(NETWORKS, ("layer", "computes"), rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,182 @@
+"""Vector fields: networks of layers with one flat parameter vector."""
+
+from collections.abc import Iterable
+from types import MappingProxyType
+
+import numpy as np
+
+from tapeless._check import as_array, generator
+from tapeless._complain import complain, describe
+from tapeless_kernels.activations import ACTIVATIONS
+from tapeless_kernels.fields.layers import LAYERS, Activation, ConcatTime, Dense, Residual
+from tapeless_kernels.fields.lower import lower
+
+__all__ = ["LAYERS", "MLP", "Activation", "ConcatTime", "Dense", "Network", "Residual"]
+
+
+class Network:
+    """A vector field dy/dt = f(t, y, theta) made of layers.
+
+    Parameters
+    ----------
+    dim : int
+        Number of entries of the state y.
+    layers : sequence of layers
+        Of `Dense`, `Activation`, `ConcatTime` and `Residual`, applied one after the other to y.
+
+    Attributes
+    ----------
+    dim : int
+        Number of entries of the state.
+    n_params : int
+        Length of theta: for each Dense its weight (fan_in, fan_out), row by row, then its bias.
+    layers : tuple
+        The layers.
+
+    Raises
+    ------
+    ValueError
+        If `dim` is not positive, or the layers do not map `dim` values to `dim` values.
+
+    Examples
+    --------
+    >>> from tapeless.fields import Activation, ConcatTime, Dense, Network
+    >>> field = Network(2, [ConcatTime(), Dense(16), Activation("tanh"), Dense(2)])
+    >>> field.n_params
+    98
+    """
+
+    def __init__(self, dim, layers):
+        if not isinstance(dim, (int, np.integer)) or dim < 1:
+            raise complain(ValueError, "Network", "dim", "a positive integer", describe(dim))
+        layers = layers if isinstance(layers, Iterable) else (layers,)
+        self.dim, self.layers = int(dim), tuple(layers)
+        try:
+            self.program = lower(self.layers, self.dim)
+        except (ValueError, TypeError) as error:
+            raise type(error)(f"Network: in `layers`, {error}.") from None
+        self.n_params = self.program.n_params
+
+    def __repr__(self):
+        return f"Network({self.dim}, {list(self.layers)})"
+
+    def __reduce__(self):
+        return Network, (self.dim, self.layers)
+
+    def __eq__(self, other):
+        return isinstance(other, Network) and (self.dim, self.layers) == (other.dim, other.layers)
+
+    def __hash__(self):
+        return hash((self.dim, self.layers))
+
+    def init(self, rng=None, dtype=np.float64):
+        """Return initial parameters: Glorot's uniform weights and zero biases.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator or int, optional
+            Where the numbers come from; anything that `numpy.random.default_rng` takes.
+        dtype : dtype
+            Of the parameters, float32 or float64.
+
+        Returns
+        -------
+        ndarray, shape (n_params,)
+            The parameters theta.
+
+        References
+        ----------
+        .. [1] Glorot and Bengio, Understanding the difficulty of training deep feedforward neural
+           networks, AISTATS (2010), eq. (16).
+        """
+        rng, theta = generator("Network.init", rng), np.zeros(self.n_params)
+        for _, at, shape in self.program.parts:
+            if len(shape) == 2:
+                bound = np.sqrt(6 / sum(shape))
+                theta[at : at + shape[0] * shape[1]] = rng.uniform(
+                    -bound, bound, shape[0] * shape[1]
+                )
+        return theta.astype(dtype)
+
+    def unflatten(self, theta):
+        """Return the parameter arrays as views of theta, by name.
+
+        Parameters
+        ----------
+        theta : array, shape (n_params,)
+            The parameters.
+
+        Returns
+        -------
+        mapping of str to ndarray
+            ``"dense0.weight"`` of shape (fan_in, fan_out), ``"dense0.bias"`` of shape (fan_out,),
+            ``"dense1.weight"`` and so on, in the order of the layers. They share theta's memory.
+
+        Raises
+        ------
+        ValueError
+            If theta has another length.
+        """
+        theta = as_array("Network.unflatten", "theta", theta)
+        if theta.shape != (self.n_params,):
+            wanted = f"an array of shape ({self.n_params},)"
+            raise complain(ValueError, "Network.unflatten", "theta", wanted, describe(theta))
+        return MappingProxyType(
+            {
+                name: theta[at : at + int(np.prod(shape))].reshape(shape)
+                for name, at, shape in self.program.parts
+            }
+        )
+
+
+def MLP(dim, hidden, *, activation="tanh", final_activation=None, time=False):
+    """Return a fully connected network as a vector field.
+
+    Parameters
+    ----------
+    dim : int
+        Number of entries of the state.
+    hidden : int or sequence of int
+        Widths of the hidden layers.
+    activation : str
+        Name of the activation after each hidden layer: ``"tanh"``, ``"softplus"``, ``"silu"``,
+        ``"relu"``, ``"sigmoid"``, ``"sin"`` or ``"identity"``.
+    final_activation : str, optional
+        Activation after the last layer.
+    time : bool
+        Whether every Dense layer also sees the time t, as one more input.
+
+    Returns
+    -------
+    Network
+        The field ``Dense, activation, ..., Dense`` from `dim` to `dim`.
+
+    Raises
+    ------
+    ValueError
+        If a width is not positive, or no activation has that name.
+
+    Examples
+    --------
+    >>> import tapeless
+    >>> field = tapeless.fields.MLP(2, [50, 50])
+    >>> theta = field.init(rng=0)
+    >>> field.unflatten(theta)["dense1.weight"].shape
+    (50, 50)
+    """
+    names = [a.name for a in ACTIVATIONS]
+    for argument, name in (("activation", activation), ("final_activation", final_activation)):
+        if name not in names and not (name is None and argument == "final_activation"):
+            raise complain(
+                ValueError, "MLP", argument, f"one of {', '.join(names)}", describe(name)
+            )
+    widths = list(hidden) if isinstance(hidden, Iterable) else [hidden]
+    if any(not isinstance(n, (int, np.integer)) or n < 1 for n in widths):
+        raise complain(ValueError, "MLP", "hidden", "positive integers", describe(hidden))
+    layers = []
+    for i, n_out in enumerate([*widths, dim]):
+        layers += [ConcatTime()] if time else []
+        layers += [Dense(int(n_out)) if isinstance(n_out, (int, np.integer)) else Dense(n_out)]
+        name = activation if i < len(widths) else final_activation
+        layers += [Activation(name)] if name is not None else []
+    return Network(dim, layers)

@@ -1,0 +1,1 @@
+"""Steps, loops, fields and their transposes, over tiles of trajectories."""

@@ -1,0 +1,274 @@
+"""The only place that spells Numba options: kernels, families of them, and their cache on disk, keyed by content."""
+
+import contextlib
+import functools
+import hashlib
+import os
+import pathlib
+import shutil
+import time
+from types import CodeType, FunctionType
+from typing import NamedTuple
+
+import numba
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
+from numba.core.ccallback import CFunc
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler, DefaultPassBuilder
+from numba.core.compiler_machinery import FunctionPass, LoweringPass, register_pass
+from numba.core.dispatcher import Dispatcher
+from numba.core.typed_passes import NativeLowering, NoPythonSupportedFeatureValidation
+
+ROOT = pathlib.Path(__file__).parent
+# Strict: no fast-math flag (kernels/README.md, 6). Kernels allocate nothing, so nothing is counted.
+OPTIONS = {"nogil": True, "error_model": "numpy", "_nrt": False}
+
+
+class _Unoptimised(JITCodeLibrary):
+    """The code of a kernel that only kernels call: IR to be taken in, and optimised once, by an entry."""
+
+    def _optimize_final_module(self):
+        pass
+
+    def _finalize_final_module(self):
+        self._finalize_dynamic_globals()
+        self._finalized = True
+
+
+@register_pass(mutates_CFG=False, analysis_only=True)
+class _BeforeLowering(FunctionPass):
+    """Give the kernel a library that is not optimised, and make no entry point."""
+
+    _name = "tapeless_before_lowering"
+
+    def __init__(self):
+        FunctionPass.__init__(self)
+
+    def run_pass(self, state):
+        state.library = _Unoptimised(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.flags.no_compile = True
+        return False
+
+
+@register_pass(mutates_CFG=False, analysis_only=True)
+class _AfterLowering(LoweringPass):
+    """Make the kernel known to its callers, as Numba does with functions that have an entry point."""
+
+    _name = "tapeless_after_lowering"
+
+    def __init__(self):
+        LoweringPass.__init__(self)
+
+    def run_pass(self, state):
+        key = [].append  # entry points are the keys of compiled functions; any new builtin will do
+        state.targetctx.insert_user_function(key, state.cr.fndesc, [state.library])
+        state.cr = state.cr._replace(cfunc=key)
+        return False
+
+
+class _ToIR(Compiler):
+    """Compiles a kernel no further than to IR: optimising every level by itself takes three times as long."""
+
+    def define_pipelines(self):
+        manager = DefaultPassBuilder.define_nopython_pipeline(self.state)
+        manager.add_pass_after(_BeforeLowering, NoPythonSupportedFeatureValidation)
+        manager.add_pass_after(_AfterLowering, NativeLowering)
+        manager.finalize()
+        return [manager]
+
+
+CALLED = OPTIONS | {
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+    "pipeline_class": _ToIR,
+}
+
+
+class Compilation(NamedTuple):
+    """One kernel made ready in this process: compiled, or loaded from the cache on disk."""
+
+    kernel: str
+    seconds: float
+    loaded: bool
+
+
+COMPILATIONS = []
+
+
+def kernel(function):
+    """Make `function` a kernel; a `Family` compiles it, and a call from Python compiles it as it stands."""
+    return numba.njit(**OPTIONS)(function)
+
+
+def inlined(function):
+    """Make `function` a scalar kernel that LLVM copies into its callers, so that their lane loops vectorise."""
+    return numba.njit(forceinline=True, **OPTIONS)(function)
+
+
+def pasted(function):
+    """Make `function` a kernel that Numba copies into its callers: where nothing is counted, none may return arrays."""
+    return numba.njit(inline="always", **OPTIONS)(function)
+
+
+def retarget(kernel, bind, made, compile):
+    """Compile the same Python function with other meanings for the global names in `bind`; its callees follow.
+
+    `made` remembers what was compiled with this binding; `compile` takes the rebound function and
+    how it is to be inlined: `inlined`, `pasted` or None.
+    """
+    function = getattr(kernel, "py_func", kernel)
+    if function not in made:
+        options = getattr(kernel, "targetoptions", {})
+        inline = inlined if options.get("forceinline") else None
+        inline = pasted if options.get("inline") == "always" else inline
+        made[function] = compile(rebind(function, bind, made, compile), inline)
+    return made[function]
+
+
+def rebind(function, bind, made, compile):
+    """Return `function` with the names in `bind` and the kernels it calls replaced, not yet compiled."""
+    scope = dict(function.__globals__)
+    for name in _global_names(function.__code__):
+        meaning = bind.get(name, scope.get(name))
+        if isinstance(meaning, Dispatcher):
+            meaning = retarget(meaning, bind, made, compile)
+        if meaning is not None:
+            scope[name] = meaning
+    return FunctionType(
+        function.__code__, scope, function.__name__, function.__defaults__, function.__closure__
+    )
+
+
+def _global_names(code):
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _global_names(constant)
+
+
+class Family:
+    """The kernels under one binding of their global names, say LANES = 64 and Real = float32.
+
+    With `made`, functions compiled before that are not the package's, nothing is cached.
+    """
+
+    def __init__(self, label, bind, made=None):
+        self.label, self.bind, self.cached = label, bind, made is None
+        self._called, self._entries, self._addresses = made or {}, {}, {}
+
+    def __call__(self, kernel):
+        """Return `kernel` as compiled in this family, to be called from Python; its first call compiles."""
+        function = getattr(kernel, "py_func", kernel)
+        if function not in self._entries:
+            rebound = rebind(function, self.bind, self._called, self._compile)
+            dispatcher = numba.njit(**OPTIONS)(_rename(rebound, f"{self.label}_entry"))
+            if self.cached:
+                dispatcher._cache = KernelCache(dispatcher.py_func)
+            self._entries[function] = dispatcher
+        return self._entries[function]
+
+    def address(self, function, signature):
+        """Return the address of `function` compiled as a C callback of `signature`."""
+        if function not in self._addresses:
+            rebound = rebind(function, self.bind, self._called, self._compile)
+            rebound = _rename(rebound, f"{self.label}_address")
+            callback = CFunc(rebound, (signature.args, signature.return_type), {}, OPTIONS)
+            if self.cached:
+                callback._cache = KernelCache(rebound)
+            callback.compile()
+            self._addresses[function] = callback
+        return self._addresses[function].address
+
+    def _compile(self, function, inline):
+        if inline:
+            return inline(function)
+        return numba.njit(**CALLED)(_rename(function, self.label))
+
+
+def _rename(function, label):
+    # Two bindings in one process must not share a symbol: the linker would keep the first.
+    function.__name__ = function.__qualname__ = f"{function.__name__}_{label}"
+    return function
+
+
+class _Locator(_CacheLocator):
+    """Where Numba keeps a kernel: one folder for each content of the package's sources."""
+
+    def __init__(self, function, file):
+        source = pathlib.Path(file).relative_to(ROOT).with_suffix("")
+        self._name = ".".join([*source.parts, function.__name__])
+        self._py_file = file  # where Numba warns about what it cannot cache, as with NUMBA_OPT=0
+
+    def get_cache_path(self):
+        return str(cache_folder() / content_key())
+
+    def get_source_stamp(self):
+        return content_key()
+
+    def get_disambiguator(self):
+        return self._name
+
+    @classmethod
+    def from_function(cls, function, file):
+        return cls(function, file)
+
+
+class _Implementation(CompileResultCacheImpl):
+    _locator_classes = (_Locator,)
+
+
+class KernelCache(FunctionCache):
+    """Numba's cache of one function, which an unreadable, read-only or full folder cannot turn into a failure."""
+
+    _impl_class = _Implementation
+    _start = 0.0
+
+    def load_overload(self, signature, target_context):
+        self._start = time.perf_counter()
+        try:
+            found = super().load_overload(signature, target_context)
+        except Exception:  # truncated or foreign files: compile again, and begin a new index
+            found = None
+            with contextlib.suppress(OSError):
+                self.flush()
+        if found is not None:
+            self._record(loaded=True)
+        return found
+
+    def save_overload(self, signature, compiled):
+        self._record(loaded=False)
+        with contextlib.suppress(
+            OSError
+        ):  # `tapeless info` shows whether the folder can be written
+            super().save_overload(signature, compiled)
+
+    def _record(self, loaded):
+        seconds = time.perf_counter() - self._start
+        COMPILATIONS.append(Compilation(self._py_func.__name__, seconds, loaded))
+
+
+def cache_folder():
+    """Return the folder that holds compiled kernels: $TAPELESS_CACHE_DIR, else the user's cache."""
+    chosen = os.environ.get("TAPELESS_CACHE_DIR")
+    if chosen:
+        return pathlib.Path(chosen)
+    home = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+    return pathlib.Path(home) / "tapeless"
+
+
+def clear_cache():
+    """Delete every compiled kernel on disk and return the number of bytes freed."""
+    files = [path for path in cache_folder().rglob("*.nb[ic]*") if path.is_file()]
+    freed = sum(path.stat().st_size for path in files)
+    for folder in {path.parent for path in files}:
+        shutil.rmtree(folder, ignore_errors=True)
+    return freed
+
+
+@functools.cache
+def content_key():
+    """Return a digest of all sources of the package, so that a changed callee recompiles its callers."""
+    digest = hashlib.sha256(numba.__version__.encode())
+    for path in sorted(ROOT.rglob("*.py")):
+        digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:20]

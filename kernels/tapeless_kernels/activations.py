@@ -1,0 +1,123 @@
+"""Activations on flat arrays, and their derivatives: one dispatch, then a loop that vectorises."""
+
+from typing import NamedTuple
+
+from ._jit import kernel
+from .elementary import (
+    bindings,
+    cos,
+    power,
+    relu,
+    relu_derivative,
+    sigmoid,
+    sigmoid_derivative,
+    silu,
+    silu_derivative,
+    sin,
+    softplus,
+    softplus_derivative,
+    tanh,
+    tanh_derivative,
+)
+
+__all__ = ["ACTIVATIONS", "KEEPS_OUTPUT", "Activation", "bindings", "power"]
+
+IDENTITY, TANH, SOFTPLUS, SILU, RELU, SIGMOID, SIN = range(7)
+
+
+@kernel
+def activate(kind, x, at, out, out_at, n):
+    """out[out_at + i] = act(x[at + i]) for i < n.
+
+    Copying first costs 0.05 ns a number (float32) and halves the code to compile.
+    """
+    source, target = x[at : at + n], out[out_at : out_at + n]
+    for i in range(n):
+        target[i] = source[i]
+    activate_in_place(kind, out, out_at, n)
+
+
+@kernel
+def activate_in_place(kind, x, at, n):
+    """x[at + i] = act(x[at + i]) for i < n; with one array there are no aliases to check."""
+    values = x[at : at + n]
+    if kind == TANH:
+        tanh_in_place(values)
+    elif kind == SOFTPLUS:
+        for i in range(n):
+            values[i] = softplus(values[i])
+    elif kind == SILU:
+        for i in range(n):
+            values[i] = silu(values[i])
+    elif kind == RELU:
+        for i in range(n):
+            values[i] = relu(values[i])
+    elif kind == SIGMOID:
+        for i in range(n):
+            values[i] = sigmoid(values[i])
+    elif kind == SIN:
+        for i in range(n):
+            values[i] = sin(values[i])
+
+
+@kernel
+def tanh_in_place(x):
+    """x = tanh(x), four quarters side by side: their fma chains overlap, which saves 30 %."""
+    quarter = len(x) // 4 if len(x) >= 256 else 0
+    a, b, c, d = (
+        x[:quarter],
+        x[quarter : 2 * quarter],
+        x[2 * quarter : 3 * quarter],
+        x[3 * quarter : 4 * quarter],
+    )
+    for i in range(quarter):
+        tanh_a, tanh_b, tanh_c, tanh_d = tanh(a[i]), tanh(b[i]), tanh(c[i]), tanh(d[i])
+        a[i], b[i], c[i], d[i] = tanh_a, tanh_b, tanh_c, tanh_d
+    rest = x[4 * quarter :]
+    for i in range(len(rest)):
+        rest[i] = tanh(rest[i])
+
+
+@kernel
+def activate_vjp(kind, value, value_at, bar, bar_at, n):
+    """bar[bar_at + i] *= act' for i < n; value is its output or input, as KEEPS_OUTPUT says."""
+    values, bars = value[value_at : value_at + n], bar[bar_at : bar_at + n]
+    if kind == TANH:
+        for i in range(n):
+            bars[i] *= tanh_derivative(values[i])
+    elif kind == SOFTPLUS:
+        for i in range(n):
+            bars[i] *= softplus_derivative(values[i])
+    elif kind == SILU:
+        for i in range(n):
+            bars[i] *= silu_derivative(values[i])
+    elif kind == RELU:
+        for i in range(n):
+            bars[i] *= relu_derivative(values[i])
+    elif kind == SIGMOID:
+        for i in range(n):
+            bars[i] *= sigmoid_derivative(values[i])
+    elif kind == SIN:
+        for i in range(n):
+            bars[i] *= cos(values[i])
+
+
+class Activation(NamedTuple):
+    """An elementwise function, by the name of its kernel and by its code in a network program."""
+
+    name: str
+    code: int
+    keeps_output: bool  # whether its derivative is a function of the output; else, of the input
+    derivative: str | None  # the name of that kernel; None where it is 1
+
+
+ACTIVATIONS = (
+    Activation("identity", IDENTITY, keeps_output=True, derivative=None),
+    Activation("tanh", TANH, keeps_output=True, derivative="tanh_derivative"),
+    Activation("softplus", SOFTPLUS, keeps_output=True, derivative="softplus_derivative"),
+    Activation("silu", SILU, keeps_output=False, derivative="silu_derivative"),
+    Activation("relu", RELU, keeps_output=True, derivative="relu_derivative"),
+    Activation("sigmoid", SIGMOID, keeps_output=True, derivative="sigmoid_derivative"),
+    Activation("sin", SIN, keeps_output=False, derivative="cos"),
+)
+KEEPS_OUTPUT = tuple(activation.keeps_output for activation in ACTIVATIONS)  # by code

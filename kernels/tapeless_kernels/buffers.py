@@ -1,0 +1,104 @@
+"""The arrays a solve works on, as records, so that no kernel takes more than nine arguments.
+
+Time is float64, the rest is of the solve's dtype. `tiles` tiles of LANES trajectories each are
+integrated by one call; E is the number of field evaluations in a step.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Method(NamedTuple):
+    """An explicit Runge-Kutta method at run time; arrays as `tableaus.butcher.arrays` makes them."""
+
+    a: np.ndarray  # (S+1, S+1)
+    a_transposed: np.ndarray
+    c: np.ndarray  # (S+1,)
+    error: np.ndarray  # (S+1,)
+    stages: int  # S
+    fsal: int  # 1: a step evaluates stages 1 to S, and k_S is the next k_0; 0: stages 0 to S-1
+
+
+class Control(NamedTuple):
+    """How steps are sized; `controllers.step_size` names the numbers."""
+
+    numbers: np.ndarray  # (8,)
+    adaptive: int  # 0: n_steps equal steps
+    coupled: int  # one norm and one step size for all trajectories
+    interpolate: int  # outputs by the cubic Hermite interpolant instead of steps that end on them
+    max_steps: int
+    n_steps: int
+    n_trajectories: int  # so many lanes, from the first, count in a coupled norm
+
+
+class Lanes(NamedTuple):
+    """What is known of each trajectory; (tiles, LANES) unless said otherwise."""
+
+    t0: np.ndarray
+    t1: np.ndarray
+    t: np.ndarray
+    t_next: np.ndarray  # where the step being tried ends
+    h: np.ndarray  # the step proposed next; 0 before the first asks for an automatic one
+    last: np.ndarray  # the last step taken
+    ratios: (
+        np.ndarray
+    )  # (tiles, 2, LANES): squared error ratios of the accepted steps before, latest first
+    rtol: np.ndarray
+    atol: np.ndarray
+    status: np.ndarray  # uint8, status.py
+    counts: (
+        np.ndarray
+    )  # (tiles, 4, LANES) int64: evaluations, accepted, rejected, grid points passed
+    emitted: np.ndarray  # int64: outputs written
+    y: np.ndarray  # (tiles, dim, LANES)
+    k: np.ndarray  # (tiles, S+1, dim, LANES)
+
+
+class Outputs(NamedTuple):
+    """The times asked for, in the order of integration, and the states there."""
+
+    times: np.ndarray  # (tiles, n_outputs, LANES)
+    ys: np.ndarray  # (tiles, n_outputs, dim, LANES); in a reverse pass their cotangents
+
+
+class Record(NamedTuple):
+    """What the transpose reads of each iteration; without `keep` there is one, with E = 1, used again and again."""
+
+    t: np.ndarray  # (capacity, tiles, 2, LANES): start and end of the step
+    h: np.ndarray  # (capacity, tiles, LANES), 0 in lanes that did not move
+    emitted: np.ndarray  # (capacity, tiles, LANES) int64: outputs written before the iteration
+    z: np.ndarray  # (capacity, tiles, E, dim, LANES)
+    cache: np.ndarray  # (capacity, tiles, E, n_cache, LANES)
+    filled: np.ndarray  # (1,) int64
+    keep: int
+
+
+class Head(NamedTuple):
+    """The evaluation before the first step, whose slope is k_0 of an FSAL method's first step."""
+
+    t: np.ndarray  # (tiles, LANES), in the solve's dtype
+    y: np.ndarray  # (tiles, dim, LANES)
+    cache: np.ndarray  # (tiles, n_cache, LANES)
+
+
+class Work(NamedTuple):
+    """Scratch of one call."""
+
+    time: np.ndarray  # (2, LANES): the step's start and the stage's time, in the solve's dtype
+    h: np.ndarray  # (tiles, LANES), in the solve's dtype
+    squares: np.ndarray  # (tiles, 3, LANES)
+    ends: np.ndarray  # (tiles, LANES) uint8: the step was cut or stretched to end on a forced time
+    accepted: np.ndarray  # (tiles, LANES) uint8
+    lane_status: np.ndarray  # (tiles, LANES) uint8
+    y_next: np.ndarray  # (tiles, dim, LANES), where no stage holds it
+
+
+class Bars(NamedTuple):
+    """Cotangents of a reverse pass."""
+
+    y: np.ndarray  # (tiles, dim, LANES)
+    k0: np.ndarray  # (tiles, dim, LANES): of the slope that the next step inherits
+    z: np.ndarray  # (S+1, dim, LANES)
+    k: np.ndarray  # (2, dim, LANES)
+    emitted: np.ndarray  # (tiles, LANES) int64: outputs whose cotangents are not yet added

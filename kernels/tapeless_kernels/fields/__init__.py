@@ -1,0 +1,1 @@
+"""Vector fields made of layers: the dense micro-kernel and the programs that compose it."""

@@ -1,0 +1,167 @@
+"""Runs a network program on one tile, and its transpose: one compiled pair for every network."""
+
+import numpy as np
+
+from .._jit import kernel, pasted
+from ..activations import ACTIVATIONS, activate, activate_in_place, activate_vjp
+from ..field_abi import address_of, array_at
+from ..tile import LANES, Real
+from . import lower as op
+from .dense import COLUMNS, dense, dense_vjp_input, dense_vjp_theta
+
+KEEPS_OUTPUT = tuple(activation.keeps_output for activation in ACTIVATIONS)
+N_COLUMNS = len(op.COLUMNS)
+# Places in the context of a program: addresses and sizes, all int64.
+OPERATIONS, N_OPERATIONS, N_PARAMS, N_KEPT, N_SCRATCH, SCRATCH, PANEL = range(7)
+
+
+def program_field(t, y, theta, theta_stride, cache, dy, lane_status, context, dim, lanes):
+    """Evaluate a program: the C function that every network is called through."""
+    c = context
+    if theta_stride != 0 or lanes != LANES:
+        return np.int32(1)
+    operations = array_at(c[OPERATIONS], np.int64, (c[N_OPERATIONS], N_COLUMNS))
+    evaluate(
+        operations,
+        flat(t, LANES),
+        flat(y, dim * LANES),
+        flat(theta, c[N_PARAMS]),
+        flat(cache, c[N_KEPT] * LANES),
+        array_at(c[SCRATCH], Real, (c[N_SCRATCH] * LANES,)),
+        flat(dy, dim * LANES),
+    )
+    return np.int32(0)
+
+
+def program_field_vjp(
+    t, y, theta, theta_stride, cache, dy_bar, y_bar, theta_bar, context, dim, lanes
+):
+    """Run the transpose of `program_field`."""
+    c = context
+    if theta_stride != 0 or lanes != LANES:
+        return np.int32(1)
+    operations = array_at(c[OPERATIONS], np.int64, (c[N_OPERATIONS], N_COLUMNS))
+    scratch = array_at(c[SCRATCH], Real, (c[N_SCRATCH] * LANES,))
+    evaluate_vjp(
+        operations,
+        flat(t, LANES),
+        flat(y, dim * LANES),
+        flat(theta, c[N_PARAMS]),
+        flat(cache, c[N_KEPT] * LANES),
+        (flat(dy_bar, dim * LANES), flat(y_bar, dim * LANES), scratch),
+        flat(theta_bar, c[N_PARAMS]),
+        array_at(c[PANEL], Real, (LANES * COLUMNS + 1,)),
+    )
+    return np.int32(0)
+
+
+@pasted
+def flat(pointer, n):
+    """Return the n numbers behind a pointer."""
+    return array_at(address_of(pointer), Real, (n,))
+
+
+@kernel
+def evaluate(operations, t, y, theta, kept, scratch, dy):
+    """dy = f(t, y, theta), all flat; `kept` is filled with what the transpose reads."""
+    for i in range(operations.shape[0]):
+        run(operations[i], t, y, theta, kept, scratch, dy)
+
+
+@kernel
+def run(row, t, y, theta, kept, scratch, dy):
+    """Run one operation."""
+    code, n_in, n_out = row[op.CODE], row[op.N_IN], row[op.N_OUT]
+    a, a_at = area(row[op.A], y, kept, scratch, dy), row[op.A_AT] * LANES
+    out, out_at = area(row[op.OUT], y, kept, scratch, dy), row[op.OUT_AT] * LANES
+    if code == op.DENSE:
+        dense(theta, row[op.THETA], a, a_at, out, out_at, n_in, n_out)
+    elif code == op.ACTIVATE:
+        if row[op.A] == row[op.OUT] and a_at == out_at:
+            activate_in_place(row[op.KIND], a, a_at, n_in * LANES)
+        else:
+            activate(row[op.KIND], a, a_at, out, out_at, n_in * LANES)
+    elif code == op.SUM:
+        b, b_at = area(row[op.B], y, kept, scratch, dy), row[op.B_AT] * LANES
+        copy(a, a_at, out, out_at, n_in * LANES)
+        add(b, b_at, out, out_at, n_in * LANES)
+    else:
+        copy(a, a_at, out, out_at, n_in * LANES)
+        if code == op.CONCAT_TIME:
+            copy(t, 0, out, out_at + n_in * LANES, LANES)
+
+
+@kernel
+def evaluate_vjp(operations, t, y, theta, kept, bars, theta_bar, panel):
+    """Turn the cotangent of dy into that of y, and add to theta_bar; bars is (dy_bar, y_bar, scratch)."""
+    scratch = bars[2]
+    for i in range(operations.shape[0]):
+        if operations[i, op.REPLAY]:
+            run(operations[i], t, y, theta, kept, scratch, scratch)
+    for i in range(operations.shape[0] - 1, -1, -1):
+        run_vjp(operations[i], y, theta, kept, bars, theta_bar, panel)
+
+
+@kernel
+def run_vjp(row, y, theta, kept, bars, theta_bar, panel):
+    """Run the transpose of one operation."""
+    dy_bar, y_bar, scratch = bars
+    code, n_in, n_out = row[op.CODE], row[op.N_IN], row[op.N_OUT]
+    n = n_in * LANES
+    a_bar, a_bar_at = area(row[op.A_BAR], y_bar, y_bar, scratch, dy_bar), row[op.A_BAR_AT] * LANES
+    bar, bar_at = area(row[op.OUT_BAR], y_bar, y_bar, scratch, dy_bar), row[op.OUT_BAR_AT] * LANES
+    a, a_at = area(row[op.A], y, kept, scratch, y), row[op.A_AT] * LANES
+    fresh = row[op.A_FRESH]
+    if code == op.DENSE:
+        at = row[op.THETA]
+        dense_vjp_theta(a, a_at, bar, bar_at, theta_bar, at, n_in, n_out, panel)
+        dense_vjp_input(theta, at, bar, bar_at, a_bar, a_bar_at, n_in, n_out, fresh)
+    elif code == op.ACTIVATE:
+        value, value_at = a, a_at
+        if KEEPS_OUTPUT[row[op.KIND]]:
+            value, value_at = area(row[op.OUT], y, kept, scratch, y), row[op.OUT_AT] * LANES
+        activate_vjp(row[op.KIND], value, value_at, bar, bar_at, n)
+        if row[op.A_BAR] != row[op.OUT_BAR] or a_bar_at != bar_at:
+            pass_on(bar, bar_at, a_bar, a_bar_at, n, fresh)
+    else:
+        pass_on(bar, bar_at, a_bar, a_bar_at, n, fresh)
+        if code == op.SUM:
+            b_bar = area(row[op.B_BAR], y_bar, y_bar, scratch, dy_bar)
+            pass_on(bar, bar_at, b_bar, row[op.B_BAR_AT] * LANES, n, row[op.B_FRESH])
+
+
+@kernel
+def area(which, input, kept, scratch, output):
+    """Return the array that a place's area names."""
+    if which == op.INPUT:
+        return input
+    if which == op.KEPT:
+        return kept
+    if which == op.SCRATCH:
+        return scratch
+    return output
+
+
+@kernel
+def pass_on(bar, bar_at, a_bar, a_bar_at, n, fresh):
+    """a_bar += bar, a_bar being 0 if fresh."""
+    if fresh:
+        copy(bar, bar_at, a_bar, a_bar_at, n)
+    else:
+        add(bar, bar_at, a_bar, a_bar_at, n)
+
+
+@kernel
+def copy(a, a_at, out, out_at, n):
+    """out = a, for n numbers."""
+    source, target = a[a_at : a_at + n], out[out_at : out_at + n]
+    for i in range(n):
+        target[i] = source[i]
+
+
+@kernel
+def add(a, a_at, out, out_at, n):
+    """out += a, for n numbers."""
+    source, target = a[a_at : a_at + n], out[out_at : out_at + n]
+    for i in range(n):
+        target[i] += source[i]

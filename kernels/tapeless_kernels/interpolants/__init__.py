@@ -1,0 +1,1 @@
+"""Values between the steps, and their transposes."""

@@ -1,0 +1,1 @@
+"""Where kernels run: families, threads, arrays in and out of tiles."""

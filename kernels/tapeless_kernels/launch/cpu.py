@@ -1,0 +1,251 @@
+"""Runs the loop on the CPU: kernel families, networks as C functions, and chunks of tiles."""
+
+import functools
+import os
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import numpy as np
+from numba import types
+
+from .. import activations, tile
+from .._jit import Family
+from ..buffers import Control, Method
+from ..field_abi import Field, field_signature, field_vjp_signature
+from ..fields import dense
+from ..fields.lower import Program
+from ..fields.program import program_field, program_field_vjp
+from ..status import BUDGET_SPENT, BUFFER_FULL, DONE, FIELD_ERROR
+from . import entry
+from .array import carve
+from .entry import (
+    bars_layout,
+    begin,
+    begin_vjp,
+    finish,
+    finish_vjp,
+    layout,
+    record_layout,
+    run,
+    run_vjp,
+)
+
+WIDTHS = {np.dtype(np.float32): 64, np.dtype(np.float64): 32}  # rows of 256 bytes
+SECONDS_PER_CALL = 0.03  # between looks at the interpreter: so long may a signal have to wait
+SMALL_BLOCK = 1 << 16  # bytes of record; smaller blocks would cost more in calls than they save
+POOLED_BYTES = 1 << 27
+
+
+class FieldError(Exception):
+    """The field returned a nonzero code and so stopped the call."""
+
+
+@functools.cache
+def family(dtype, lanes):
+    """Return the kernels of one dtype and width."""
+    bind = {
+        "Real": dtype.type,
+        **activations.bindings(dtype),
+        **dense.bindings(dtype.itemsize, lanes),
+        **tile.bindings(dtype.itemsize, lanes),
+    }
+    return Family(f"{dtype.name}_{lanes}", bind)
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What the chunks of one solve share, and solves like it."""
+
+    dtype: np.dtype
+    lanes: int
+    program: Program
+    method: Method
+    control: Control
+    n_outputs: int
+    keep: bool  # a record for the transpose
+
+
+class ProgramField:
+    """A network as a field of one dtype and width: its addresses, and scratch for one caller at a time."""
+
+    def __init__(self, program, dtype, lanes, transpose):
+        kernels = family(dtype, lanes)
+        real = types.float32 if dtype.itemsize == 4 else types.float64
+        sizes = (program.n_scratch * lanes, lanes * kernels.bind["COLUMNS"] + 1)
+        self._scratch, self._panel = carve([((n,), dtype) for n in sizes])
+        self._program = program  # the context points into it
+        self._context = np.array(
+            [
+                program.operations.ctypes.data, len(program.operations), program.n_params,
+                program.n_kept, program.n_scratch, self._scratch.ctypes.data,
+                self._panel.ctypes.data,
+            ],
+            np.int64,
+        )  # fmt: skip
+        self.n_cache = program.n_kept
+        self.field = Field(
+            kernels.address(program_field, field_signature(real)),
+            kernels.address(program_field_vjp, field_vjp_signature(real)) if transpose else 0,
+            self._context.ctypes.data,
+            0,
+        )
+
+
+class Chunk:
+    """Tiles that one call integrates, with all their state: one tile, or all of a coupled solve."""
+
+    def __init__(self, plan, tiles):
+        self.plan, self.tiles = plan, tiles
+        kernels, method, control = family(plan.dtype, plan.lanes), plan.method, plan.control
+        self._entries = [kernels(e) for e in (begin, run, finish)]
+        source = self._source = ProgramField(plan.program, plan.dtype, plan.lanes, plan.keep)
+        self._arrays = carve(layout(plan, tiles, source.n_cache))
+        self.table = np.zeros(entry.TABLE, np.int64)
+        self.table[: entry.METHOD] = (
+            tiles, plan.program.dim, method.stages, source.n_cache, plan.n_outputs,
+            plan.program.n_params, 0, plan.keep, method.fsal, *control[1:], *source.field[:3],
+        )  # fmt: skip
+        arrays = (*method[:4], control.numbers, *self._arrays)
+        self.table[entry.METHOD : entry.RECORD] = [array.ctypes.data for array in arrays]
+        self._held = sum(array.nbytes for array in self._arrays)
+        self._bars = None
+        per_lane = (
+            plan.dtype.itemsize * (1 + method.stages * (plan.program.dim + source.n_cache)) + 24
+        )
+        self._step_bytes = tiles * plan.lanes * per_lane
+        self._blocks, self._n_blocks, self.begun = [], 0, False
+        self._next_block()
+
+    def nbytes(self):
+        """Return the bytes kept for the transpose."""
+        blocks = sum(array.nbytes for block in self._blocks[: self._n_blocks] for array in block)
+        return blocks + sum(
+            array.nbytes for array in self._arrays[entry.HEAD - entry.LANES_AT :][:3]
+        )
+
+    def nbytes_held(self):
+        """Return the bytes the chunk occupies, blocks of earlier solves included."""
+        return self._held
+
+    def _next_block(self):
+        """Take up the next block of the record, a new one if there is none from an earlier solve."""
+        plan = self.plan
+        if self._n_blocks == len(self._blocks):
+            filled = sum(int(block[-1][0]) for block in self._blocks)
+            n = max(1, SMALL_BLOCK // self._step_bytes, filled // 16) if plan.keep else 1
+            self._blocks.append(carve(record_layout(plan, self.tiles, self._source.n_cache, n)))
+            self._held += n * self._step_bytes
+        block = self._blocks[self._n_blocks]
+        block[-1][0] = 0
+        self._n_blocks += 1
+        self._use(block)
+
+    def _use(self, block):
+        self.table[entry.CAPACITY] = len(block[0])
+        self.table[entry.RECORD : entry.BARS] = [array.ctypes.data for array in block]
+
+    def begin(self, y0, numbers, times, start_ratio, theta):
+        """Start a solve, as `entry.begin` says."""
+        if self._n_blocks > 1:
+            self._use(self._blocks[0])
+        self._blocks[0][-1][0] = 0
+        self._n_blocks, self.begun = 1, True
+        self._check(self._entries[0](self.table, y0, numbers, times, start_ratio, theta))
+
+    def run(self, theta, stop):
+        """Integrate until every lane has ended, or it is wanted to stop."""
+        advance, budget = self._entries[1], _Budget(self._work_per_iteration())
+        while not stop.wanted:
+            begun = time.perf_counter()
+            code = self._check(advance(self.table, theta, budget.iterations))
+            if code == DONE:
+                return
+            if code == BUFFER_FULL:
+                self._next_block()
+            elif code == BUDGET_SPENT:
+                budget.learn(time.perf_counter() - begun)
+
+    def finish(self, ys, y, counts, times, status):
+        """Copy the results out, as `entry.finish` says."""
+        return self._entries[2](self.table, ys, y, counts, times, status)
+
+    def vjp(self, ys_bar, y0_bar, theta, theta_bar, stop):
+        """Run the record backward from ys_bar; write y0_bar and add to theta_bar."""
+        kernels = family(self.plan.dtype, self.plan.lanes)
+        backward, budget = kernels(run_vjp), _Budget(3 * self._work_per_iteration())
+        if self._bars is None:
+            self._bars = carve(bars_layout(self.plan, self.tiles))
+            self.table[entry.BARS : entry.TABLE] = [array.ctypes.data for array in self._bars]
+        kernels(begin_vjp)(self.table, ys_bar)
+        for block in self._blocks[self._n_blocks - 1 :: -1]:
+            self._use(block)
+            last = int(block[-1][0])
+            while last > 0 and not stop.wanted:
+                first, begun = max(0, last - budget.iterations), time.perf_counter()
+                self._check(backward(self.table, theta, theta_bar, first, last))
+                if first > 0:
+                    budget.learn(time.perf_counter() - begun)
+                last = first
+        self._check(kernels(finish_vjp)(self.table, theta, theta_bar, y0_bar))
+
+    def _work_per_iteration(self):
+        program = self.plan.program
+        per_lane = program.flops + 60 * program.dim + 200
+        return self.plan.method.stages * self.tiles * self.plan.lanes * per_lane
+
+    def _check(self, code):
+        if code == FIELD_ERROR:
+            raise FieldError
+        return code
+
+
+class _Budget:
+    """How many iterations one call may take, so that it returns about every SECONDS_PER_CALL."""
+
+    def __init__(self, flops):
+        self.iterations = max(1, int(SECONDS_PER_CALL * 5e9 / flops))
+
+    def learn(self, seconds):
+        """Correct the budget by what a call that spent it has taken."""
+        wanted = self.iterations * SECONDS_PER_CALL / max(seconds, 1e-6)
+        self.iterations = max(1, min(int(wanted), 8 * self.iterations))
+
+
+class _Pool:
+    """Chunks of earlier solves, to be used again: making one costs more than a small solve."""
+
+    def __init__(self):
+        self._forget()
+        os.register_at_fork(after_in_child=self._forget)
+
+    def _forget(self):
+        # Of the parent's threads none is there to release the lock in a forked child. Within one
+        # thread the collector may give a chunk back at any line, so the lock is reentrant.
+        self._free, self._bytes, self._lock = OrderedDict(), 0, threading.RLock()
+
+    def take(self, plan, tiles):
+        """Return a chunk for a plan, one that is no longer in use if there is any."""
+        with self._lock:
+            free = self._free.get((plan, tiles))
+            if free:
+                chunk = free.pop()
+                self._bytes -= chunk.nbytes_held()
+                return chunk
+        return Chunk(plan, tiles)
+
+    def give(self, chunk):
+        """Take a chunk back; the oldest go when they are too large together."""
+        chunk.begun = False
+        with self._lock:
+            key = (chunk.plan, chunk.tiles)
+            self._free.setdefault(key, []).append(chunk)
+            self._free.move_to_end(key)
+            self._bytes += chunk.nbytes_held()
+            while self._bytes > POOLED_BYTES and self._free:
+                _, chunks = self._free.popitem(last=False)
+                self._bytes -= sum(c.nbytes_held() for c in chunks)
+
+
+POOL = _Pool()

@@ -1,0 +1,281 @@
+"""What Python calls: the loop on a table of addresses, so that a call passes three arguments and not fifty arrays.
+
+A table holds the sizes of a chunk, and the address of every array of its records, in their order.
+"""
+
+import numpy as np
+
+from .._jit import kernel, pasted
+from ..buffers import Bars, Control, Head, Lanes, Method, Outputs, Record, Work
+from ..field_abi import Field, array_at
+from ..loops.integrate import integrate
+from ..loops.integrate_vjp import integrate_vjp, start_vjp
+from ..loops.start import Time, start
+from ..status import INTERRUPTED, RUNNING, SUCCESS
+from ..tile import LANES, Real
+
+SIZES = (
+    "TILES DIM STAGES N_CACHE N_OUTPUTS N_PARAMS CAPACITY KEEP FSAL ADAPTIVE COUPLED INTERPOLATE "
+    "MAX_STEPS N_STEPS N_TRAJECTORIES FIELD FIELD_VJP CONTEXT"
+).split()
+(
+    TILES, DIM, STAGES, N_CACHE, N_OUTPUTS, N_PARAMS, CAPACITY, KEEP, FSAL, ADAPTIVE, COUPLED, INTERPOLATE,
+    MAX_STEPS, N_STEPS, N_TRAJECTORIES, FIELD, FIELD_VJP, CONTEXT,
+) = range(len(SIZES))  # fmt: skip
+METHOD = len(SIZES)
+CONTROL = METHOD + 4
+LANES_AT = CONTROL + 1
+OUTPUTS = LANES_AT + len(Lanes._fields)
+HEAD = OUTPUTS + 2
+WORK = HEAD + 3
+RECORD = WORK + len(Work._fields)
+BARS = RECORD + 6
+TABLE = BARS + 6  # Bars, and the cotangents of the outputs
+
+
+def layout(plan, tiles, n_cache):
+    """Return (shape, dtype) of the arrays of Lanes, Outputs, Head and Work, in the table's order."""
+    lanes, dim, slopes, n = plan.lanes, plan.program.dim, plan.method.stages + 1, plan.n_outputs
+    real, time, count, flag = plan.dtype, "f8", "i8", "u1"
+    shape, state = (tiles, lanes), (tiles, dim, lanes)
+    return [
+        *[(shape, time)] * 6, ((tiles, 2, lanes), real), (shape, real), (shape, real),
+        (shape, flag), ((tiles, 4, lanes), count), (shape, count), (state, real),
+        ((tiles, slopes, dim, lanes), real),
+        ((tiles, n, lanes), time), ((tiles, n, dim, lanes), real),
+        (shape, real), (state, real), ((tiles, n_cache, lanes), real),
+        ((2, lanes), real), (shape, real), ((tiles, 3, lanes), real), (shape, flag),
+        (shape, flag), (shape, flag), (state, real),
+    ]  # fmt: skip
+
+
+def record_layout(plan, tiles, n_cache, capacity):
+    """Return (shape, dtype) of the arrays of Record."""
+    lanes, real, shape = plan.lanes, plan.dtype, (capacity, tiles, plan.lanes)
+    rows = (capacity, tiles, plan.method.stages if plan.keep else 1)
+    return [
+        ((capacity, tiles, 2, lanes), "f8"), (shape, real), (shape, "i8"),
+        ((*rows, plan.program.dim, lanes), real), ((*rows, n_cache, lanes), real), ((1,), "i8"),
+    ]  # fmt: skip
+
+
+def bars_layout(plan, tiles):
+    """Return (shape, dtype) of the arrays of Bars, and of the cotangents of the outputs."""
+    lanes, dim, real = plan.lanes, plan.program.dim, plan.dtype
+    slopes, state = plan.method.stages + 1, (tiles, dim, lanes)
+    return [
+        (state, real), (state, real), ((slopes, dim, lanes), real), ((2, dim, lanes), real),
+        ((tiles, lanes), "i8"), ((tiles, plan.n_outputs, dim, lanes), real),
+    ]  # fmt: skip
+
+
+@pasted
+def method_of(p):
+    """Return the Method of a table."""
+    n = p[STAGES] + 1
+    return Method(
+        array_at(p[METHOD], Real, (n, n)), array_at(p[METHOD + 1], Real, (n, n)),
+        array_at(p[METHOD + 2], Real, (n,)), array_at(p[METHOD + 3], Real, (n,)),
+        p[STAGES], p[FSAL],
+    )  # fmt: skip
+
+
+@pasted
+def control_of(p):
+    """Return the Control of a table."""
+    return Control(
+        array_at(p[CONTROL], Real, (8,)), p[ADAPTIVE], p[COUPLED], p[INTERPOLATE], p[MAX_STEPS],
+        p[N_STEPS], p[N_TRAJECTORIES],
+    )  # fmt: skip
+
+
+@pasted
+def lanes_of(p):
+    """Return the Lanes of a table."""
+    n, dim = p[TILES], p[DIM]
+    return Lanes(
+        array_at(p[LANES_AT], Time, (n, LANES)), array_at(p[LANES_AT + 1], Time, (n, LANES)),
+        array_at(p[LANES_AT + 2], Time, (n, LANES)), array_at(p[LANES_AT + 3], Time, (n, LANES)),
+        array_at(p[LANES_AT + 4], Time, (n, LANES)), array_at(p[LANES_AT + 5], Time, (n, LANES)),
+        array_at(p[LANES_AT + 6], Real, (n, 2, LANES)), array_at(p[LANES_AT + 7], Real, (n, LANES)),
+        array_at(p[LANES_AT + 8], Real, (n, LANES)), array_at(p[LANES_AT + 9], np.uint8, (n, LANES)),
+        array_at(p[LANES_AT + 10], np.int64, (n, 4, LANES)),
+        array_at(p[LANES_AT + 11], np.int64, (n, LANES)),
+        array_at(p[LANES_AT + 12], Real, (n, dim, LANES)),
+        array_at(p[LANES_AT + 13], Real, (n, p[STAGES] + 1, dim, LANES)),
+    )  # fmt: skip
+
+
+@pasted
+def outputs_of(p, ys):
+    """Return the Outputs of a table, with the states at the address `ys`."""
+    n = p[N_OUTPUTS]
+    return Outputs(
+        array_at(p[OUTPUTS], Time, (p[TILES], n, LANES)),
+        array_at(ys, Real, (p[TILES], n, p[DIM], LANES)),
+    )
+
+
+@pasted
+def head_of(p):
+    """Return the Head of a table."""
+    n = p[TILES]
+    return Head(
+        array_at(p[HEAD], Real, (n, LANES)), array_at(p[HEAD + 1], Real, (n, p[DIM], LANES)),
+        array_at(p[HEAD + 2], Real, (n, p[N_CACHE], LANES)),
+    )  # fmt: skip
+
+
+@pasted
+def work_of(p):
+    """Return the Work of a table."""
+    n = p[TILES]
+    return Work(
+        array_at(p[WORK], Real, (2, LANES)), array_at(p[WORK + 1], Real, (n, LANES)),
+        array_at(p[WORK + 2], Real, (n, 3, LANES)), array_at(p[WORK + 3], np.uint8, (n, LANES)),
+        array_at(p[WORK + 4], np.uint8, (n, LANES)), array_at(p[WORK + 5], np.uint8, (n, LANES)),
+        array_at(p[WORK + 6], Real, (n, p[DIM], LANES)),
+    )  # fmt: skip
+
+
+@pasted
+def record_of(p):
+    """Return the Record of a table."""
+    c, n, stages = p[CAPACITY], p[TILES], p[STAGES] if p[KEEP] else 1
+    return Record(
+        array_at(p[RECORD], Time, (c, n, 2, LANES)), array_at(p[RECORD + 1], Real, (c, n, LANES)),
+        array_at(p[RECORD + 2], np.int64, (c, n, LANES)),
+        array_at(p[RECORD + 3], Real, (c, n, stages, p[DIM], LANES)),
+        array_at(p[RECORD + 4], Real, (c, n, stages, p[N_CACHE], LANES)),
+        array_at(p[RECORD + 5], np.int64, (1,)), p[KEEP],
+    )  # fmt: skip
+
+
+@pasted
+def bars_of(p):
+    """Return the Bars of a table."""
+    n, dim = p[TILES], p[DIM]
+    return Bars(
+        array_at(p[BARS], Real, (n, dim, LANES)), array_at(p[BARS + 1], Real, (n, dim, LANES)),
+        array_at(p[BARS + 2], Real, (p[STAGES] + 1, dim, LANES)),
+        array_at(p[BARS + 3], Real, (2, dim, LANES)), array_at(p[BARS + 4], np.int64, (n, LANES)),
+    )  # fmt: skip
+
+
+@pasted
+def field_of(p):
+    """Return the Field of a table."""
+    return Field(p[FIELD], p[FIELD_VJP], p[CONTEXT], 0)
+
+
+@kernel
+def begin(p, y0, numbers, times, start_ratio, theta):
+    """Set the lanes to the start of a solve, and start it.
+
+    y0 is (n, dim); numbers, rows t0, t1, h, rtol, atol, and times, rows of outputs, have n columns
+    or one for all. Lanes beyond n repeat the last trajectory and count as ended.
+    """
+    lanes, outputs = lanes_of(p), outputs_of(p, p[OUTPUTS + 1])
+    n, one = y0.shape[0], numbers.shape[1] == 1
+    shared = times.shape[1] == 1
+    for tile in range(p[TILES]):
+        for lane in range(LANES):
+            i = min(tile * LANES + lane, n - 1)
+            j = 0 if one else i
+            lanes.t0[tile, lane] = lanes.t[tile, lane] = numbers[0, j]
+            lanes.t1[tile, lane], lanes.h[tile, lane] = numbers[1, j], numbers[2, j]
+            lanes.rtol[tile, lane], lanes.atol[tile, lane] = (
+                Real(numbers[3, j]),
+                Real(numbers[4, j]),
+            )
+            lanes.last[tile, lane] = Time(0)
+            lanes.emitted[tile, lane] = 0
+            lanes.status[tile, lane] = RUNNING if tile * LANES + lane < n else SUCCESS
+            for r in range(2):
+                lanes.ratios[tile, r, lane] = Real(start_ratio)
+            for c in range(4):
+                lanes.counts[tile, c, lane] = 0
+            for m in range(p[DIM]):
+                lanes.y[tile, m, lane] = y0[i, m]
+            for e in range(p[N_OUTPUTS]):
+                outputs.times[tile, e, lane] = times[e, 0 if shared else i]
+                for m in range(p[DIM]):
+                    outputs.ys[tile, e, m, lane] = Real(np.nan)
+    record, work, head = record_of(p), work_of(p), head_of(p)
+    return start(
+        field_of(p), method_of(p), control_of(p), lanes, outputs, head, record, work, theta
+    )
+
+
+@kernel
+def run(p, theta, budget):
+    """Take up to `budget` iterations."""
+    return integrate(
+        field_of(p), method_of(p), control_of(p), lanes_of(p), outputs_of(p, p[OUTPUTS + 1]),
+        record_of(p), work_of(p), theta, budget,
+    )  # fmt: skip
+
+
+@kernel
+def finish(p, ys, y, counts, times, status):
+    """Copy out what the first n lanes hold, and return how many of them failed.
+
+    ys is (n, n_outputs, dim), y (n, dim), counts (n, 3), times (n, 2): last step and time reached.
+    """
+    lanes, outputs = lanes_of(p), outputs_of(p, p[OUTPUTS + 1])
+    failed = 0
+    for i in range(y.shape[0]):
+        tile = i // LANES
+        lane = i - tile * LANES
+        for m in range(p[DIM]):
+            y[i, m] = lanes.y[tile, m, lane]
+        for e in range(p[N_OUTPUTS]):
+            for m in range(p[DIM]):
+                ys[i, e, m] = outputs.ys[tile, e, m, lane]
+        for c in range(3):
+            counts[i, c] = lanes.counts[tile, c, lane]
+        times[i, 0], times[i, 1] = lanes.last[tile, lane], lanes.t[tile, lane]
+        code = lanes.status[tile, lane]
+        status[i] = INTERRUPTED if code == RUNNING else code
+        failed += 0 if code == SUCCESS else 1
+    return failed
+
+
+@kernel
+def begin_vjp(p, ys_bar):
+    """Set the cotangents to the start of a reverse pass, from ys_bar (n, n_outputs, dim)."""
+    bars, lanes, outputs = bars_of(p), lanes_of(p), outputs_of(p, p[BARS + 5])
+    n = ys_bar.shape[0]
+    for tile in range(p[TILES]):
+        for lane in range(LANES):
+            i = tile * LANES + lane
+            bars.emitted[tile, lane] = lanes.emitted[tile, lane] if i < n else 0
+            for m in range(p[DIM]):
+                bars.y[tile, m, lane] = bars.k0[tile, m, lane] = Real(0)
+            for e in range(bars.emitted[tile, lane]):
+                for m in range(p[DIM]):
+                    outputs.ys[tile, e, m, lane] = ys_bar[i, e, m]
+
+
+@kernel
+def run_vjp(p, theta, theta_bar, first, last):
+    """Run the recorded iterations last - 1 down to `first` backward."""
+    return integrate_vjp(
+        field_of(p), method_of(p), outputs_of(p, p[BARS + 5]), bars_of(p), record_of(p), work_of(p),
+        theta, theta_bar, (first, last),
+    )  # fmt: skip
+
+
+@kernel
+def finish_vjp(p, theta, theta_bar, y0_bar):
+    """Run what came before the first step backward, and copy out the cotangents of y0 (n, dim)."""
+    bars = bars_of(p)
+    code = start_vjp(
+        field_of(p), method_of(p), outputs_of(p, p[BARS + 5]), bars, head_of(p), work_of(p), theta,
+        theta_bar,
+    )  # fmt: skip
+    for i in range(y0_bar.shape[0]):
+        tile = i // LANES
+        for m in range(p[DIM]):
+            y0_bar[i, m] = bars.y[tile, m, i - tile * LANES]
+    return code

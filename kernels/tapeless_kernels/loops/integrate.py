@@ -1,0 +1,272 @@
+"""The loop over steps, for trajectories that step alone or in lockstep; resumable, all its state is arrays."""
+
+import numpy as np
+
+from .._jit import kernel
+from ..controllers.step_size import LARGEST, factor, factor_after_rejection
+from ..interpolants.hermite import hermite
+from ..status import (
+    BUDGET_SPENT,
+    BUFFER_FULL,
+    DONE,
+    FIELD_ERROR,
+    FIELD_FAILED,
+    MAX_STEPS,
+    NON_FINITE,
+    RUNNING,
+    STEP_TOO_SMALL,
+    SUCCESS,
+)
+from ..steppers.explicit_rk import step
+from ..tile import LANES, Real, error_squares, take
+from .start import ACCEPTED, EVALUATIONS, GRID, REJECTED, Time, to_means
+
+
+@kernel
+def integrate(field, method, control, lanes, outputs, record, work, theta, budget):
+    """Take up to `budget` iterations, each of which tries one step in every lane that is still running."""
+    running = 0
+    for tile in range(lanes.y.shape[0]):
+        running += count_running(lanes, tile)
+    if running == 0:
+        return DONE
+    for _ in range(budget):
+        n = record.filled[0]
+        if n == record.t.shape[0]:
+            return BUFFER_FULL
+        for tile in range(lanes.y.shape[0]):
+            if count_running(lanes, tile) > 0:
+                aim(control, lanes, outputs, work, tile)
+                if attempt(field, method, control, lanes, record, work, theta, tile) != 0:
+                    return FIELD_ERROR
+        if control.coupled:
+            share_failure(lanes, work)
+        to_means(work.squares, 0, lanes.y.shape[1], control)
+        moved = running = 0
+        for tile in range(lanes.y.shape[0]):
+            if count_running(lanes, tile) > 0:
+                moved += advance(method, control, lanes, outputs, record, work, tile)
+                running += count_running(lanes, tile)
+            else:
+                rest(lanes, record, tile)
+        if record.keep and moved > 0:
+            record.filled[0] = n + 1
+        if running == 0:
+            return DONE
+    return BUDGET_SPENT
+
+
+@kernel
+def count_running(lanes, tile):
+    """Return the number of a tile's trajectories that have not ended."""
+    n = 0
+    for lane in range(LANES):
+        n += 1 if lanes.status[tile, lane] == RUNNING else 0
+    return n
+
+
+@kernel
+def rest(lanes, record, tile):
+    """Record that nothing in a tile moved."""
+    for lane in range(LANES):
+        record.h[record.filled[0], tile, lane] = Real(0)
+        record.emitted[record.filled[0], tile, lane] = lanes.emitted[tile, lane]
+
+
+@kernel
+def aim(control, lanes, outputs, work, tile):
+    """Decide where each lane's next step ends: no step passes a forced time."""
+    n_outputs = outputs.times.shape[1]
+    for lane in range(LANES):
+        t, t1 = lanes.t[tile, lane], lanes.t1[tile, lane]
+        work.time[0, lane] = Real(t)
+        lanes.t_next[tile, lane] = t
+        work.ends[tile, lane] = 0
+        work.h[tile, lane] = Real(0)
+        if lanes.status[tile, lane] == RUNNING:
+            target, i = t1, lanes.emitted[tile, lane]
+            if not control.adaptive:
+                passed = lanes.counts[tile, GRID, lane] + 1
+                if passed < control.n_steps:
+                    t0 = lanes.t0[tile, lane]
+                    target = t0 + (t1 - t0) * (Time(passed) / Time(control.n_steps))
+            if not control.interpolate and i < n_outputs:
+                output = outputs.times[tile, i, lane]
+                target = output if abs(output - t) < abs(target - t) else target
+            h, least = lanes.h[tile, lane], Time(8.9e-16) * abs(t)
+            if abs(h) < least:  # 4 ulp: a shorter step would move y and not t
+                h = least if t1 > t else -least
+            if control.adaptive and abs(h) * Time(1.01) < abs(target - t):
+                lanes.t_next[tile, lane] = t + h
+                work.h[tile, lane] = Real(lanes.t_next[tile, lane] - t)
+            else:
+                lanes.t_next[tile, lane] = target
+                work.ends[tile, lane] = 1
+                work.h[tile, lane] = Real(target - t)
+
+
+@kernel
+def attempt(field, method, control, lanes, record, work, theta, tile):
+    """Try one step in a tile, and measure its error in work.squares."""
+    n = record.filled[0]
+    h, y, k = work.h[tile], lanes.y[tile], lanes.k[tile]
+    slots = (record.z[n, tile], record.cache[n, tile])
+    scratch = (work.time, work.lane_status[tile])
+    for lane in range(LANES):
+        work.lane_status[tile, lane] = 0
+    failed = step(field, method, h, y, theta, k, slots, scratch, work.y_next[tile])
+    z = record.z[n, tile, record.z.shape[2] - 1] if method.fsal else work.y_next[tile]
+    squares = work.squares[tile, 0]
+    if control.adaptive:
+        weights = method.stages + method.fsal
+        rtol, atol = lanes.rtol[tile], lanes.atol[tile]
+        error_squares(squares, h, method.error, k, weights, y, z, rtol, atol)
+    else:
+        for lane in range(LANES):
+            squares[lane] = Real(0)
+        spoil(squares, z)
+    for i in range(record.z.shape[2]):  # a saturated activation hides what its input has become
+        spoil(squares, record.z[n, tile, i])
+    return failed
+
+
+@kernel
+def spoil(squares, z):
+    """squares = NaN in the lanes where z is not finite."""
+    for m in range(z.shape[0]):
+        for lane in range(LANES):
+            squares[lane] += Real(0) * abs(z[m, lane])
+
+
+@kernel
+def share_failure(lanes, work):
+    """In lockstep a field's failure in one lane stops all."""
+    failed = 0
+    for tile in range(lanes.status.shape[0]):
+        for lane in range(LANES):
+            if lanes.status[tile, lane] == RUNNING:
+                failed |= work.lane_status[tile, lane]
+    if failed != 0:
+        for tile in range(lanes.status.shape[0]):
+            for lane in range(LANES):
+                work.lane_status[tile, lane] = 1
+
+
+@kernel
+def advance(method, control, lanes, outputs, record, work, tile):
+    """Accept or reject in each lane, write outputs, size the next steps; return the lanes that moved."""
+    n = record.filled[0]
+    y, k = lanes.y[tile], lanes.k[tile]
+    y_next = record.z[n, tile, record.z.shape[2] - 1] if method.fsal else work.y_next[tile]
+    moved = 0
+    if control.adaptive:  # in a loop of its own, which vectorises
+        ratios = lanes.ratios[tile]
+        for lane in range(LANES):
+            q = work.squares[tile, 0, lane]
+            work.squares[tile, 1, lane] = factor(
+                control.numbers, q, ratios[0, lane], ratios[1, lane]
+            )
+    for lane in range(LANES):
+        q = work.squares[tile, 0, lane]
+        t, t_next = lanes.t[tile, lane], lanes.t_next[tile, lane]
+        record.t[n, tile, 0, lane], record.t[n, tile, 1, lane] = t, t_next
+        record.emitted[n, tile, lane] = lanes.emitted[tile, lane]
+        record.h[n, tile, lane] = Real(0)
+        work.accepted[tile, lane] = 0
+        if lanes.status[tile, lane] == RUNNING:
+            lanes.counts[tile, EVALUATIONS, lane] += method.stages
+            if work.lane_status[tile, lane] != 0:
+                lanes.status[tile, lane] = FIELD_FAILED
+            elif q <= Real(1):
+                record.h[n, tile, lane] = work.h[tile, lane]
+                work.accepted[tile, lane] = 1
+                moved += 1
+                emit(lanes, outputs, tile, lane, y, k, y_next, method.stages)
+                accept(control, lanes, work, tile, lane)
+            else:
+                reject(control, lanes, tile, lane, q)
+        if work.accepted[tile, lane] == 0 and record.keep and not q < Real(np.inf):
+            forget(record, n, tile, lane)
+    if moved > 0:
+        take(work.accepted[tile], y, y_next)
+        if method.fsal:
+            take(work.accepted[tile], k[0], k[method.stages])
+    return moved
+
+
+@kernel
+def emit(lanes, outputs, tile, lane, y, k, y_next, last):
+    """Write the outputs asked for in the step from y to y_next."""
+    t, t_next = lanes.t[tile, lane], lanes.t_next[tile, lane]
+    i = lanes.emitted[tile, lane]
+    while i < outputs.times.shape[1]:
+        time = outputs.times[tile, i, lane]
+        if time == t_next:
+            for m in range(y.shape[0]):
+                outputs.ys[tile, i, m, lane] = y_next[m, lane]
+        elif abs(time - t) < abs(t_next - t):
+            s, h = Real((time - t) / (t_next - t)), Real(t_next - t)
+            hermite(outputs.ys[tile, i], s, h, lane, y, k[0], y_next, k[last])
+        else:
+            break
+        i += 1
+    lanes.emitted[tile, lane] = i
+
+
+@kernel
+def accept(control, lanes, work, tile, lane):
+    """Move a lane to the end of its step, and propose the next."""
+    counts, ratios = lanes.counts[tile], lanes.ratios[tile]
+    t, t_next, t1 = lanes.t[tile, lane], lanes.t_next[tile, lane], lanes.t1[tile, lane]
+    counts[ACCEPTED, lane] += 1
+    if control.adaptive:
+        q, f = work.squares[tile, 0, lane], work.squares[tile, 1, lane]
+        before = lanes.h[tile, lane]
+        h = Time(f) * (t_next - t)
+        # A step cut short at a forced time says nothing against the longer one that it cut.
+        cut = work.ends[tile, lane] and f == control.numbers[LARGEST] and abs(h) < abs(before)
+        lanes.h[tile, lane] = before if cut else h
+        ratios[1, lane] = ratios[0, lane]
+        ratios[0, lane] = q if q > Real(1e-8) else Real(1e-8)
+    else:
+        t0, n = lanes.t0[tile, lane], control.n_steps
+        passed = counts[GRID, lane] + 1
+        grid = t1 if passed == n else t0 + (t1 - t0) * (Time(passed) / Time(n))
+        if t_next == grid:
+            counts[GRID, lane] = passed
+    lanes.last[tile, lane] = t_next - t
+    lanes.t[tile, lane] = t_next
+    if t_next == t1:
+        lanes.status[tile, lane] = SUCCESS
+    elif counts[ACCEPTED, lane] + counts[REJECTED, lane] >= control.max_steps:
+        lanes.status[tile, lane] = MAX_STEPS
+
+
+@kernel
+def reject(control, lanes, tile, lane, q):
+    """Propose a shorter step, or end the lane."""
+    counts = lanes.counts[tile]
+    counts[REJECTED, lane] += 1
+    finite = q < Real(np.inf)
+    if not control.adaptive:
+        lanes.status[tile, lane] = NON_FINITE
+        return
+    t = lanes.t[tile, lane]
+    h = Time(factor_after_rejection(control.numbers, q)) * (lanes.t_next[tile, lane] - t)
+    lanes.h[tile, lane] = h
+    span = abs(lanes.t1[tile, lane] - lanes.t0[tile, lane])
+    size = abs(t) if abs(t) > Time(1e-3) * span else Time(1e-3) * span
+    if abs(h) < Time(8.9e-16) * size:  # 4 ulp
+        lanes.status[tile, lane] = STEP_TOO_SMALL if finite else NON_FINITE
+    elif counts[ACCEPTED, lane] + counts[REJECTED, lane] >= control.max_steps:
+        lanes.status[tile, lane] = MAX_STEPS
+
+
+@kernel
+def forget(record, n, tile, lane):
+    """Clear what a step that failed has kept: the transpose multiplies it by 0, and 0 inf is NaN."""
+    for e in range(record.z.shape[2]):
+        for m in range(record.z.shape[3]):
+            record.z[n, tile, e, m, lane] = Real(0)
+        for m in range(record.cache.shape[3]):
+            record.cache[n, tile, e, m, lane] = Real(0)

@@ -1,0 +1,149 @@
+"""The start of a solve: outputs at t0, the first slope, the first steps."""
+
+import numpy as np
+
+from .._jit import kernel
+from ..controllers.step_size import ORDER, first_guess, first_step, scaled_squares
+from ..field_abi import call_field
+from ..status import DONE, FIELD_ERROR, FIELD_FAILED, NON_FINITE, RUNNING, SUCCESS
+from ..steppers.explicit_rk import stage_time
+from ..tile import LANES, Real, combine
+
+Time = np.float64
+EVALUATIONS, ACCEPTED, REJECTED, GRID = range(4)  # rows of Lanes.counts
+
+
+@kernel
+def start(field, method, control, lanes, outputs, head, record, work, theta):
+    """Write the outputs at t0, evaluate the first slope, and choose the first steps."""
+    tiles, dim = lanes.y.shape[0], lanes.y.shape[1]
+    failed = 0
+    automatic = control.adaptive and lanes.h[0, 0] == Time(0)
+    for tile in range(tiles):
+        for m in range(dim):
+            for lane in range(LANES):
+                head.y[tile, m, lane] = lanes.y[tile, m, lane]
+        for lane in range(LANES):
+            head.t[tile, lane] = Real(lanes.t[tile, lane])
+            work.lane_status[tile, lane] = 0
+            if lanes.status[tile, lane] == RUNNING:
+                emit_start(lanes, outputs, tile, lane)
+        if method.fsal or automatic:
+            failed |= evaluate_start(field, lanes, head, work, theta, tile)
+    if automatic and failed == 0:
+        failed |= choose_steps(field, method, control, lanes, record, work, theta)
+    return FIELD_ERROR if failed else DONE
+
+
+@kernel
+def emit_start(lanes, outputs, tile, lane):
+    """Write the outputs asked for at t0; a span of length zero ends here."""
+    i = 0
+    while i < outputs.times.shape[1] and outputs.times[tile, i, lane] == lanes.t0[tile, lane]:
+        for m in range(lanes.y.shape[1]):
+            outputs.ys[tile, i, m, lane] = lanes.y[tile, m, lane]
+        i += 1
+    lanes.emitted[tile, lane] = i
+    if lanes.t0[tile, lane] == lanes.t1[tile, lane]:
+        lanes.status[tile, lane] = SUCCESS
+
+
+@kernel
+def evaluate_start(field, lanes, head, work, theta, tile):
+    """Evaluate k_0 at t0, and stop the lanes where it is not finite."""
+    k0, lane_status = lanes.k[tile, 0], work.lane_status[tile]
+    t, y, cache = head.t[tile], head.y[tile], head.cache[tile]
+    failed = call_field(field, t, y, theta, cache, k0, lane_status)
+    for lane in range(LANES):
+        zero = Real(0)
+        for m in range(k0.shape[0]):
+            zero += Real(0) * k0[m, lane] + Real(0) * y[m, lane]
+        if lanes.status[tile, lane] == RUNNING:
+            lanes.counts[tile, EVALUATIONS, lane] += 1
+            if lane_status[lane] != 0:
+                lanes.status[tile, lane] = FIELD_FAILED
+            elif zero != Real(0):
+                lanes.status[tile, lane] = NON_FINITE
+        if zero != Real(0):
+            forget_start(head, tile, lane)
+    return failed
+
+
+@kernel
+def forget_start(head, tile, lane):
+    """Clear what a first evaluation that failed has kept, as `forget` does for a step."""
+    for m in range(head.y.shape[1]):
+        head.y[tile, m, lane] = Real(0)
+    for m in range(head.cache.shape[1]):
+        head.cache[tile, m, lane] = Real(0)
+
+
+@kernel
+def choose_steps(field, method, control, lanes, record, work, theta):
+    """Choose the first steps as Hairer does, from one more evaluation."""
+    tiles, dim = lanes.y.shape[0], lanes.y.shape[1]
+    one = method.c[method.stages :]  # c_S = 1
+    d0, d1, d2 = 0, 1, 2
+    failed = 0
+    for tile in range(tiles):
+        rtol, atol, y = lanes.rtol[tile], lanes.atol[tile], lanes.y[tile]
+        scaled_squares(work.squares[tile, d0], y, y, rtol, atol)
+        scaled_squares(work.squares[tile, d1], lanes.k[tile, 0], y, rtol, atol)
+    to_means(work.squares, d0, dim, control)
+    to_means(work.squares, d1, dim, control)
+    for tile in range(tiles):
+        k, y, h = lanes.k[tile], lanes.y[tile], work.h[tile]
+        for lane in range(LANES):
+            span = lanes.t1[tile, lane] - lanes.t0[tile, lane]
+            guess = Time(first_guess(work.squares[tile, d0, lane], work.squares[tile, d1, lane]))
+            h[lane] = Real(signed(guess, span))
+            work.time[0, lane] = Real(lanes.t[tile, lane])
+        combine(work.y_next[tile], y, h, one, k, 1)
+        stage_time(work.time[1], work.time[0], one[0], h)
+        failed |= call_field(
+            field, work.time[1], work.y_next[tile], theta, record.cache[0, tile, 0], k[1],
+            work.lane_status[tile],
+        )  # fmt: skip
+        for m in range(dim):
+            for lane in range(LANES):
+                k[1, m, lane] -= k[0, m, lane]
+        scaled_squares(work.squares[tile, d2], k[1], y, lanes.rtol[tile], lanes.atol[tile])
+    to_means(work.squares, d2, dim, control)
+    for tile in range(tiles):
+        for lane in range(LANES):
+            h = abs(work.h[tile, lane])
+            change = work.squares[tile, d2, lane] / (h * h)
+            chosen = first_step(h, work.squares[tile, d1, lane], change, control.numbers[ORDER])
+            span = lanes.t1[tile, lane] - lanes.t0[tile, lane]
+            # A span that the state's dtype takes for 0 is one step.
+            lanes.h[tile, lane] = signed(Time(chosen), span) if chosen > Real(0) else span
+            if lanes.status[tile, lane] == RUNNING:
+                lanes.counts[tile, EVALUATIONS, lane] += 1
+    return failed
+
+
+@kernel
+def signed(h, span):
+    """Return a step of length h in the direction of `span`, and no longer than it."""
+    if span < Time(0):
+        return -h if h < -span else span
+    return h if h < span else span
+
+
+@kernel
+def to_means(squares, which, dim, control):
+    """Turn sums of squares over m into means, over m alone or, if coupled, over all trajectories."""
+    if not control.coupled:
+        for tile in range(squares.shape[0]):
+            for lane in range(LANES):
+                squares[tile, which, lane] /= Real(dim)
+        return
+    total, left = Real(0), control.n_trajectories
+    for tile in range(squares.shape[0]):
+        for lane in range(min(LANES, left)):
+            total += squares[tile, which, lane]
+        left -= LANES
+    total /= Real(dim * control.n_trajectories)
+    for tile in range(squares.shape[0]):
+        for lane in range(LANES):
+            squares[tile, which, lane] = total

@@ -1,0 +1,91 @@
+"""One step of an explicit Runge-Kutta method on a tile, and its transpose."""
+
+from .._jit import kernel
+from ..field_abi import call_field, call_field_vjp
+from ..ieee import fma
+from ..tile import LANES, Real, add, combine, contract, fill, take
+
+
+@kernel
+def stage_time(time, t, c, h):
+    """Time = t + c h."""
+    for lane in range(LANES):
+        time[lane] = fma(c, h[lane], t[lane])
+
+
+@kernel
+def step(field, method, h, y, theta, k, record, work, y_next):
+    """Fill the slopes k, the stage states z and `y_next`; the field's status is returned.
+
+    ::
+
+        z_i = y + h sum_{j<i} a_ij k_j,   k_i = f(t + c_i h, z_i),   y_next = z_S
+
+    `record` is (z, cache) of this step, `work` (time, lane_status). If FSAL, k_0 comes from the
+    step before, k_S is evaluated, and `y_next` is the state of that stage. A record of one entry
+    serves all stages, one after the other.
+    """
+    z, cache = record
+    time, lane_status = work
+    status = 0
+    for i in range(method.fsal, method.stages + method.fsal):
+        slot = min(i - method.fsal, z.shape[0] - 1)
+        if i == 0:
+            fill(z[slot], Real(0))
+            add(z[slot], y)
+        else:
+            combine(z[slot], y, h, method.a[i], k, i)
+        stage_time(time[1], time[0], method.c[i], h)
+        status |= call_field(field, time[1], z[slot], theta, cache[slot], k[i], lane_status)
+    if not method.fsal:
+        combine(y_next, y, h, method.a[method.stages], k, method.stages)
+    return status
+
+
+@kernel
+def step_vjp(field, method, h, theta, record, time, bars, accepted, theta_bar):
+    r"""Turn the cotangent of y_next into that of y, in place, and add to `theta_bar`.
+
+    Counting :math:`\bar z_S = \bar y'` as one more stage cotangent,
+
+    .. math::
+        \bar k_i = h \sum_{j>i} a_{ji} \bar z_j, \qquad
+        \bar z_i = (\partial_z f_i)^\top \bar k_i, \qquad
+        \bar y = \sum_j \bar z_j.
+
+    If FSAL, k_S and k_0 are evaluated by other steps or for them: the cotangent of k_S is what the
+    next step left in `k0_bar`, and the cotangent of k_0 is left there for the step before. In lanes
+    that did not move h is 0, and both cotangents pass through.
+    """
+    z, cache = record
+    y_bar, k0_bar, z_bar, k_bars = bars
+    k_bar, last_bar = k_bars[0], k_bars[1]
+    stages, a = method.stages, method.a_transposed
+    fill(z_bar[stages], Real(0))
+    add(z_bar[stages], y_bar)
+    status = 0
+    if method.fsal:
+        fill(k_bar, Real(0))
+        take(accepted, k_bar, k0_bar)
+        fill(last_bar, Real(0))
+        take(accepted, k0_bar, last_bar)
+        stage_time(time[1], time[0], method.c[stages], h)
+        slot = stages - 1
+        status |= call_field_vjp(
+            field, time[1], z[slot], theta, cache[slot], k_bar, last_bar, theta_bar
+        )
+        add(z_bar[stages], last_bar)
+    fill(y_bar, Real(0))
+    add(y_bar, z_bar[stages])
+    for i in range(stages - 1, method.fsal - 1, -1):
+        contract(k_bar, h, a[i], z_bar, i + 1, stages + 1)
+        stage_time(time[1], time[0], method.c[i], h)
+        slot = i - method.fsal
+        status |= call_field_vjp(
+            field, time[1], z[slot], theta, cache[slot], k_bar, z_bar[i], theta_bar
+        )
+        add(y_bar, z_bar[i])
+    if method.fsal:
+        contract(k_bar, h, a[0], z_bar, 1, stages + 1)
+        add(k0_bar, k_bar)
+    return status

@@ -1,0 +1,1 @@
+"""Runge-Kutta methods as data, with the order conditions that they must meet."""

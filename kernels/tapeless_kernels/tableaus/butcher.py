@@ -1,0 +1,289 @@
+"""Explicit Runge-Kutta tableaus: exact rationals, and the rounded arrays that kernels take."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from numbers import Rational
+from typing import NamedTuple
+
+import numpy as np
+
+# Sums of rationals close exactly. Sums of decimals close to the digits printed: in the tables of
+# most papers those of a double, some of which are larger than 10.
+DECIMAL_TOLERANCE = Fraction(1, 10**14)
+
+
+@dataclass(frozen=True, slots=True)
+class ButcherTableau:
+    """An explicit Runge-Kutta method of S stages, in exact rationals; made by `butcher`.
+
+    The solution is one more stage state, so row S of `a` is b, and c_S = 1::
+
+        z_i = y + h sum_{j<i} a_ij k_j      i = 0 .. S;     y_next = z_S
+        k_i = f(t + c_i h, z_i)             i = 0 .. S - 1; if FSAL also i = S
+        e   = h sum_i error_i k_i           error = b - b_hat
+
+    A method is FSAL, first same as last, when its error estimate or its next step uses
+    k_S = f(t + h, y_next). Dormand-Prince 5(4), seven stages in the literature, has S = 6 here.
+
+    Attributes
+    ----------
+    name : str
+        What users and error messages call the method.
+    order, embedded_order : int
+        Orders of y_next and of y_next - e; the latter is None without an embedded method.
+    a : tuple of tuples
+        S + 1 rows; row i has i entries.
+    c, error : tuple
+        S + 1 entries each. `error` is None without an embedded method; its last entry, the weight
+        of k_S, is 0 if the method is not FSAL.
+    fsal : bool
+        Whether a step evaluates k_S, which is k_0 of the next step.
+    exact : bool
+        False where the source prints decimals: sums and order conditions then hold to its digits.
+    stability_pair : tuple of two ints
+        Stages x, y with c_x = c_y: |k_x - k_y| / |z_x - z_y| estimates the stiffness (Shampine,
+        1977; Hairer and Wanner, Solving ODEs II, section IV.2). None if the method has none.
+    stability_size : float
+        The method is stable for real h lambda in [-stability_size, 0]. None as for the pair.
+    reference : str
+        Where the coefficients are printed.
+    """
+
+    name: str
+    order: int
+    embedded_order: int | None
+    a: tuple[tuple[Fraction, ...], ...]
+    c: tuple[Fraction, ...]
+    error: tuple[Fraction, ...] | None
+    fsal: bool
+    exact: bool
+    stability_pair: tuple[int, int] | None
+    stability_size: float | None
+    reference: str
+
+    def __post_init__(self):
+        _check(self)
+
+    # Tableaus key the cache of `arrays`, which every solve asks; all the rationals take 100 us.
+    def __hash__(self):
+        return hash(self.name)
+
+    @property
+    def stages(self):
+        """S, the number of slopes that make y_next."""
+        return len(self.a) - 1
+
+    @property
+    def n_weights(self):
+        """The number of slopes that a step knows when it ends: S, or S + 1 if FSAL."""
+        return self.stages + self.fsal
+
+    @property
+    def b(self):
+        """The weights of k_0 .. k_{S-1} in y_next."""
+        return self.a[-1]
+
+    @property
+    def embedded(self):
+        """The weights b_hat of k_0 .. k_S in the embedded method; None without one."""
+        if self.error is None:
+            return None
+        return tuple(b - e for b, e in zip((*self.b, 0), self.error, strict=True))
+
+    @property
+    def error_exponent_order(self):
+        """The power of h in the error estimate, for controllers; None without an estimate."""
+        return None if self.error is None else min(self.order, self.embedded_order) + 1
+
+
+class TableauArrays(NamedTuple):
+    """A tableau as kernels take it: (S+1, S+1) `a` and its transpose, (S+1,) `c` and `error`."""
+
+    a: np.ndarray
+    a_transposed: np.ndarray
+    c: np.ndarray
+    error: np.ndarray
+
+
+def butcher(
+    name: str,
+    order: int,
+    a: Sequence,
+    b: Sequence | str,
+    *,
+    c: Sequence | str | None = None,
+    embedded: Sequence | str | None = None,
+    error: Sequence | str | None = None,
+    embedded_order: int | None = None,
+    stability_pair: tuple[int, int] | None = None,
+    stability_size: float | None = None,
+    reference: str = "",
+) -> ButcherTableau:
+    """Make a tableau from the table that a paper prints, and check that it is one.
+
+    A row is a sequence of coefficients, or a string with blanks between them. A coefficient is an
+    int, a Fraction, a float or a string: "44/45", or a decimal, which stands for the digits given.
+
+    Parameters
+    ----------
+    name, order, embedded_order, stability_pair, stability_size, reference
+        As in `ButcherTableau`. Orders are taken on trust: `order_conditions` checks them.
+    a : sequence of rows
+        The strictly lower triangle, with or without row 0, which is empty. A last row that repeats
+        `b`, as tables of FSAL methods have, is recognised and becomes the row of the solution.
+    b : row
+        Weights of the solution.
+    c : row, optional
+        Nodes, which must be the row sums of `a`; by default they are computed.
+    embedded, error : row, optional
+        Weights b_hat of the embedded method, or the weights b - b_hat of the error estimate.
+        The weight of k_S, if any, comes last. One of the two at most, and `embedded_order` with it.
+
+    Returns
+    -------
+    ButcherTableau
+
+    Raises
+    ------
+    ValueError
+        If this is no explicit Runge-Kutta method; says what is wrong, and in which row (from 0).
+    """
+    printed = (*a, b, c, embedded, error)
+    b = _parse(name, "`b`", b)
+    rows = _triangle(name, a, len(b))
+    repeats_b = len(b) > 1 and (*rows[-1], 0) == b
+    rows = rows if repeats_b else (*rows, b)
+    stages = len(rows) - 1
+    if c is None:
+        c = tuple(sum(row, Fraction(0)) for row in rows[:-1])
+    c = _parse(name, "`c`", c, stages, last=1)
+    if embedded is not None and error is not None:
+        raise _malformed(name, "takes `embedded` or `error`, not both")
+    if embedded is not None:
+        b_hat = _parse(name, "`embedded`", embedded, stages, last=0)
+        error = [x - x_hat for x, x_hat in zip((*rows[-1], 0), b_hat, strict=True)]
+    if error is not None:
+        error = _parse(name, "`error`", error, stages, last=0)
+    exact = not any(_is_rounded(entry) for row in printed for entry in _entries(row))
+    return ButcherTableau(
+        name=name,
+        order=order,
+        embedded_order=embedded_order,
+        a=rows,
+        c=c,
+        error=error,
+        fsal=repeats_b or (error is not None and error[stages] != 0),
+        exact=exact,
+        stability_pair=stability_pair,
+        stability_size=stability_size,
+        reference=reference,
+    )
+
+
+@lru_cache
+def arrays(tableau: ButcherTableau, dtype) -> TableauArrays:
+    """Round each coefficient once, to the nearest of `dtype` or, if that is complex, of its parts.
+
+    `error` is zero without an embedded method. All solves share the arrays: do not write to them.
+    They are not read-only only because that is another type to Numba, and another signature.
+    """
+    real = np.finfo(dtype).dtype
+    if dtype is not real:
+        return arrays(tableau, real)
+    n = tableau.stages + 1
+    a = np.zeros((n, n), real)
+    for i, row in enumerate(tableau.a):
+        a[i, :i] = [_round(x, real) for x in row]
+    c = np.array([_round(x, real) for x in tableau.c])
+    error = np.array([_round(x, real) for x in tableau.error or [Fraction(0)] * n])
+    return TableauArrays(a, np.ascontiguousarray(a.T), c, error)
+
+
+def _round(x, dtype):
+    """The number of `dtype` nearest to x, the even one of two; by way of a double it could miss."""
+    digits = np.finfo(dtype).nmant + 1
+    exponent = x.numerator.bit_length() - x.denominator.bit_length() - digits
+    if abs(x) >= Fraction(2) ** (exponent + digits):
+        exponent += 1
+    significand = round(x / Fraction(2) ** exponent)
+    return np.ldexp(dtype.type(significand), exponent)
+
+
+def _malformed(name, message):
+    return ValueError(f"butcher: tableau {name!r}: {message}")
+
+
+def _entries(row):
+    return row.split() if isinstance(row, str) else () if row is None else row
+
+
+def _is_rounded(entry):
+    if isinstance(entry, str):
+        return entry.strip("+-/0123456789") != ""
+    return not isinstance(entry, Rational)
+
+
+def _coefficient(entry):
+    if isinstance(entry, str):
+        return Fraction(entry)
+    if isinstance(entry, Rational):  # int() because NumPy's integers are Rational, and overflow
+        return Fraction(int(entry.numerator), int(entry.denominator))
+    return Fraction(*entry.as_integer_ratio())
+
+
+def _parse(name, label, row, stages=None, last=None):
+    """The row as Fractions; with `stages`, S + 1 of them, the `last` of which may be left out."""
+    try:
+        row = tuple(_coefficient(entry) for entry in _entries(row))
+    except (AttributeError, TypeError, ValueError, OverflowError, ZeroDivisionError) as reason:
+        raise _malformed(name, f"{label} is no row of numbers: {reason}") from None
+    if stages is None or len(row) == stages + 1:
+        return row
+    if len(row) != stages:
+        wanted = f"{stages}, or {stages + 1} with that of the solution"
+        raise _malformed(name, f"{label} has {len(row)} entries, wanted {wanted}")
+    return (*row, Fraction(last))
+
+
+def _triangle(name, a, stages):
+    """Rows 0 .. stages - 1 of `a`, row i cut to its i entries."""
+    missing = stages - len(a)
+    if missing not in (0, 1):
+        wanted = f"wanted {stages}, or {stages - 1} without row 0, as `b` has {stages} entries"
+        raise _malformed(name, f"`a` has {len(a)} rows, {wanted}")
+    rows = [()] * missing
+    for i, row in enumerate(a, start=missing):
+        row = _parse(name, f"row {i} of `a`", row)
+        if len(row) < i:
+            raise _malformed(name, f"row {i} of `a` has {len(row)} entries, wanted {i}")
+        if any(row[i:]):
+            raise _malformed(name, f"row {i} of `a` is not strictly lower triangular")
+        rows.append(row[:i])
+    return tuple(rows)
+
+
+def _check(tableau):
+    """Raise a ValueError that names the row, unless all sums close and all parts are there."""
+    name, c, error, stages = tableau.name, tableau.c, tableau.error, tableau.stages
+    tolerance = 0 if tableau.exact else DECIMAL_TOLERANCE
+
+    def require(total, wanted, what, why):
+        if abs(total - wanted) > tolerance:
+            found, wanted = (x if tableau.exact else f"{float(x):.17g}" for x in (total, wanted))
+            raise _malformed(name, f"{what} {found}, but {why} {wanted}")
+
+    require(c[stages], 1, f"c[{stages}] is", "the step ends at")
+    for i, row in enumerate(tableau.a):
+        label = f"row {i} of `a`" + (", the weights `b`," if i == stages else "")
+        require(sum(row), c[i], f"{label} sums to", f"c[{i}] is")
+    if error is not None:
+        require(sum(error), 0, "the error weights, `b` less `embedded`, sum to", "must sum to")
+    if (error is None) != (tableau.embedded_order is None):
+        raise _malformed(name, "needs `embedded_order` with `embedded` or `error`, and only then")
+    if tableau.stability_pair is not None:
+        x, y = tableau.stability_pair
+        if not 0 <= y < x < tableau.n_weights or c[x] != c[y]:
+            message = f"`stability_pair` ({x}, {y}) is no pair of evaluated stages with equal c"
+            raise _malformed(name, message)

@@ -1,0 +1,126 @@
+"""Explicit Runge-Kutta methods; to add one, write it here and name it in `EXPLICIT`."""
+
+from .butcher import butcher
+
+RK4 = butcher(
+    "rk4",
+    order=4,
+    a=["1/2", "0 1/2", "0 0 1"],
+    b="1/6 1/3 1/3 1/6",
+    c="0 1/2 1/2 1",
+    stability_pair=(2, 1),
+    stability_size=2.785,
+    reference="Kutta (1901), Z. Math. Phys. 46, 435-453; Hairer, Norsett and Wanner, "
+    "Solving ODEs I (2nd ed., 1993), table II.1.2, left",
+)
+
+RK4_38 = butcher(
+    "rk4_38",
+    order=4,
+    a=["1/3", "-1/3 1", "1 -1 1"],
+    b="1/8 3/8 3/8 1/8",
+    c="0 1/3 2/3 1",
+    reference="The 3/8 rule: Kutta (1901), Z. Math. Phys. 46, 435-453; Hairer, Norsett and Wanner, "
+    "Solving ODEs I (2nd ed., 1993), table II.1.2, right",
+)
+
+HEUN21 = butcher(
+    "heun21",
+    order=2,
+    a=["1"],
+    b="1/2 1/2",
+    c="0 1",
+    embedded="1 0",
+    embedded_order=1,
+    reference="Heun (1900), Z. Math. Phys. 45, 23-38, with Euler's method embedded",
+)
+
+BOSH3 = butcher(
+    "bosh3",
+    order=3,
+    a=["1/2", "0 3/4"],
+    b="2/9 1/3 4/9",
+    c="0 1/2 3/4",
+    embedded="7/24 1/4 1/3 1/8",
+    embedded_order=2,
+    reference="Bogacki and Shampine (1989), A 3(2) pair of Runge-Kutta formulas, "
+    "Appl. Math. Lett. 2(4), 321-325",
+)
+
+DOPRI5 = butcher(
+    "dopri5",
+    order=5,
+    a=[
+        "1/5",
+        "3/40 9/40",
+        "44/45 -56/15 32/9",
+        "19372/6561 -25360/2187 64448/6561 -212/729",
+        "9017/3168 -355/33 46732/5247 49/176 -5103/18656",
+    ],
+    b="35/384 0 500/1113 125/192 -2187/6784 11/84",
+    c="0 1/5 3/10 4/5 8/9 1",
+    embedded="5179/57600 0 7571/16695 393/640 -92097/339200 187/2100 1/40",
+    embedded_order=4,
+    stability_pair=(6, 5),
+    stability_size=3.3066,
+    reference="RK5(4)7M of Dormand and Prince (1980), A family of embedded Runge-Kutta formulae, "
+    "J. Comput. Appl. Math. 6(1), 19-26, p. 23; Hairer, Norsett and Wanner, "
+    "Solving ODEs I (2nd ed., 1993), table II.5.2",
+)
+
+# Rounded to 40 decimals, enough for quadruple precision, from the 85 on which OrdinaryDiffEq.jl,
+# diffrax and rklib agree; with all 85 the order conditions hold to 1e-83.
+TSIT5 = butcher(
+    "tsit5",
+    order=5,
+    a=[
+        ["0.161"],
+        [
+            "-0.0084806554923569885444268742502307746751",
+            "0.3354806554923569885444268742502307746751",
+        ],
+        [
+            "2.8971530571054934321304325941929387649249",
+            "-6.3594484899750748431481599123838256259527",
+            "4.3622954328695814110177273181908868610278",
+        ],
+        [
+            "5.3258648284392566044288779208405113178365",
+            "-11.7488835640628278777471703397857729618874",
+            "7.4955393428898362083046047845643581556587",
+            "-0.0924950663617552492565020793320719161135",
+        ],
+        [
+            "5.8614554429464200286592514869826478903943",
+            "-12.9209693178471092917061186817833593954178",
+            "8.1593678985761586431804007945392534851819",
+            "-0.0715849732814009972245305425258297386913",
+            "-0.0282690503940683829090030572127122414672",
+        ],
+    ],
+    b=[
+        "0.0964607668180652295181673131651287633371",
+        "0.01",
+        "0.4798896504144995747752495322905965199130",
+        "1.3790085741037418931922748218568727707565",
+        "-3.2900695154360806799010475857113638501157",
+        "2.3247105240997739824153559183987657961091",
+    ],
+    c="0 0.161 0.327 0.9 0.9800255409045096857298102862870245954942 1",
+    embedded=[
+        "0.0946807557658394580747887625575892285612",
+        "0.0091835655403432530967763639366453137598",
+        "0.4877705284247615707855642599631228241517",
+        "1.2342975669304789856551096738842376540355",
+        "-2.7077123499835254548811099750593216706896",
+        "1.8666284181705870357537193995662114986663",
+        "1/66",
+    ],
+    embedded_order=4,
+    stability_pair=(6, 5),
+    stability_size=3.5068,
+    reference="Tsitouras (2011), Runge-Kutta pairs of order 5(4) satisfying only the first column "
+    "simplifying assumption, Comput. Math. Appl. 62(2), 770-775, table 1",
+)
+
+EXPLICIT = (RK4, RK4_38, HEUN21, BOSH3, DOPRI5, TSIT5)

@@ -1,0 +1,313 @@
+"""Bad arguments get a sentence, bad trajectories a status; docs/errors.md is made of FAULTS.
+
+After a change: python tests/frontend/test_faults.py --write
+"""
+
+import pathlib
+import re
+import sys
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from tapeless import SolverError, solve_ode
+from tapeless.fields import MLP, Activation, Dense, Network, Residual
+from tapeless.optim import Adam
+from tapeless_kernels.launch import cpu
+from tapeless_kernels.status import MAX_STEPS, NON_FINITE, STEP_TOO_SMALL, SUCCESS
+
+DOCS = pathlib.Path(__file__).parents[2] / "docs" / "errors.md"
+FIELD = MLP(2, [3])
+THETA = FIELD.init(rng=0)
+Y0 = np.ones((4, 2))
+NAN = np.array([[1.0, 1.0], [np.nan, 1.0]])
+PER_SAMPLE = np.linspace(0.0, 0.4, 4)
+
+
+def solve(y0=Y0, t_span=(0.0, 1.0), theta=THETA, field=FIELD, **kwargs):
+    return solve_ode(field, t_span, y0, theta, **kwargs)
+
+
+def stiff(**kwargs):
+    """A field whose trajectories grow as e**(1000 t)."""
+    return solve(theta=np.array([1000.0, 0.0]), field=Network(1, [Dense(1)]), y0=[[1.0]], **kwargs)
+
+
+class Fault(NamedTuple):
+    call: Callable
+    kind: type[Exception]
+    got: str  # what the sentence says about the argument
+
+
+FAULTS = (
+    Fault(lambda: solve(field=None), TypeError, "None"),
+    Fault(lambda: solve(field=np.sin), TypeError, "<ufunc 'sin'>"),
+    Fault(lambda: solve(y0=None), TypeError, "object"),
+    Fault(lambda: solve(y0=1.0), ValueError, "shape ()"),
+    Fault(lambda: solve(y0=np.ones(3)), ValueError, "shape (3,)"),
+    Fault(lambda: solve(y0=np.ones((4, 3))), ValueError, "shape (4, 3)"),
+    Fault(lambda: solve(y0=np.ones((2, 4, 2))), ValueError, "shape (2, 4, 2)"),
+    Fault(lambda: solve(y0=[[1.0, 2.0], [3.0]]), TypeError, "list"),
+    Fault(lambda: solve(y0=Y0 * 1j), TypeError, "complex128"),
+    Fault(lambda: solve(y0=Y0.astype(object)), TypeError, "object"),
+    Fault(lambda: solve(y0=Y0.astype(np.float16)), TypeError, "float16"),
+    Fault(lambda: solve(y0=Y0.astype(np.longdouble)), TypeError, "float128"),
+    Fault(lambda: solve(y0=[["1", "2"]]), TypeError, "<U1"),
+    Fault(lambda: solve(y0=NAN), SolverError, "Trajectory 1 reached t = 0 of 1"),
+    Fault(lambda: solve(y0=[[1.0, np.inf]], method="rk4", n_steps=5), SolverError, "not finite"),
+    Fault(lambda: solve(theta=None), TypeError, "None"),
+    Fault(lambda: solve(theta=THETA[:-1]), ValueError, "shape (16,)"),
+    Fault(lambda: solve(theta=np.tile(THETA, (4, 1))), ValueError, "shape (4, 17)"),
+    Fault(lambda: solve(theta=THETA * 1j), TypeError, "complex128"),
+    Fault(lambda: solve(theta=THETA * np.nan), ValueError, "NaN"),
+    Fault(lambda: solve(theta=THETA + np.inf), ValueError, "inf"),
+    Fault(lambda: solve(t_span=1.0), ValueError, "1.0"),
+    Fault(lambda: solve(t_span=(0.0, 1.0, 2.0)), ValueError, "(0.0, 1.0, 2.0)"),
+    Fault(lambda: solve(t_span=(0.0, np.nan)), ValueError, "nan"),
+    Fault(lambda: solve(t_span=(-np.inf, 0)), ValueError, "inf"),
+    Fault(lambda: solve(t_span=(0.0, 1j)), TypeError, "complex128"),
+    Fault(lambda: solve(t_span=("0", "1")), TypeError, "<U1"),
+    Fault(lambda: solve(t_span=(0.0, np.ones(3))), ValueError, "shape (3,)"),
+    Fault(lambda: solve(t_span=(PER_SAMPLE, 1.0), coupled=True), ValueError, "coupled=True"),
+    Fault(lambda: solve(method="rk5"), ValueError, "'rk5'"),
+    Fault(lambda: solve(method=4), ValueError, "4"),
+    Fault(lambda: solve(method=np.ones(2)), ValueError, "shape (2,)"),
+    Fault(lambda: solve(method="rk4"), ValueError, "'rk4'"),
+    Fault(lambda: solve(controller="pid"), ValueError, "'pid'"),
+    Fault(lambda: solve(controller=np.ones(2)), ValueError, "shape (2,)"),
+    Fault(lambda: solve(adjoint="backsolve"), ValueError, "'backsolve'"),
+    Fault(lambda: solve(adjoint=np.ones(2)), ValueError, "shape (2,)"),
+    Fault(lambda: solve(rtol=-1e-3), ValueError, "-0.001"),
+    Fault(lambda: solve(rtol=np.nan), ValueError, "nan"),
+    Fault(lambda: solve(rtol="tight"), TypeError, "<U5"),
+    Fault(lambda: solve(rtol=np.full(3, 1e-3)), ValueError, "shape (3,)"),
+    Fault(lambda: solve(atol=-1e-6), ValueError, "-1e-06"),
+    Fault(lambda: solve(atol=np.inf), ValueError, "inf"),
+    Fault(lambda: solve(rtol=0, atol=0), ValueError, "0"),
+    Fault(lambda: solve(rtol=PER_SAMPLE, atol=0.0), ValueError, "0.0"),
+    Fault(lambda: solve(first_step=0), ValueError, "0"),
+    Fault(lambda: solve(first_step=-0.1), ValueError, "-0.1"),
+    Fault(lambda: solve(first_step=PER_SAMPLE + 0.1, coupled=True), ValueError, "coupled=True"),
+    Fault(lambda: solve(n_steps=0), ValueError, "0"),
+    Fault(lambda: solve(n_steps=10.0), ValueError, "10.0"),
+    Fault(lambda: solve(n_steps=True), ValueError, "True"),
+    Fault(lambda: solve(max_steps=0), ValueError, "0"),
+    Fault(lambda: solve(max_steps=1e4), ValueError, "10000.0"),
+    Fault(lambda: solve(threads=0), ValueError, "0"),
+    Fault(lambda: solve(t_eval=[]), ValueError, "shape (0,)"),
+    Fault(lambda: solve(t_eval=0.5), ValueError, "shape ()"),
+    Fault(lambda: solve(t_eval=[0.5, 1.5]), ValueError, "shape (2,)"),
+    Fault(lambda: solve(t_eval=[-0.5, 0.5]), ValueError, "shape (2,)"),
+    Fault(lambda: solve(t_eval=[0.7, 0.2]), ValueError, "shape (2,)"),
+    Fault(lambda: solve(t_eval=[0.2, 0.7], t_span=(1.0, 0.0)), ValueError, "shape (2,)"),
+    Fault(lambda: solve(t_eval=[0.2, np.nan]), ValueError, "shape (2,)"),
+    Fault(lambda: solve(t_eval=["0.2"]), TypeError, "<U3"),
+    Fault(lambda: solve(t_eval=np.ones((3, 2))), ValueError, "shape (3, 2)"),
+    Fault(lambda: solve(t_eval=np.ones((1, 4, 2))), ValueError, "shape (1, 4, 2)"),
+    Fault(lambda: solve(t_eval=PER_SAMPLE[:, None], coupled=True), ValueError, "coupled=True"),
+    Fault(lambda: stiff(max_steps=20), SolverError, "taken all its steps"),
+    Fault(lambda: stiff(max_steps=10**6), SolverError, "not finite"),
+    Fault(lambda: stiff(t_span=(1e16, 2e16)), SolverError, "a step below rounding"),
+    Fault(lambda: stiff(method="rk4", n_steps=300), SolverError, "not finite"),
+    Fault(lambda: solve().vjp(np.ones(2)), ValueError, "shape (2,)"),
+    Fault(lambda: solve().vjp(np.ones((4, 1, 2))), ValueError, "shape (4, 1, 2)"),
+    Fault(lambda: solve().vjp(1.0), ValueError, "shape ()"),
+    Fault(lambda: solve().vjp(Y0 * 1j), TypeError, "complex128"),
+    Fault(lambda: solve(adjoint=None).vjp(Y0), ValueError, "adjoint=None"),
+    Fault(lambda: MLP(0, [3]), ValueError, "0"),
+    Fault(lambda: MLP(2.0, [3]), ValueError, "2.0"),
+    Fault(lambda: MLP(2, [3, 0]), ValueError, "[3, 0]"),
+    Fault(lambda: MLP(2, [3.5]), ValueError, "[3.5]"),
+    Fault(lambda: MLP(2, None), ValueError, "None"),
+    Fault(lambda: MLP(2, [3], activation="tan"), ValueError, "'tan'"),
+    Fault(lambda: MLP(2, [3], activation=None), ValueError, "None"),
+    Fault(lambda: MLP(2, [3], final_activation="tan"), ValueError, "'tan'"),
+    Fault(lambda: Network(-1, [Dense(2)]), ValueError, "-1"),
+    Fault(lambda: Network(2, None), TypeError, "None"),
+    Fault(lambda: Network(2, [Dense(3)]), ValueError, "to 3"),
+    Fault(lambda: Network(2, [Dense(0), Dense(2)]), ValueError, "0 outputs"),
+    Fault(lambda: Network(2, [Dense(2.5), Dense(2)]), ValueError, "2.5 outputs"),
+    Fault(lambda: Network(2, [Residual((Dense(3),))]), ValueError, "2 values to 3"),
+    Fault(lambda: Network(2, [Activation("tan")]), ValueError, "'tan'"),
+    Fault(lambda: Network(2, ["tanh"]), TypeError, "'tanh'"),
+    Fault(lambda: FIELD.init(rng="seed"), TypeError, "'seed'"),
+    Fault(lambda: FIELD.init(rng=-1), ValueError, "-1"),
+    Fault(lambda: FIELD.unflatten(THETA[:5]), ValueError, "shape (5,)"),
+    Fault(lambda: Adam(lr=0), ValueError, "0"),
+    Fault(lambda: Adam(lr=-1e-3), ValueError, "-0.001"),
+    Fault(lambda: Adam(eps=np.nan), ValueError, "nan"),
+    Fault(lambda: Adam(betas=(0.9, 1.0)), ValueError, "(0.9, 1.0)"),
+    Fault(lambda: Adam(betas=(0.9,)), ValueError, "(0.9,)"),
+    Fault(lambda: Adam().step(np.ones(3), np.ones(4)), ValueError, "shape (4,)"),
+)
+
+
+def sentence(fault):
+    with pytest.raises(fault.kind) as caught:
+        fault.call()
+    assert type(caught.value) is fault.kind
+    return str(caught.value)
+
+
+def parts(message):
+    """Return the function and the argument that a sentence names."""
+    function, rest = message.split(": ", 1)
+    argument = re.match(r"(?:in )?`(\w+)`", rest)
+    return function, argument[1] if argument else ""
+
+
+@pytest.mark.parametrize("i", range(len(FAULTS)))
+def test_fault_gets_a_sentence(i):
+    message = sentence(FAULTS[i])
+    function, argument = parts(message)
+    assert re.fullmatch(r"solve_ode|Solution\.vjp|MLP|Network(\.\w+)?|Adam(\.step)?", function)
+    assert argument or FAULTS[i].kind is SolverError or "adjoint=None" in message
+    assert FAULTS[i].got in message
+    assert message.endswith(".") and "\n" not in message and " 0x" not in message
+
+
+def page():
+    """Return docs/errors.md."""
+    rows = {}
+    for fault in FAULTS:
+        message = re.sub(r" at 0x\w+", "", sentence(fault))
+        function, argument = parts(message)
+        text = message.split(": ", 1)[1].replace("|", "\\|").replace("<", "&lt;")
+        name = f"`{argument}`" if argument else "the solve"
+        rows.setdefault(function, []).append(f"| {name} | {fault.kind.__name__} | {text} |")
+    lines = [
+        "# What goes wrong, and what is said",
+        "",
+        "Each row was produced by a call in `tests/frontend/test_faults.py`, which also writes this",
+        "page (`python tests/frontend/test_faults.py --write`) and fails when it is out of date. Every",
+        "message begins with the name of the function, left out here. With `throw=False` a `SolverError`",
+        "becomes a status of the trajectory, and the others go on.",
+    ]
+    for function, table in rows.items():
+        lines += ["", f"## {function}", "", "| argument | exception | message |", "|---|---|---|"]
+        lines += dict.fromkeys(table)  # without the rows that differ in the call alone
+    return "\n".join(lines) + "\n"
+
+
+def test_page_of_errors_is_up_to_date():
+    assert DOCS.read_text() == page(), "run python tests/frontend/test_faults.py --write"
+
+
+every_dtype = pytest.mark.parametrize("dtype", cpu.WIDTHS, ids=str)
+METHODS = (
+    {"method": "tsit5"},
+    {"method": "bosh3", "t_eval": [0.0, 0.4, 1.0]},
+    {"method": "rk4", "n_steps": 5},
+)
+
+
+@pytest.mark.parametrize("kwargs", [*METHODS, {"coupled": True}], ids=str)
+@every_dtype
+def test_empty_batch_gives_empty_results(kwargs, dtype):
+    sol = solve(y0=np.empty((0, 2), dtype), **kwargs)
+    shape = (0, 3, 2) if "t_eval" in kwargs else (0, 2)
+    assert sol.ys.shape == shape and sol.ys.dtype == dtype and sol.success
+    assert all(x.shape == (0,) for x in sol.stats)
+    assert "shape (0, " in repr(sol) and sol.nbytes_adjoint == 0
+    y0_bar, theta_bar = sol.vjp(np.empty(shape))
+    assert y0_bar.shape == (0, 2) and y0_bar.dtype == dtype
+    assert theta_bar.shape == THETA.shape and not theta_bar.any() and theta_bar.dtype == dtype
+
+
+def test_empty_batch_with_numbers_of_its_own():
+    none = np.empty(0)
+    sol = solve(
+        y0=np.empty((0, 2)),
+        t_span=(none, none),
+        rtol=none,
+        first_step=none,
+        t_eval=np.empty((0, 3)),
+    )
+    assert sol.ys.shape == (0, 3, 2) and sol.ts.shape == (0, 3)
+
+
+@pytest.mark.parametrize("kwargs", METHODS, ids=str)
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf], ids=str)
+@pytest.mark.parametrize("batch", [3, 40, 70])
+@every_dtype
+def test_sample_that_is_not_finite_disturbs_no_other(kwargs, bad, batch, dtype):
+    rng = np.random.default_rng(0)
+    y0 = rng.standard_normal((batch, 2)).astype(dtype)
+    whole = solve(y0=y0, **kwargs)
+    for i in (1, batch - 1):  # the last fills the rest of its tile
+        with_bad = y0.copy()
+        with_bad[i, 1] = bad
+        sol = solve(y0=with_bad, throw=False, **kwargs)
+        assert sol.stats.status[i] == NON_FINITE and not sol.success and sol.stats.t[i] == 0
+        others = np.delete(np.arange(batch), i)
+        for mine, theirs in zip(sol.stats, whole.stats, strict=True):
+            assert np.array_equal(mine[others], theirs[others])
+        assert np.array_equal(sol.ys[others], whole.ys[others])
+        ys_bar = rng.standard_normal(sol.ys.shape).astype(dtype)
+        ys_bar[i] = 0
+        y0_bar, theta_bar = sol.vjp(ys_bar)
+        expected = whole.vjp(ys_bar)
+        assert np.array_equal(y0_bar[others], expected[0][others]) and np.isfinite(y0_bar[i]).all()
+        assert np.array_equal(theta_bar, expected[1])
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf], ids=str)
+@pytest.mark.parametrize("batch", [3, 40, 70])
+def test_sample_that_is_not_finite_ends_a_coupled_solve(bad, batch):
+    y0 = np.ones((batch, 2))
+    y0[1, 0] = bad
+    for kwargs in ({}, {"method": "rk4", "n_steps": 5}):
+        sol = solve(y0=y0, coupled=True, throw=False, **kwargs)
+        assert sol.stats.status[1] == NON_FINITE and sol.stats.t[1] == 0
+
+
+@pytest.mark.parametrize("batch", [3, 40, 70])
+@pytest.mark.parametrize("method", ["bosh3", "dopri5", "tsit5"])
+@every_dtype
+def test_exploding_relu_network_fails_by_sample(batch, method, dtype):
+    """The slope of e**(500 t) leaves float32 at t = 0.165 and float64 at t = 1.41; below 0 it rests."""
+    field = MLP(1, [4], activation="relu")
+    theta = np.array([1.0] * 4 + [0.0] * 4 + [125.0] * 4 + [0.0])
+    y0 = np.where(np.arange(batch) % 3 == 0, -1.0, 1.0).astype(dtype)[:, None]
+    kwargs = {
+        "field": field, "theta": theta, "t_span": (0, 2), "throw": False, "max_steps": 4000,
+        "method": method,
+    }  # fmt: skip
+    sol = solve(y0=y0, **kwargs)
+    resting = y0[:, 0] < 0
+    assert (sol.stats.status[resting] == SUCCESS).all() and (sol.ys[resting] == -1).all()
+    # The last numbers may be crept up to by steps that change nothing.
+    assert np.isin(sol.stats.status[~resting], (NON_FINITE, STEP_TOO_SMALL, MAX_STEPS)).all()
+    end = np.log(np.finfo(dtype).max / 500) / 500
+    assert (abs(sol.stats.t[~resting] - end) < 0.02).all()
+    assert np.isnan(sol.ys[~resting]).all() and np.isfinite(sol.y).all()
+    y0_bar, theta_bar = sol.vjp(np.ones_like(sol.ys))
+    assert (y0_bar[resting] == 1).all() and (y0_bar[~resting] == 0).all()
+    assert np.isfinite(theta_bar).all()
+    with pytest.raises(SolverError, match=f"{(~resting).sum()} of {batch} trajectories failed"):
+        solve(y0=y0, **kwargs | {"throw": True})
+
+
+def test_error_carries_the_partial_solution():
+    with pytest.raises(SolverError) as caught:
+        solve(y0=NAN, t_eval=[0.0, 1.0])
+    partial = caught.value.solution
+    assert partial.stats.status.tolist() == [SUCCESS, NON_FINITE]
+    assert np.isfinite(partial.ys[0]).all() and np.isnan(partial.ys[1, 1]).all()
+    assert np.isfinite(partial.vjp(np.ones((2, 2, 2)))[1]).all()
+
+
+def test_statuses_of_one_batch():
+    field = Network(1, [Dense(1)])
+    sol = solve_ode(
+        field, ([0.0, 1e16, 0.0, 0.0], [1.0, 2e16, 1.0, 1.0]), [[1.0], [1.0], [np.nan], [0.0]],
+        np.array([1000.0, 0.0]), max_steps=50, throw=False,
+    )  # fmt: skip
+    assert sol.stats.status.tolist() == [MAX_STEPS, STEP_TOO_SMALL, NON_FINITE, SUCCESS]
+
+
+if __name__ == "__main__" and "--write" in sys.argv:
+    DOCS.parent.mkdir(exist_ok=True)
+    DOCS.write_text(page())

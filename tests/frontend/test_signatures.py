@@ -1,0 +1,110 @@
+"""One signature per kernel, dtype and width; conftest.py lets this file run last, after all other tests."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from tapeless import solve_ode
+from tapeless.fields import MLP, Activation, ConcatTime, Dense, Network, Residual
+from tapeless_kernels import _jit
+from tapeless_kernels.launch import cpu
+
+KINDS = [(dtype, lanes) for dtype, wide in cpu.WIDTHS.items() for lanes in (1, wide)]
+EVERYTHING = """
+import numpy as np, warnings
+from tests_shapes import solve_shapes
+"""
+
+
+def entries(dtype, lanes):
+    """Return the kernels of a family that Python or C calls, by name."""
+    family = cpu.family(dtype, lanes)
+    return family._entries, family._addresses
+
+
+def batches(lanes):
+    return (1, 3, 16) if lanes == 1 else (17, lanes, 2 * lanes + 3)
+
+
+def solve_variously(dtype, lanes):
+    """Solve and differentiate networks of many shapes, batches, methods, inputs and outputs."""
+    fields = (
+        MLP(2, [16]),
+        MLP(3, [130, 7], time=True, activation="sin"),
+        Network(4, [ConcatTime(), Dense(6), Residual((Activation("silu"), Dense(6))), Dense(4)]),
+        Network(5, []),
+    )
+    variants = (
+        {},
+        {"method": "rk4", "n_steps": 3},
+        {"method": "heun21", "t_eval": [0.2, 1.0], "interpolate": True},
+        {"method": "dopri5", "t_eval": [0.2, 1.0], "coupled": True, "rtol": 1e-2},
+        {"method": "bosh3", "adjoint": None, "controller": "h312", "first_step": 0.1},
+    )
+    for field in fields:
+        theta = 0.5 * field.init(rng=0)
+        for batch in batches(lanes):
+            y0 = np.random.default_rng(0).standard_normal((batch, field.dim)).astype(dtype)
+            for kwargs in variants:
+                sol = solve_ode(field, (0, 1), y0, theta, **kwargs)
+                if kwargs.get("adjoint", "store"):
+                    sol.vjp(sol.ys)
+            own = np.linspace(0.5, 1, batch)
+            read_only, backward = np.asfortranarray(y0), theta.astype(dtype)[::-1].copy()[::-1]
+            read_only.flags.writeable = backward.flags.writeable = False
+            sol = solve_ode(
+                field, (np.zeros(batch), own), read_only, backward, rtol=1e-3 * own, threads=2,
+                t_eval=np.stack([own / 2, own], 1),
+            )  # fmt: skip
+            sol.vjp(np.broadcast_to(np.ones(field.dim), sol.ys.shape))
+            sol.vjp(np.ones(sol.ys.shape[::-1]).T)
+
+
+@pytest.mark.parametrize(("dtype", "lanes"), KINDS, ids=str)
+def test_new_shapes_compile_nothing_and_add_no_signature(dtype, lanes):
+    field = MLP(2, [3])
+    sol = solve_ode(field, (0, 1), np.ones((max(batches(lanes)), 2), dtype), field.init(rng=0))
+    sol.vjp(sol.ys)  # makes every kernel ready
+    dispatchers, callbacks = entries(dtype, lanes)
+    before, names = len(_jit.COMPILATIONS), (set(dispatchers), set(callbacks))
+    solve_variously(dtype, lanes)
+    assert _jit.COMPILATIONS[before:] == []
+    assert (set(dispatchers), set(callbacks)) == names
+
+
+@pytest.mark.parametrize(("dtype", "lanes"), KINDS, ids=str)
+def test_each_kernel_has_one_signature(dtype, lanes):
+    solve_variously(dtype, lanes)
+    family = cpu.family(dtype, lanes)
+    solver = "launch.entry"
+    entered = {f.__name__: d for f, d in family._entries.items() if f.__module__.endswith(solver)}
+    assert {"begin", "run", "finish", "begin_vjp", "run_vjp", "finish_vjp"} <= entered.keys()
+    assert {name: len(d.signatures) for name, d in entered.items()} == dict.fromkeys(entered, 1)
+    ready = Counter(c.kernel for c in _jit.COMPILATIONS)
+    label = f"_{dtype.name}_{lanes}_"
+    of_solver = {d.py_func.__name__ for d in entered.values()}
+    of_solver |= {name for name in ready if name.endswith(f"{label}address")}
+    assert {name: ready[name] for name in of_solver} == dict.fromkeys(of_solver, 1)
+
+
+# A process in which nothing is cached compiles the kernels that others call, too.
+COMPILE = """
+import numpy as np
+import tapeless
+from tapeless_kernels.launch import cpu
+field = tapeless.fields.MLP(2, [3])
+sol = tapeless.solve_ode(field, (0, 1), np.ones((1, 2), np.float32), field.init(rng=0))
+sol.vjp(sol.ys)
+for dispatcher in cpu.family(np.dtype(np.float32), 1)._called.values():
+    if dispatcher.targetoptions.get("inline") != "always":
+        print(dispatcher.py_func.__name__, len(dispatcher.signatures))
+"""
+
+
+def test_kernels_that_only_kernels_call_have_one_signature_too(run_python, tmp_path):
+    counts = dict(
+        line.split() for line in run_python(COMPILE, TAPELESS_CACHE_DIR=str(tmp_path)).splitlines()
+    )
+    assert len(counts) > 20
+    assert {name for name, n in counts.items() if int(n) > 1} == set()

@@ -1,0 +1,300 @@
+import ctypes
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from numba import types
+
+from tapeless.fields import Network
+from tapeless_kernels.activations import ACTIVATIONS
+from tapeless_kernels.field_abi import field_signature, field_vjp_signature
+from tapeless_kernels.fields import program
+from tapeless_kernels.fields.layers import LAYERS, Activation, ConcatTime, Dense, Residual
+from tapeless_kernels.fields.lower import lower
+from tapeless_kernels.launch import cpu
+
+GUARD = 7.25
+DIM = 4
+WIDTHS = [(dtype, lanes) for dtype, wide in cpu.WIDTHS.items() for lanes in (1, wide)]
+REFERENCE = {
+    "identity": lambda x: x,
+    "tanh": np.tanh,
+    "softplus": lambda x: np.logaddexp(0, x),
+    "silu": lambda x: x / (1 + np.exp(-x)),
+    "relu": lambda x: np.maximum(x, 0),
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "sin": np.sin,
+}
+NETWORKS = {
+    "nothing": [],
+    "dense": [Dense(DIM)],
+    "two dense": [Dense(7), Dense(DIM)],
+    "time first": [ConcatTime(), Dense(DIM)],
+    "time twice": [ConcatTime(), ConcatTime(), Dense(DIM)],
+    "time after dense": [Dense(3), ConcatTime(), Dense(DIM)],
+    "time after activation": [Dense(3), Activation("silu"), ConcatTime(), Dense(DIM)],
+    "empty residual": [Residual(())],
+    "residual": [Residual((Dense(DIM),))],
+    "residual of activation": [Residual((Activation("tanh"),))],
+    "residual, then activation": [Residual((Dense(DIM),)), Activation("softplus")],
+    "two residuals": [
+        Residual((Dense(9), Activation("tanh"), Dense(DIM))),
+        Residual((Dense(DIM),)),
+    ],
+    "nested residuals": [
+        Residual(
+            (Residual((Activation("sin"), Dense(DIM))), Residual((Residual(()),)), Dense(DIM))
+        ),
+    ],
+    "residual inside": [
+        Dense(6),
+        Residual((ConcatTime(), Dense(5), Activation("silu"), Dense(6), Activation("tanh"))),
+        Activation("relu"),
+        Dense(DIM),
+    ],
+    "dense is read twice": [Dense(5), Residual((Activation("tanh"), Dense(5))), Dense(DIM)],
+    "deep": [layer for _ in range(6) for layer in (Dense(DIM), Activation("tanh"))],
+    "wide": [
+        ConcatTime(),
+        Dense(131),
+        Activation("tanh"),
+        Dense(97),
+        Activation("sin"),
+        Dense(DIM),
+    ],
+} | {
+    f"{name} {place}": layers
+    for name in REFERENCE
+    for place, layers in {
+        "first": [Activation(name), Dense(DIM)],
+        "last": [Dense(DIM), Activation(name)],
+        "alone": [Activation(name)],
+        "twice": [Dense(5), Activation(name), Activation(name), Dense(DIM)],
+        "between": [Dense(5), Activation(name), Dense(DIM)],
+    }.items()
+}
+every_width = pytest.mark.parametrize(("dtype", "lanes"), WIDTHS, ids=str)
+every_network = pytest.mark.parametrize("name", NETWORKS)
+
+
+def test_every_layer_and_activation_is_here():
+    def kinds(layers):
+        for layer in layers:
+            yield type(layer)
+            yield from kinds(layer.layers if isinstance(layer, Residual) else ())
+
+    assert {kind for layers in NETWORKS.values() for kind in kinds(layers)} == set(LAYERS)
+    assert list(REFERENCE) == [activation.name for activation in ACTIVATIONS]
+
+
+def reference(layers, t, y, theta):
+    """Return the value of layers at y (n, lanes), written anew; and what is left of theta."""
+    for layer in layers:
+        if isinstance(layer, Dense):
+            n, n_out = len(y), layer.n_out
+            w, b, theta = np.split(theta, [n * n_out, (n + 1) * n_out])
+            y = w.reshape(n, n_out).T @ y + b[:, None]
+        elif isinstance(layer, Activation):
+            y = REFERENCE[layer.name](y)
+        elif isinstance(layer, ConcatTime):
+            y = np.vstack([y, t])
+        else:
+            branch, theta = reference(layer.layers, t, y, theta)
+            y = y + branch
+    return y, theta
+
+
+class Compiled:
+    """A network behind its two C functions, called as the loop calls them, on memory with guards."""
+
+    def __init__(self, layers, dtype, lanes):
+        self.program, self.dtype, self.lanes = lower(layers, DIM), dtype, lanes
+        kernels, p = cpu.family(dtype, lanes), self.program
+        real = {4: types.float32, 8: types.float64}[dtype.itemsize]
+        self.scratch = self.new(p.n_scratch * lanes)
+        self.panel = self.new(lanes * kernels.bind["COLUMNS"] + 1)
+        context = np.zeros(7, np.int64)
+        context[program.OPERATIONS] = p.operations.ctypes.data
+        context[program.N_OPERATIONS], context[program.N_PARAMS] = len(p.operations), p.n_params
+        context[program.N_KEPT], context[program.N_SCRATCH] = p.n_kept, p.n_scratch
+        context[program.SCRATCH] = self.scratch.ctypes.data
+        context[program.PANEL] = self.panel.ctypes.data
+        self.context = context
+        p_, i = ctypes.c_void_p, ctypes.c_int64
+        self._f = ctypes.CFUNCTYPE(ctypes.c_int32, p_, p_, p_, i, p_, p_, p_, p_, i, i)(
+            kernels.address(program.program_field, field_signature(real))
+        )
+        self._vjp = ctypes.CFUNCTYPE(ctypes.c_int32, p_, p_, p_, i, p_, p_, p_, p_, p_, i, i)(
+            kernels.address(program.program_field_vjp, field_vjp_signature(real))
+        )
+
+    def new(self, n):
+        """Return n numbers that nothing has written, followed by 64 that nothing may write."""
+        x = np.full(n + 64, GUARD, self.dtype)
+        x[:n] = np.nan
+        return x
+
+    def untouched(self, *arrays):
+        return all((x[-64:] == GUARD).all() for x in (self.scratch, self.panel, *arrays))
+
+    def __call__(self, t, y, theta):
+        """Return dy, and what is kept for the transpose."""
+        kept, dy = self.new(self.program.n_kept * self.lanes), self.new(y.size)
+        lane_status = np.zeros(self.lanes, np.uint8)
+        code = self._f(
+            t.ctypes.data, y.ctypes.data, theta.ctypes.data, 0, kept.ctypes.data, dy.ctypes.data,
+            lane_status.ctypes.data, self.context.ctypes.data, DIM, self.lanes,
+        )  # fmt: skip
+        assert code == 0 and not lane_status.any() and self.untouched(kept, dy)
+        return dy[:-64].reshape(y.shape), kept
+
+    def vjp(self, t, y, theta, kept, dy_bar, theta_bar):
+        """Return y_bar, and add to theta_bar; kept and dy_bar must stay as they are."""
+        self.scratch[:-64] = np.nan  # what an evaluation left there is not to be relied on
+        y_bar, before = self.new(y.size), (kept.copy(), dy_bar.copy())
+        guarded = np.append(theta_bar, np.full(64, GUARD, self.dtype))
+        code = self._vjp(
+            t.ctypes.data, y.ctypes.data, theta.ctypes.data, 0, kept.ctypes.data,
+            dy_bar.ctypes.data, y_bar.ctypes.data, guarded.ctypes.data, self.context.ctypes.data,
+            DIM, self.lanes,
+        )  # fmt: skip
+        assert code == 0 and self.untouched(y_bar, guarded)
+        assert np.array_equal(before[0], kept) and np.array_equal(before[1], dy_bar)
+        theta_bar[...] = guarded[:-64]
+        return y_bar[:-64].reshape(y.shape)
+
+
+def point(compiled, seed):
+    """Return t, y, theta and a cotangent of dy, of the numbers that float32 has too."""
+    rng, dtype, lanes = np.random.default_rng(seed), compiled.dtype, compiled.lanes
+    t, y, theta, dy_bar = (
+        rng.standard_normal(shape).astype(np.float32)
+        for shape in ((64,), (64, DIM), (compiled.program.n_params,), (64, DIM))
+    )
+    theta *= np.float32(0.5)
+    rows = [np.ascontiguousarray(x[:lanes].T, dtype) for x in (t, y, dy_bar)]
+    return rows[0], rows[1], theta.astype(dtype), rows[2]
+
+
+@every_network
+@every_width
+def test_evaluation_is_the_naive_one(name, dtype, lanes):
+    compiled = Compiled(NETWORKS[name], dtype, lanes)
+    t, y, theta, _ = point(compiled, 0)
+    dy, _ = compiled(t, y, theta)
+    expected, left = reference(NETWORKS[name], *(x.astype(np.longdouble) for x in (t, y, theta)))
+    assert left.size == 0
+    tolerance = 40 * np.finfo(dtype).eps
+    np.testing.assert_allclose(dy, expected, tolerance, tolerance * abs(expected).max())
+
+
+@every_network
+def test_transpose_passes_the_dot_test(name):
+    """<J v, w> = <v, J^T w>, J v by central differences in extended precision, v of y and theta."""
+    compiled = Compiled(NETWORKS[name], np.dtype(np.float64), 32)
+    t, y, theta, dy_bar = point(compiled, 1)
+    _, kept = compiled(t, y, theta)
+    theta_bar = np.zeros_like(theta)
+    y_bar = compiled.vjp(t, y, theta, kept, dy_bar, theta_bar)
+    rng, h = np.random.default_rng(2), np.longdouble(1e-7)
+    for _ in range(3):
+        dy, dtheta = rng.standard_normal(y.shape), rng.standard_normal(theta.shape)
+        ends = [reference(NETWORKS[name], t, y + s * dy, theta + s * dtheta)[0] for s in (h, -h)]
+        pushed = ((ends[0] - ends[1]) / (2 * h) * dy_bar).sum()
+        pulled = (dy * y_bar).sum() + (dtheta * theta_bar).sum()
+        assert abs(pushed - pulled) <= 1e-10 * (1 + abs(pushed))
+
+
+@every_network
+@pytest.mark.parametrize("dtype", cpu.WIDTHS, ids=str)
+def test_a_lane_has_the_bits_of_a_single_trajectory(name, dtype):
+    one, wide = (Compiled(NETWORKS[name], dtype, lanes) for lanes in (1, cpu.WIDTHS[dtype]))
+    t, y, theta, dy_bar = point(wide, 3)
+    dy, kept = wide(t, y, theta)
+    y_bar = wide.vjp(t, y, theta, kept, dy_bar, np.zeros_like(theta))
+    sums = np.zeros_like(theta)
+    for i in range(wide.lanes):
+        point_i = t[i : i + 1].copy(), y[:, i].copy(), theta
+        dy_i, kept_i = one(*point_i)
+        assert np.array_equal(dy_i, dy[:, i])
+        y_bar_i = one.vjp(*point_i, kept_i, dy_bar[:, i].copy(), sums)
+        assert np.array_equal(y_bar_i, y_bar[:, i])
+    theta_bar = np.zeros_like(theta)
+    wide.vjp(t, y, theta, kept, dy_bar, theta_bar)
+    assert np.array_equal(sums, theta_bar)  # lanes are summed upward, as single ones were here
+
+
+@every_network
+def test_transpose_adds_to_theta_bar_and_overwrites_y_bar(name):
+    compiled = Compiled(NETWORKS[name], np.dtype(np.float64), 32)
+    t, y, theta, dy_bar = point(compiled, 4)
+    _, kept = compiled(t, y, theta)
+    once, again = np.zeros_like(theta), np.full_like(theta, 1000.0)
+    first = compiled.vjp(t, y, theta, kept, dy_bar, once)
+    assert np.array_equal(first, compiled.vjp(t, y, theta, kept, dy_bar, again))
+    np.testing.assert_allclose(again - 1000, once, 1e-10, 1e-10)
+
+
+@every_network
+def test_float32_transpose_is_that_of_float64(name):
+    results = []
+    for dtype, lanes in cpu.WIDTHS.items():
+        compiled = Compiled(NETWORKS[name], dtype, lanes)
+        t, y, theta, dy_bar = point(compiled, 5)
+        dy_bar[:, 32:] = 0
+        _, kept = compiled(t, y, theta)
+        theta_bar = np.zeros_like(theta)
+        y_bar = compiled.vjp(t, y, theta, kept, dy_bar, theta_bar)[:, :32]
+        results.append(np.concatenate([y_bar.ravel(), theta_bar]).astype(np.float64))
+    np.testing.assert_allclose(*results, rtol=1e-4, atol=2e-5 * abs(results[1]).max())
+
+
+def test_parts_are_views_that_cover_theta():
+    field = Network(
+        3, [ConcatTime(), Dense(5), Activation("tanh"), Residual((Dense(5),)), Dense(3)]
+    )
+    theta = np.arange(field.n_params, dtype=np.float32)
+    parts = field.unflatten(theta)
+    shapes = {name: part.shape for name, part in parts.items()}
+    assert shapes == {
+        "dense0.weight": (4, 5), "dense0.bias": (5,), "dense1.weight": (5, 5), "dense1.bias": (5,),
+        "dense2.weight": (5, 3), "dense2.bias": (3,),
+    }  # fmt: skip
+    assert np.array_equal(np.concatenate([part.ravel() for part in parts.values()]), theta)
+    parts["dense1.weight"][...] = -1
+    assert (theta == -1).sum() == 25
+    with pytest.raises(TypeError):
+        parts["dense0.bias"] = theta
+
+
+BAD_LAYERS = (
+    ([Dense(3)], "the layers map 4 values to 3"),
+    ([ConcatTime()], "the layers map 4 values to 5"),
+    ([Residual((Dense(5),)), Dense(4)], "a Residual block maps 4 values to 5"),
+    ([Dense(4), Activation("tan")], "no activation is called 'tan'; there are identity, tanh"),
+    ([Dense(4), "tanh"], "'tanh' is no layer"),
+    ([Dense], "is no layer"),
+    ([Residual(Dense(4))], "4 is no layer"),
+    ([Dense(0), Dense(4)], "0 outputs"),
+    ([Dense(-3), Dense(4)], "-3 outputs"),
+    ([Dense(2.5), Dense(4)], "2.5 outputs"),
+    ([Dense("8"), Dense(4)], "'8' outputs"),
+)
+
+
+@pytest.mark.parametrize(("layers", "sentence"), BAD_LAYERS, ids=[x[1] for x in BAD_LAYERS])
+def test_bad_layers_get_a_sentence(layers, sentence):
+    with pytest.raises((ValueError, TypeError), match=r"^Network: in `layers`, ") as caught:
+        Network(4, layers)
+    assert sentence in str(caught.value) and str(caught.value).endswith(".")
+
+
+def test_wrong_width_or_stride_stops_the_call():
+    compiled = Compiled([Dense(DIM)], np.dtype(np.float64), 32)
+    zero = SimpleNamespace(t=np.zeros(32), y=np.zeros((DIM, 32)), theta=np.zeros(20))
+    pointers = [x.ctypes.data for x in (zero.t, zero.y, zero.theta)]
+    for stride, lanes in ((0, 16), (1, 32)):
+        dy, status = np.full((DIM, 32), GUARD), np.zeros(32, np.uint8)
+        rest = [None, dy.ctypes.data, status.ctypes.data, compiled.context.ctypes.data, DIM, lanes]
+        assert compiled._f(*pointers, stride, *rest) != 0
+        assert (dy == GUARD).all()

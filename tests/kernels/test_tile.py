@@ -1,0 +1,166 @@
+import functools
+
+import numpy as np
+import pytest
+
+from tapeless_kernels import tile
+from tapeless_kernels._jit import inlined, kernel, retarget
+from tapeless_kernels.launch import cpu
+from tapeless_kernels.tile import add, combine, contract, error_squares, fill, take
+
+every_dtype = pytest.mark.parametrize("dtype", cpu.WIDTHS, ids=str)
+DIMS, WEIGHTS = (1, 2, 3, 5, 8, 13), range(1, 8)
+
+
+@kernel
+def call_combine(out, y, h, w, k, n):
+    combine(out, y, h, w, k, n)
+
+
+@kernel
+def call_contract(out, h, w, k, start, stop):
+    contract(out, h, w, k, start, stop)
+
+
+@kernel
+def call_error_squares(squares, h, w, k, n, y, z, rtol, atol):
+    error_squares(squares, h, w, k, n, y, z, rtol, atol)
+
+
+def compiled(function, bind):
+    return retarget(function, bind, {}, lambda f, inline: inlined(f) if inline else kernel(f))
+
+
+@functools.cache
+def both(function, dtype):
+    """Return a kernel with the explicit vectors that the solver binds, and in plain loops."""
+    lanes = cpu.WIDTHS[dtype]
+    bind = {"LANES": lanes, "Real": dtype.type}
+    vectors = tile.bindings(dtype.itemsize, lanes)
+    assert vectors.keys() == {"LANES", "combine", "contract", "error_squares"}
+    return compiled(function, bind | vectors), compiled(function, bind)
+
+
+def numbers(rng, dtype, *shape):
+    """Normal numbers, and every kind of special one among them."""
+    x = rng.standard_normal(shape).astype(dtype)
+    info = np.finfo(dtype)
+    special = [
+        0.0,
+        -0.0,
+        np.inf,
+        -np.inf,
+        np.nan,
+        info.max,
+        info.tiny,
+        info.smallest_subnormal,
+        1.0,
+    ]
+    places = rng.random(shape) < 0.1
+    x[places] = rng.choice(np.array(special, dtype), places.sum())
+    return x
+
+
+def same(a, b):
+    """The same bits, and NaN in the same places: which NaN, IEEE 754 leaves open."""
+    nan = np.isnan(a)
+    return np.array_equal(nan, np.isnan(b)) and a[~nan].tobytes() == b[~nan].tobytes()
+
+
+def guarded(dtype, dim, lanes):
+    """Return rows to write, and the block they are cut from, with one more row on each side."""
+    block = np.full((dim + 2, lanes), 7.25, dtype)
+    return block[1:-1], block
+
+
+@every_dtype
+def test_combine_in_vectors_gives_the_bits_of_the_loop(dtype):
+    fast, slow = both(call_combine, dtype)
+    rng, lanes = np.random.default_rng(0), cpu.WIDTHS[dtype]
+    for dim in DIMS:
+        for n in WEIGHTS:
+            y, h, w, k = (
+                numbers(rng, dtype, *shape)
+                for shape in ((dim, lanes), (lanes,), (8,), (8, dim, lanes))
+            )
+            results = []
+            for function in (fast, slow):
+                out, block = guarded(dtype, dim, lanes)
+                function(out, y, h, w, k, n)
+                results.append(block)
+            assert same(*results), (dim, n)
+            assert (results[0][[0, -1]] == 7.25).all()
+
+
+@every_dtype
+def test_contract_in_vectors_gives_the_bits_of_the_loop(dtype):
+    fast, slow = both(call_contract, dtype)
+    rng, lanes = np.random.default_rng(1), cpu.WIDTHS[dtype]
+    for dim in DIMS:
+        for n in WEIGHTS:
+            start = int(rng.integers(0, 3))
+            h, w, k = (numbers(rng, dtype, *shape) for shape in ((lanes,), (10,), (10, dim, lanes)))
+            results = []
+            for function in (fast, slow):
+                out, block = guarded(dtype, dim, lanes)
+                function(out, h, w, k, start, start + n)
+                results.append(block)
+            assert same(*results), (dim, start, n)
+            assert (results[0][[0, -1]] == 7.25).all()
+
+
+@every_dtype
+def test_error_squares_in_vectors_gives_the_bits_of_the_loop(dtype):
+    fast, slow = both(call_error_squares, dtype)
+    rng, lanes = np.random.default_rng(2), cpu.WIDTHS[dtype]
+    for dim in DIMS:
+        for n in WEIGHTS:
+            h, w, k, y, z, rtol, atol = (
+                numbers(rng, dtype, *shape)
+                for shape in (
+                    (lanes,), (8,), (8, dim, lanes), (dim, lanes), (dim, lanes), (lanes,), (lanes,),
+                )
+            )  # fmt: skip
+            results = []
+            for function in (fast, slow):
+                squares, block = guarded(dtype, 1, lanes)
+                function(squares[0], h, w, k, n, y, z, rtol, atol)
+                results.append(block)
+            assert same(*results), (dim, n)
+            assert (results[0][[0, -1]] == 7.25).all()
+
+
+@every_dtype
+def test_operations_are_their_formulas(dtype):
+    rng, lanes, dim, n = np.random.default_rng(3), cpu.WIDTHS[dtype], 5, 6
+    y, z, k = (
+        rng.standard_normal(s).astype(dtype) for s in ((dim, lanes), (dim, lanes), (n, dim, lanes))
+    )
+    w, h, rtol, atol = (rng.random(s).astype(dtype) for s in (n, lanes, lanes, lanes))
+    wide = [x.astype(np.longdouble) for x in (y, z, k, w, h, rtol, atol)]
+    (y_, z_, k_, w_, h_, rtol_, atol_), tolerance = wide, 50 * np.finfo(dtype).eps
+    out, squares = np.empty_like(y), np.empty_like(h)
+    both(call_combine, dtype)[0](out, y, h, w, k, n)
+    np.testing.assert_allclose(out, y_ + h_ * np.tensordot(w_, k_, 1), tolerance, tolerance)
+    both(call_contract, dtype)[0](out, h, w, k, 2, 5)
+    np.testing.assert_allclose(out, h_ * np.tensordot(w_[2:5], k_[2:5], 1), tolerance, tolerance)
+    both(call_error_squares, dtype)[0](squares, h, w, k, n, y, z, rtol, atol)
+    ratio = h_ * np.tensordot(w_, k_, 1) / (atol_ + rtol_ * np.maximum(abs(y_), abs(z_)))
+    np.testing.assert_allclose(squares, (ratio**2).sum(0), tolerance)
+
+
+@every_dtype
+def test_take_add_and_fill(dtype, plain):
+    rng, lanes = np.random.default_rng(4), cpu.WIDTHS[dtype]
+    kernels = plain(dtype, lanes)
+    y, z = numbers(rng, dtype, 3, lanes), numbers(rng, dtype, 3, lanes)
+    accepted = rng.integers(0, 2, lanes).astype(np.uint8)
+    out = y.copy()
+    kernels(take)(accepted, out, z)
+    assert same(out, np.where(accepted == 1, z, y))
+    out = y.copy()
+    with np.errstate(all="ignore"):
+        kernels(add)(out, z)
+        assert same(out, y + z)
+    kernels(fill)(out, dtype.type(-0.0))
+    assert same(out, np.full_like(out, -0.0))
