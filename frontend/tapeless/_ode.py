@@ -160,10 +160,10 @@ def solve_ode(
 
     try:
         solve.run(threads)
+        result = solution()
     except KeyboardInterrupt as interrupt:
         interrupt.solution = solution()
         raise
-    result = solution()
     if throw and not result.success:
         check_arrival(SOLVE, result, t1)
     return result

@@ -22,7 +22,7 @@ class Solve:
         whole = plan.control.coupled or lanes == 1
         size = tiles if whole else 1
         self.parts = [slice(i * lanes, (i + size) * lanes) for i in range(0, tiles, size or 1)]
-        self.chunks = [cpu.POOL.take(plan, size) for _ in self.parts]
+        self.chunks, self._lent = [cpu.POOL.take(plan, size) for _ in self.parts], False
 
     def run(self, threads):
         """Integrate all chunks."""
@@ -40,7 +40,10 @@ class Solve:
         chunk.run(self.theta, stop)
 
     def solution(self, ts, single, final, threads):
-        """Return what the chunks hold now; without a record they can be used again."""
+        """Return what the chunks hold now; with this object's end they can be used again."""
+        if not self._lent:
+            self._lent = True
+            cpu.POOL.lend(self.chunks, self)
         n, plan, failed = self.batch, self.plan, 0
         ys = np.empty((n, plan.n_outputs, plan.program.dim), plan.dtype)
         y = np.empty((n, plan.program.dim), plan.dtype)
@@ -60,22 +63,16 @@ class Solve:
         ys = ys[:, 0] if final else ys
         if single:
             ys, y, stats = ys[0], y[0], [x[0] for x in stats]
-        reverse = Reverse(self, final, threads)
-        if not plan.keep:
-            reverse = None  # and the chunks go back
+        reverse = Reverse(self, final, threads) if plan.keep else None
         return Solution(ts, ys, y, Stats(*stats), failed == 0, single, reverse)
 
 
 class Reverse:
-    """The reverse pass of a solve; its chunks can be used again when it is gone."""
+    """The reverse pass of a solve."""
 
     def __init__(self, solve, final, threads):
         self._solve, self._final, self._threads = solve, final, threads
         self._lock = threading.Lock()  # two reverse passes of one solve would share scratch
-
-    def __del__(self, give=cpu.POOL.give):
-        for chunk in self._solve.chunks:
-            give(chunk)
 
     def nbytes(self):
         """Return the bytes kept."""

@@ -1,5 +1,6 @@
 """Ctrl-C ends a solve within 0.1 s, and what it had reached is kept."""
 
+import gc
 import os
 import signal
 import statistics
@@ -18,7 +19,7 @@ from tapeless_kernels.status import INTERRUPTED, SUCCESS
 CASES = {
     "single": (2, [50, 50], 1, np.float64, {"threads": 1}),
     "one tile": (2, [50, 50], 32, np.float64, {"threads": 1}),
-    "one linear tile": (1, [1], 64, np.float32, {"threads": 1}),
+    "one linear tile": (1, [1], 32, np.float64, {"threads": 1}),
     "large, coupled": (784, [100], 512, np.float32, {"coupled": True}),
     "two threads": (16, [64, 64], 256, np.float32, {"threads": 2}),
     "many tiles": (64, [128, 128], 20_000, np.float32, {"threads": 2, "adjoint": None}),
@@ -40,6 +41,7 @@ def make(case):
 def interrupt(function, after):
     """Run a function that Ctrl-C ends; return how long it went on, and the exception."""
     sent = []
+    gc.collect()  # a finaliser of another test's would swallow the signal
 
     def send():
         sent.append(time.perf_counter())
@@ -120,7 +122,7 @@ def test_sample_without_its_turn_is_where_it_began():
 @pytest.mark.parametrize("case", ["one tile", "two threads"])
 def test_reverse_pass_ends_in_time(case):
     solve, y0 = make(case)
-    sol = solve(n_steps=10_000 if case == "two threads" else 100_000)
+    sol = solve(n_steps=10_000)
     ys_bar = np.ones_like(y0)
     begun = time.perf_counter()
     expected = sol.vjp(ys_bar)
