@@ -51,7 +51,7 @@ def loops(dtype, lanes):
         for _ in range(n):
             for i in range(jobs.shape[0]):
                 at, x_at, out_at, n_in, n_out = fields(jobs, i)
-                dense_vjp_input(theta, at, x, out_at, bar, x_at, n_in, n_out, 1)
+                dense_vjp_input(theta, at, x, out_at, bar, x_at, n_in, n_out, 1, panel)
 
     @kernel
     def vjp_theta(n, jobs, theta, x, bar, theta_bar, panel):
@@ -98,7 +98,7 @@ class Dense:
         lanes = 1 if batch == 1 else cpu.WIDTHS[real]
         tiles, pairs = batch // lanes, list(itertools.pairwise(sizes))
         n_params, n_states = sum((a + 1) * b for a, b in pairs), batch * sum(sizes)
-        n_panel = lanes * cpu.family(real, lanes).bind["COLUMNS"] + 1
+        n_panel = cpu.family(real, lanes).bind["PANEL_SIZE"]
         rng = np.random.default_rng(0)
         self.arguments = (
             jobs_of(sizes, tiles, lanes),

@@ -10,13 +10,14 @@ import numpy as np
 from .._jit import kernel
 from ..ieee import fma
 from . import block
-from .block import MAX_LINE, VECTORS
+from .block import MAX_LINE, MAX_ROWS, TALLEST, VECTORS, bring_near
 
 LANES, Real = 1, np.float64
 DEPTH = 96  # rows of 256 bytes: the part of x that stays in the first-level cache
 # What `bindings` gives a meaning for each dtype and width:
-block_from_bias = block_onto = block_onto_tail = line_onto = turn = turned_line = None
-ITEM = VECTOR = COLUMNS = 1
+block_from_rows = block_onto = block_added = line_onto = turn = None
+ITEM = VECTOR = COLUMNS = PANEL_SIZE = 1  # the last: numbers of the scratch `panel`
+TURNED = False  # whether `dense_vjp_input` takes its weights turned round, (n_out, n_in)
 
 
 @kernel
@@ -31,30 +32,33 @@ def dense(theta, at, x, x_at, out, out_at, n_in, n_out):
 
 
 @kernel
-def dense_vjp_input(theta, at, out_bar, out_bar_at, x_bar, x_bar_at, n_in, n_out, fresh):
+def dense_vjp_input(weights, at, out_bar, out_bar_at, x_bar, x_bar_at, n_in, n_out, fresh, panel):
     """x_bar[k, lane] += sum_m W[k, m] out_bar[m, lane], x_bar being 0 if fresh."""
     for k in range(n_in):
         for lane in range(LANES):
             total = Real(0) if fresh else x_bar[x_bar_at + k * LANES + lane]
             for m in range(n_out):
                 bar = out_bar[out_bar_at + m * LANES + lane]
-                total = fma(theta[at + k * n_out + m], bar, total)
+                total = fma(weights[at + k * n_out + m], bar, total)
             x_bar[x_bar_at + k * LANES + lane] = total
 
 
 @kernel
 def dense_vjp_theta(x, x_at, out_bar, out_bar_at, theta_bar, at, n_in, n_out, panel):
-    """W_bar[k, m] += sum_lane x[k, lane] out_bar[m, lane], and b_bar the same with x = 1."""
+    """W_bar[k, m] += sum_lane x[k, lane] out_bar[m, lane], and b_bar the same with x = 1.
+
+    The lanes are summed before they are added: one chain over all evaluations would lose digits.
+    """
     for k in range(n_in + 1):
         for m in range(n_out):
-            total = theta_bar[at + k * n_out + m]
+            total = Real(0)
             for lane in range(LANES):
                 bar = out_bar[out_bar_at + m * LANES + lane]
                 if k < n_in:
                     total = fma(x[x_at + k * LANES + lane], bar, total)
                 else:
                     total = total + bar
-            theta_bar[at + k * n_out + m] = total
+            theta_bar[at + k * n_out + m] += total
 
 
 @kernel
@@ -73,7 +77,7 @@ def dense_blocks(theta, at, x, x_at, out, out_at, n_in, n_out):
                 o = out_data + m * row + c
                 v = x_data + k * row + c
                 if k == 0:
-                    block_from_bias(
+                    block_from_rows(
                         rows - 1, a, ITEM, n_out * ITEM, v, row, b + m * ITEM, ITEM, o, row, n_k, 0
                     )
                 else:
@@ -82,12 +86,14 @@ def dense_blocks(theta, at, x, x_at, out, out_at, n_in, n_out):
 
 
 @kernel
-def dense_vjp_input_blocks(theta, at, out_bar, out_bar_at, x_bar, x_bar_at, n_in, n_out, fresh):
-    """`dense_vjp_input` in register blocks."""
+def dense_vjp_input_blocks(
+    weights, at, out_bar, out_bar_at, x_bar, x_bar_at, n_in, n_out, fresh, panel
+):
+    """`dense_vjp_input` in register blocks; `panel` lends a place for a 0."""
     row = LANES * ITEM
-    if fresh:
-        clear(x_bar, x_bar_at, n_in * LANES)
-    w = theta.ctypes.data + at * ITEM
+    panel[0] = Real(0)
+    zero = panel.ctypes.data
+    w = weights.ctypes.data + at * ITEM
     x_data = x_bar.ctypes.data + x_bar_at * ITEM
     out_data = out_bar.ctypes.data + out_bar_at * ITEM
     for m in range(0, n_out, DEPTH):
@@ -99,7 +105,12 @@ def dense_vjp_input_blocks(theta, at, out_bar, out_bar_at, x_bar, x_bar_at, n_in
             for c in range(0, row, COLUMNS * ITEM):
                 o = x_data + k * row + c
                 v = out_data + m * row + c
-                block_onto(rows - 1, a, n_out * ITEM, ITEM, v, row, o, row, o, row, n_m, 0)
+                if fresh and m == 0:
+                    block_from_rows(
+                        rows - 1, a, n_out * ITEM, ITEM, v, row, zero, 0, o, row, n_m, 0
+                    )
+                else:
+                    block_onto(rows - 1, a, n_out * ITEM, ITEM, v, row, o, row, o, row, n_m, 0)
             k += rows
 
 
@@ -107,41 +118,48 @@ def dense_vjp_input_blocks(theta, at, out_bar, out_bar_at, x_bar, x_bar_at, n_in
 def dense_vjp_theta_blocks(x, x_at, out_bar, out_bar_at, theta_bar, at, n_in, n_out, panel):
     """`dense_vjp_theta` in register blocks, on panels of out_bar turned round to (LANES, COLUMNS).
 
-    `panel` has room for one number more: the 1 that multiplies b.
+    Behind the panel lie the sums of its columns, which are those of b. The next rows of x come near
+    while a block is at work: x is what a solve has kept, and far away.
     """
-    row, w_row, b_k = LANES * ITEM, n_out * ITEM, COLUMNS * ITEM
-    panel[LANES * COLUMNS] = Real(1)
-    one, v = panel.ctypes.data + LANES * b_k, panel.ctypes.data
+    row, w_row = LANES * ITEM, n_out * ITEM
+    x_data, v = x.ctypes.data + x_at * ITEM, panel.ctypes.data
     for m in range(0, n_out, COLUMNS):
         n = min(COLUMNS, n_out - m)
+        vectors = (n + VECTOR - 1) // VECTOR
+        rows = tall_rows(n_in, vectors)
+        bring_near(x_data, rows * row)
         turn_rows(out_bar, out_bar_at + m * LANES, panel, n)
-        o = theta_bar.ctypes.data + (at + m) * ITEM
-        k = 0
-        while k <= n_in:
-            rows = block_rows(n_in - k) if k < n_in else 1
-            a = x.ctypes.data + x_at * ITEM + k * row if k < n_in else one
-            a_k = ITEM if k < n_in else 0
-            if n == COLUMNS:
-                block_onto(rows - 1, a, row, a_k, v, b_k, o, w_row, o, w_row, LANES, 0)
-            else:
-                shape = tail_shape(rows, n)
-                block_onto_tail(shape, a, row, a_k, v, b_k, o, w_row, o, w_row, LANES, n)
-            o += rows * w_row
-            k += rows
+        b = at + n_in * n_out + m
+        for c in range(n):
+            theta_bar[b + c] += panel[LANES * COLUMNS + c]
+        o, k = theta_bar.ctypes.data + (at + m) * ITEM, 0
+        while k < n_in:
+            a, o_k = x_data + k * row, o + k * w_row
+            shape, k = added_shape(rows, vectors), k + rows
+            rows = tall_rows(n_in - k, vectors)
+            if rows > 0:
+                bring_near(x_data + k * row, rows * row)
+            block_added(shape, a, row, ITEM, v, COLUMNS * ITEM, 0, 0, o_k, w_row, LANES, n)
 
 
 @kernel
 def turn_rows(a, at, panel, n):
-    """panel[lane, c] = a[c, lane] for the first n <= COLUMNS values of c."""
+    """panel[lane, c] = a[c, lane] for the first n <= COLUMNS values of c, and below it their sums over lanes."""
+    sums = LANES * COLUMNS
+    clear(panel, sums, COLUMNS)
     whole = n // VECTOR * VECTOR
     for c in range(0, whole, VECTOR):
         for lane in range(0, LANES, VECTOR):
             source = a.ctypes.data + (at + c * LANES + lane) * ITEM
             target = panel.ctypes.data + (lane * COLUMNS + c) * ITEM
-            turn(source, LANES * ITEM, target, COLUMNS * ITEM)
+            turn(source, LANES * ITEM, target, COLUMNS * ITEM, panel.ctypes.data + (sums + c) * ITEM)
     for c in range(whole, n):
+        total = Real(0)
         for lane in range(LANES):
-            panel[lane * COLUMNS + c] = a[at + c * LANES + lane]
+            bar = a[at + c * LANES + lane]
+            panel[lane * COLUMNS + c] = bar
+            total += bar
+        panel[sums + c] = total
 
 
 @kernel
@@ -163,9 +181,16 @@ def block_rows(left):
 
 
 @kernel
-def tail_shape(rows, n):
-    """Return the shape of the block that ends n columns after its start."""
-    return (rows - 1) * VECTORS + (n - 1) // VECTOR
+def tall_rows(left, vectors):
+    """Return the rows of the next block of so many vectors: with fewer than VECTORS as many as fit."""
+    tallest = TALLEST[vectors]
+    return tallest if tallest > MAX_ROWS and left >= tallest else block_rows(left)
+
+
+@kernel
+def added_shape(rows, vectors):
+    """Return the shape of a block of `block_added`."""
+    return (min(rows, MAX_ROWS + 1) - 1) * VECTORS + vectors - 1
 
 
 @kernel
@@ -182,49 +207,49 @@ def dense_line(theta, at, x, x_at, out, out_at, n_in, n_out):
 
 
 @kernel
-def dense_vjp_input_line(theta, at, out_bar, out_bar_at, x_bar, x_bar_at, n_in, n_out, fresh):
-    """`dense_vjp_input` for a single trajectory: vectors of inputs, squares of W turned in registers."""
+def dense_vjp_input_line(
+    turned, at, out_bar, out_bar_at, x_bar, x_bar_at, n_in, n_out, fresh, panel
+):
+    """`dense_vjp_input` for a single trajectory: vectors of inputs, from weights that are turned."""
     if fresh:
         clear(x_bar, x_bar_at, n_in)
-    n_vectors = n_out // VECTOR
-    k = 0
-    while k < n_in:
-        turned = n_vectors > 0 and k + VECTOR <= n_in
-        if turned:
-            w, b = theta.ctypes.data + (at + k * n_out) * ITEM, out_bar.ctypes.data
-            o = x_bar.ctypes.data + (x_bar_at + k) * ITEM
-            turned_line(w, n_out * ITEM, b + out_bar_at * ITEM, o, n_vectors)
-        for i in range(k, min(k + VECTOR, n_in)):
-            total = x_bar[x_bar_at + i]
-            for m in range(n_vectors * VECTOR if turned else 0, n_out):
-                total = fma(theta[at + i * n_out + m], out_bar[out_bar_at + m], total)
-            x_bar[x_bar_at + i] = total
-        k += VECTOR
+    w, b = turned.ctypes.data + at * ITEM, out_bar.ctypes.data + out_bar_at * ITEM
+    for k in range(0, n_in, MAX_LINE * VECTOR):
+        n, o = min(MAX_LINE * VECTOR, n_in - k), x_bar.ctypes.data + (x_bar_at + k) * ITEM
+        line_onto((n - 1) // VECTOR, b, 0, ITEM, w + k * ITEM, n_in * ITEM, o, 0, o, 0, n_out, n)
+
+
+@kernel
+def turn_weights(theta, at, turned, n_in, n_out):
+    """turned[m, k] = W[k, m], at the same place."""
+    for k in range(n_in):
+        for m in range(n_out):
+            turned[at + m * n_in + k] = theta[at + k * n_out + m]
 
 
 @kernel
 def dense_vjp_theta_line(x, x_at, out_bar, out_bar_at, theta_bar, at, n_in, n_out, panel):
-    """`dense_vjp_theta` for a single trajectory; `panel` holds the 1 that multiplies b."""
-    panel[0] = Real(1)
+    """`dense_vjp_theta` for a single trajectory."""
     w_row = n_out * ITEM
     k = 0
-    while k <= n_in:
-        rows = block_rows(n_in - k) if k < n_in else 1
-        a = x.ctypes.data + (x_at + k) * ITEM if k < n_in else panel.ctypes.data
+    while k < n_in:
+        rows = block_rows(n_in - k)
+        a = x.ctypes.data + (x_at + k) * ITEM
         for m in range(0, n_out, COLUMNS):
+            n = min(COLUMNS, n_out - m)
             v = out_bar.ctypes.data + (out_bar_at + m) * ITEM
             o = theta_bar.ctypes.data + (at + k * n_out + m) * ITEM
-            n = n_out - m
-            if n >= COLUMNS:
-                block_onto(rows - 1, a, ITEM, 0, v, 0, o, w_row, o, w_row, 1, 0)
-            else:
-                block_onto_tail(tail_shape(rows, n), a, ITEM, 0, v, 0, o, w_row, o, w_row, 1, n)
+            shape = added_shape(rows, (n + VECTOR - 1) // VECTOR)
+            block_added(shape, a, ITEM, 0, v, 0, 0, 0, o, w_row, 1, n)
         k += rows
+    for m in range(n_out):
+        theta_bar[at + n_in * n_out + m] += Real(0) + out_bar[out_bar_at + m]
 
 
 def bindings(itemsize, lanes):
     """Return what the names of this file mean for one float type and width on the host."""
-    blocks = {"LANES": lanes, **block.bindings(itemsize)}
+    blocks = {"LANES": lanes, "TURNED": lanes == 1, **block.bindings(itemsize)}
+    blocks["PANEL_SIZE"] = (lanes + 1) * blocks["COLUMNS"]  # turned cotangents, and their sums
     forms = (dense_line, dense_vjp_input_line, dense_vjp_theta_line)
     if lanes > 1:
         forms = (dense_blocks, dense_vjp_input_blocks, dense_vjp_theta_blocks)

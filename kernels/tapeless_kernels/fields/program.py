@@ -7,12 +7,19 @@ from ..activations import ACTIVATIONS, activate, activate_in_place, activate_vjp
 from ..field_abi import address_of, array_at
 from ..tile import LANES, Real
 from . import lower as op
-from .dense import COLUMNS, dense, dense_vjp_input, dense_vjp_theta
+from .dense import (
+    PANEL_SIZE,
+    TURNED,
+    dense,
+    dense_vjp_input,
+    dense_vjp_theta,
+    turn_weights,
+)
 
 KEEPS_OUTPUT = tuple(activation.keeps_output for activation in ACTIVATIONS)
 N_COLUMNS = len(op.COLUMNS)
 # Places in the context of a program: addresses and sizes, all int64.
-OPERATIONS, N_OPERATIONS, N_PARAMS, N_KEPT, N_SCRATCH, SCRATCH, PANEL = range(7)
+OPERATIONS, N_OPERATIONS, N_PARAMS, N_KEPT, N_SCRATCH, SCRATCH, PANEL, WEIGHTS = range(8)
 
 
 def program_field(t, y, theta, theta_stride, cache, dy, lane_status, context, dim, lanes):
@@ -42,15 +49,16 @@ def program_field_vjp(
         return np.int32(1)
     operations = array_at(c[OPERATIONS], np.int64, (c[N_OPERATIONS], N_COLUMNS))
     scratch = array_at(c[SCRATCH], Real, (c[N_SCRATCH] * LANES,))
+    weights = array_at(c[WEIGHTS], Real, (c[N_PARAMS],)) if TURNED else flat(theta, c[N_PARAMS])
     evaluate_vjp(
         operations,
         flat(t, LANES),
         flat(y, dim * LANES),
-        flat(theta, c[N_PARAMS]),
+        weights,
         flat(cache, c[N_KEPT] * LANES),
         (flat(dy_bar, dim * LANES), flat(y_bar, dim * LANES), scratch),
         flat(theta_bar, c[N_PARAMS]),
-        array_at(c[PANEL], Real, (LANES * COLUMNS + 1,)),
+        array_at(c[PANEL], Real, (PANEL_SIZE,)),
     )
     return np.int32(0)
 
@@ -92,18 +100,21 @@ def run(row, t, y, theta, kept, scratch, dy):
 
 
 @kernel
-def evaluate_vjp(operations, t, y, theta, kept, bars, theta_bar, panel):
-    """Turn the cotangent of dy into that of y, and add to theta_bar; bars is (dy_bar, y_bar, scratch)."""
+def evaluate_vjp(operations, t, y, weights, kept, bars, theta_bar, panel):
+    """Turn the cotangent of dy into that of y, and add to theta_bar; bars is (dy_bar, y_bar, scratch).
+
+    What is replayed has no weights: the output of a Dense layer is kept.
+    """
     scratch = bars[2]
     for i in range(operations.shape[0]):
         if operations[i, op.REPLAY]:
-            run(operations[i], t, y, theta, kept, scratch, scratch)
+            run(operations[i], t, y, weights, kept, scratch, scratch)
     for i in range(operations.shape[0] - 1, -1, -1):
-        run_vjp(operations[i], y, theta, kept, bars, theta_bar, panel)
+        run_vjp(operations[i], y, weights, kept, bars, theta_bar, panel)
 
 
 @kernel
-def run_vjp(row, y, theta, kept, bars, theta_bar, panel):
+def run_vjp(row, y, weights, kept, bars, theta_bar, panel):
     """Run the transpose of one operation."""
     dy_bar, y_bar, scratch = bars
     code, n_in, n_out = row[op.CODE], row[op.N_IN], row[op.N_OUT]
@@ -115,7 +126,7 @@ def run_vjp(row, y, theta, kept, bars, theta_bar, panel):
     if code == op.DENSE:
         at = row[op.THETA]
         dense_vjp_theta(a, a_at, bar, bar_at, theta_bar, at, n_in, n_out, panel)
-        dense_vjp_input(theta, at, bar, bar_at, a_bar, a_bar_at, n_in, n_out, fresh)
+        dense_vjp_input(weights, at, bar, bar_at, a_bar, a_bar_at, n_in, n_out, fresh, panel)
     elif code == op.ACTIVATE:
         value, value_at = a, a_at
         if KEEPS_OUTPUT[row[op.KIND]]:
@@ -128,6 +139,15 @@ def run_vjp(row, y, theta, kept, bars, theta_bar, panel):
         if code == op.SUM:
             b_bar = area(row[op.B_BAR], y_bar, y_bar, scratch, dy_bar)
             pass_on(bar, bar_at, b_bar, row[op.B_BAR_AT] * LANES, n, row[op.B_FRESH])
+
+
+@kernel
+def turn_all(operations, theta, turned):
+    """Turn the weights of every Dense layer, for `dense_vjp_input` where it wants them so."""
+    for i in range(operations.shape[0]):
+        row = operations[i]
+        if row[op.CODE] == op.DENSE:
+            turn_weights(theta, row[op.THETA], turned, row[op.N_IN], row[op.N_OUT])
 
 
 @kernel

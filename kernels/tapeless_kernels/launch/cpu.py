@@ -17,7 +17,7 @@ from ..buffers import Control, Method
 from ..field_abi import Field, field_signature, field_vjp_signature
 from ..fields import dense
 from ..fields.lower import Program
-from ..fields.program import program_field, program_field_vjp
+from ..fields.program import program_field, program_field_vjp, turn_all
 from ..status import BUDGET_SPENT, BUFFER_FULL, DONE, FIELD_ERROR
 from . import entry
 from .array import carve
@@ -35,8 +35,9 @@ from .entry import (
 
 WIDTHS = {np.dtype(np.float32): 64, np.dtype(np.float64): 32}  # rows of 256 bytes
 SECONDS_PER_CALL = 0.03  # between looks at the interpreter: so long may a signal have to wait
-SMALL_BLOCK = 1 << 16  # bytes of record; smaller blocks would cost more in calls than they save
-POOLED_BYTES = 1 << 27
+# Bytes of a block of the record: each costs a return to Python. What is not written is not resident.
+SMALL_BLOCK, LARGE_BLOCK = 1 << 20, 1 << 26
+POOLED_BYTES = 1 << 29
 
 
 class FieldError(Exception):
@@ -74,14 +75,20 @@ class ProgramField:
     def __init__(self, program, dtype, lanes, transpose):
         kernels = family(dtype, lanes)
         real = types.float32 if dtype.itemsize == 4 else types.float64
-        sizes = (program.n_scratch * lanes, lanes * kernels.bind["COLUMNS"] + 1)
-        self._scratch, self._panel = carve([((n,), dtype) for n in sizes])
-        self._program = program  # the context points into it
+        turned = transpose and kernels.bind["TURNED"]
+        sizes = (
+            program.n_scratch * lanes,
+            kernels.bind["PANEL_SIZE"] if transpose else 0,
+            program.n_params if turned else 0,
+        )
+        scratch, panel, self._weights = carve([((n,), dtype) for n in sizes])
+        self._scratch, self._program = (scratch, panel), program  # the context points into them
+        self._turn = kernels(turn_all) if turned else None
         self._context = np.array(
             [
                 program.operations.ctypes.data, len(program.operations), program.n_params,
-                program.n_kept, program.n_scratch, self._scratch.ctypes.data,
-                self._panel.ctypes.data,
+                program.n_kept, program.n_scratch, scratch.ctypes.data, panel.ctypes.data,
+                self._weights.ctypes.data,
             ],
             np.int64,
         )  # fmt: skip
@@ -92,6 +99,19 @@ class ProgramField:
             self._context.ctypes.data,
             0,
         )
+
+    def prepare_vjp(self, theta):
+        """Make ready for calls of the transpose with this theta."""
+        if self._turn:
+            self._turn(self._program.operations, theta, self._weights)
+
+
+class _Block:
+    """A part of a record: so many steps, by addresses."""
+
+    def __init__(self, arrays):
+        self._arrays, self.capacity, self.filled = arrays, len(arrays[0]), arrays[-1]
+        self.addresses = np.array([array.ctypes.data for array in arrays])
 
 
 class Chunk:
@@ -110,49 +130,62 @@ class Chunk:
         )  # fmt: skip
         arrays = (*method[:4], control.numbers, *self._arrays)
         self.table[entry.METHOD : entry.RECORD] = [array.ctypes.data for array in arrays]
-        self._held = sum(array.nbytes for array in self._arrays)
         self._bars = None
         per_lane = (
             plan.dtype.itemsize * (1 + method.stages * (plan.program.dim + source.n_cache)) + 24
         )
         self._step_bytes = tiles * plan.lanes * per_lane
+        self._fixed_bytes = sum(array.nbytes for array in self._arrays)
         self._blocks, self._n_blocks, self.begun = [], 0, False
         self._next_block()
 
     def nbytes(self):
         """Return the bytes kept for the transpose."""
-        blocks = sum(array.nbytes for block in self._blocks[: self._n_blocks] for array in block)
-        return blocks + sum(
-            array.nbytes for array in self._arrays[entry.HEAD - entry.LANES_AT :][:3]
-        )
+        head = self._arrays[entry.HEAD - entry.LANES_AT :][:3]
+        return self._filled() * self._step_bytes + sum(array.nbytes for array in head)
 
     def nbytes_held(self):
-        """Return the bytes the chunk occupies, blocks of earlier solves included."""
-        return self._held
+        """Return the bytes the chunk occupies at most, blocks of earlier solves included."""
+        return self._fixed_bytes + self._step_bytes * sum(b.capacity for b in self._blocks)
 
-    def _next_block(self):
-        """Take up the next block of the record, a new one if there is none from an earlier solve."""
-        plan = self.plan
+    def _filled(self):
+        return sum(int(block.filled[0]) for block in self._blocks[: self._n_blocks])
+
+    def _next_block(self, steps=0):
+        """Take up the next block of the record; where there is none, make one, of `steps` if given."""
         if self._n_blocks == len(self._blocks):
-            filled = sum(int(block[-1][0]) for block in self._blocks)
-            n = max(1, SMALL_BLOCK // self._step_bytes, filled // 16) if plan.keep else 1
-            self._blocks.append(carve(record_layout(plan, self.tiles, self._source.n_cache, n)))
-            self._held += n * self._step_bytes
+            steps = steps or self._steps_ahead()
+            arrays = carve(record_layout(self.plan, self.tiles, self._source.n_cache, steps))
+            self._blocks.append(_Block(arrays))
         block = self._blocks[self._n_blocks]
-        block[-1][0] = 0
+        block.filled[0] = 0
         self._n_blocks += 1
         self._use(block)
 
+    def _steps_ahead(self):
+        """Return the steps to make room for: those known to come, or as many as there were."""
+        control, filled = self.plan.control, self._filled()
+        if not self.plan.keep:
+            return 1
+        wanted = max(SMALL_BLOCK // self._step_bytes, filled)
+        if not control.adaptive:
+            outputs = 0 if control.interpolate else self.plan.n_outputs
+            wanted = control.n_steps + outputs - filled
+        return max(1, min(wanted, LARGE_BLOCK // self._step_bytes))
+
     def _use(self, block):
-        self.table[entry.CAPACITY] = len(block[0])
-        self.table[entry.RECORD : entry.BARS] = [array.ctypes.data for array in block]
+        self.table[entry.CAPACITY] = block.capacity
+        self.table[entry.RECORD : entry.BARS] = block.addresses
 
     def begin(self, y0, numbers, times, start_ratio, theta):
         """Start a solve, as `entry.begin` says."""
+        steps = 0
         if self._n_blocks > 1:
-            self._use(self._blocks[0])
-        self._blocks[0][-1][0] = 0
-        self._n_blocks, self.begun = 1, True
+            steps = sum(block.capacity for block in self._blocks[: self._n_blocks])
+            if steps * self._step_bytes <= LARGE_BLOCK:
+                self._blocks = []  # the next solve like this one has all it needs in one
+        self._n_blocks, self.begun = 0, True
+        self._next_block(steps)
         self._check(self._entries[0](self.table, y0, numbers, times, start_ratio, theta))
 
     def run(self, theta, stop):
@@ -178,12 +211,13 @@ class Chunk:
         backward, budget = kernels(run_vjp), _Budget(3 * self._work_per_iteration())
         if self._bars is None:
             self._bars = carve(bars_layout(self.plan, self.tiles))
-            self._held += sum(array.nbytes for array in self._bars)
             self.table[entry.BARS : entry.TABLE] = [array.ctypes.data for array in self._bars]
+            self._fixed_bytes += sum(array.nbytes for array in self._bars)
+        self._source.prepare_vjp(theta)
         kernels(begin_vjp)(self.table, ys_bar)
         for block in self._blocks[self._n_blocks - 1 :: -1]:
             self._use(block)
-            last = int(block[-1][0])
+            last = int(block.filled[0])
             while last > 0 and not stop.wanted:
                 first, begun = max(0, last - budget.iterations), time.perf_counter()
                 self._check(backward(self.table, theta, theta_bar, first, last))

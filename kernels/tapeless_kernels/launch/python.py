@@ -129,6 +129,9 @@ class AddressedField:
             theta_stride=0,
         )
 
+    def prepare_vjp(self, theta):
+        """Do nothing: this field has nothing to make ready."""
+
 
 def _field(t, y, theta, theta_stride, cache, dy, lane_status, context, dim, lanes):
     state, parameters = (dim, LANES), array_at(address_of(theta), Real, (N_PARAMS,))

@@ -57,20 +57,30 @@ class Data:
         )  # fmt: skip
         return out
 
-    def vjp_input(self, kernels, fresh):
+    def vjp_input(self, kernels, fresh, weights=None):
         x_bar = self.x_bar.copy()
         kernels[1](
-            self.theta, self.at, self.out_bar, self.out_at, x_bar, self.x_at, self.n_in,
-            self.n_out, fresh,
+            self.theta if weights is None else weights, self.at, self.out_bar, self.out_at, x_bar,
+            self.x_at, self.n_in, self.n_out, fresh, self.panel(),
         )  # fmt: skip
         return x_bar
 
+    def turned(self):
+        """Return theta with the weights (n_out, n_in)."""
+        theta, n = self.theta.copy(), self.n_in * self.n_out
+        w = theta[self.at :][:n].reshape(self.n_in, self.n_out)
+        theta[self.at :][:n] = w.T.copy().ravel()
+        return theta
+
+    def panel(self):
+        size = cpu.family(self.dtype, self.lanes).bind["PANEL_SIZE"]
+        return np.full(size, np.nan, self.dtype)
+
     def vjp_theta(self, kernels):
         theta_bar = self.theta_bar.copy()
-        panel = np.full(self.lanes * cpu.family(self.dtype, self.lanes).bind["COLUMNS"] + 1, np.nan)
         kernels[2](
             self.x, self.x_at, self.out_bar, self.out_at, theta_bar, self.at, self.n_in,
-            self.n_out, panel.astype(self.dtype),
+            self.n_out, self.panel(),
         )  # fmt: skip
         return theta_bar
 
@@ -95,7 +105,7 @@ def test_blocks_and_lines_give_the_bits_of_the_plain_loops(plain, dtype, lanes):
         assert np.array_equal(out, data.dense(slow)), (n_in, n_out)
         assert untouched(out, data.out_at, n_out * lanes), (n_in, n_out)
         for fresh in (0, 1):
-            x_bar = data.vjp_input(fast, fresh)
+            x_bar = data.vjp_input(fast, fresh, data.turned() if lanes == 1 else None)
             assert np.array_equal(x_bar, data.vjp_input(slow, fresh)), (n_in, n_out, fresh)
             assert untouched(x_bar, data.x_at, n_in * lanes), (n_in, n_out, fresh)
         theta_bar = data.vjp_theta(fast)
@@ -129,7 +139,8 @@ def test_transposes_pass_the_dot_test(plain, dtype, lanes):
         assert_equal_to_rounding(*dots, dtype, n_terms)
         data.part(data.theta)[n_in * n_out :] = 0
         outs = data.dense(fast)[data.out_at :][: n_out * lanes]
-        x_bar = data.vjp_input(fast, 1)[data.x_at :][: n_in * lanes]
+        turned = data.turned() if lanes == 1 else None
+        x_bar = data.vjp_input(fast, 1, turned)[data.x_at :][: n_in * lanes]
         assert_equal_to_rounding(outs @ w, data.part(data.x) @ x_bar, dtype, n_terms)
 
 
