@@ -44,8 +44,11 @@ def numbers(t_span, first_step, rtol, atol, batch):
     except (TypeError, ValueError):
         raise complain(ValueError, SOLVE, "t_span", "a pair (t0, t1)", describe(t_span)) from None
     given = (t0, t1, 0.0 if first_step is None else first_step, rtol, atol)
-    if all(type(x) is float for x in given):  # what most calls are made of
+    if all(type(x) is float for x in given) and first_step is None:
         rows = np.array(given)[:, None]
+        # What most calls are made of; of the others, what is wrong with them is said below.
+        if math.isfinite(t0 + t1 + rtol + atol) and rtol >= 0 and atol >= 0 and rtol + atol > 0:
+            return rows
     else:
         given = [check.per_sample(SOLVE, n, x, batch) for n, x in zip(NAMES, given, strict=True)]
         rows = np.empty((5, max(1, *(x.size for x in given))))

@@ -48,10 +48,12 @@ class Solve:
         ys = np.empty((n, plan.n_outputs, plan.program.dim), plan.dtype)
         y = np.empty((n, plan.program.dim), plan.dtype)
         counts, times, status = np.empty((n, 3), np.int64), np.empty((n, 2)), np.empty(n, np.uint8)
+        results = (ys, y, counts, times, status)
         for chunk, part in zip(self.chunks, self.parts, strict=True):
-            results = (ys[part], y[part], counts[part], times[part], status[part])
-            if chunk.begun:
-                failed += chunk.finish(*results)
+            if len(self.chunks) == 1 and chunk.begun:
+                failed = chunk.finish(*results)
+            elif chunk.begun:
+                failed += chunk.finish(*(x[part] for x in results))
             else:  # interrupted before its turn
                 t0 = np.broadcast_to(self._numbers[0], n)[part]
                 times[part, 0], times[part, 1], status[part] = 0, t0, INTERRUPTED

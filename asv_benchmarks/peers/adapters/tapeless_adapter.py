@@ -86,10 +86,14 @@ def fresh_process(ever_first, case, dtype):
 
 for method in ("dopri5", "tsit5"):
     # Coupled is what the peers do with a batch: one error norm and one step size for all of it.
-    for name, coupled, cases in ((method, True, SIZES), (f"{method} per sample", False, BATCHED)):
-        # The I controller, because it is what diffrax runs here: the same steps at the same error.
+    # The I controller is what diffrax runs here, PI is our default.
+    for name, coupled, controller, cases in (
+        (method, True, "i", SIZES),
+        (f"{method} PI", True, "pi", SIZES),
+        (f"{method} per sample", False, "i", BATCHED),
+    ):
         options = {"method": method, "rtol": P.RTOL, "atol": P.ATOL, "coupled": coupled}
-        options["controller"] = "i"
+        options["controller"] = controller
         register("tapeless", "W1", name, cases)(functools.partial(forward, options))
         register("tapeless", "W2", f"{name} store adjoint", cases)(
             functools.partial(gradient, options)

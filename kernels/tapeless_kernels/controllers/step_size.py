@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._jit import kernel
+from .._jit import inlined, kernel
 from ..activations import power
 from ..tile import LANES, Real
 
@@ -51,14 +51,14 @@ def control_numbers(controller, order, dtype, *, safety=0.9, least=0.2, largest=
     return np.array([*halved, safety, least, largest, order], dtype)
 
 
-@kernel
+@inlined
 def bounded(x, least, largest):
     """X between two bounds; NaN stays NaN."""
     x = least if x < least else x
     return largest if x > largest else x
 
 
-@kernel
+@inlined
 def factor(numbers, q0, q1, q2):
     """Return the factor after an accepted step, from squared error ratios."""
     tiny, huge = Real(1e-30), Real(1e30)
