@@ -62,6 +62,14 @@ def take(accepted, y, z):
 
 
 @kernel
+def put(out, x):
+    """Out = x."""
+    for m in range(out.shape[0]):
+        for lane in range(LANES):
+            out[m, lane] = x[m, lane]
+
+
+@kernel
 def add(out, x):
     """Out += x."""
     for m in range(out.shape[0]):

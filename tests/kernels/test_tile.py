@@ -6,7 +6,7 @@ import pytest
 from tapeless_kernels import tile
 from tapeless_kernels._jit import inlined, kernel, retarget
 from tapeless_kernels.launch import cpu
-from tapeless_kernels.tile import add, combine, contract, error_squares, fill, take
+from tapeless_kernels.tile import add, combine, contract, error_squares, fill, put, take
 
 every_dtype = pytest.mark.parametrize("dtype", cpu.WIDTHS, ids=str)
 DIMS, WEIGHTS = (1, 2, 3, 5, 8, 13), range(1, 8)
@@ -150,7 +150,7 @@ def test_operations_are_their_formulas(dtype):
 
 
 @every_dtype
-def test_take_add_and_fill(dtype, plain):
+def test_take_put_add_and_fill(dtype, plain):
     rng, lanes = np.random.default_rng(4), cpu.WIDTHS[dtype]
     kernels = plain(dtype, lanes)
     y, z = numbers(rng, dtype, 3, lanes), numbers(rng, dtype, 3, lanes)
@@ -162,5 +162,7 @@ def test_take_add_and_fill(dtype, plain):
     with np.errstate(all="ignore"):
         kernels(add)(out, z)
         assert same(out, y + z)
+    kernels(put)(out, z)
+    assert same(out, z)
     kernels(fill)(out, dtype.type(-0.0))
     assert same(out, np.full_like(out, -0.0))

@@ -14,7 +14,9 @@ VECTORS = 4 if vector_bytes() == 64 else 2
 MAX_LINE = 8  # vectors of a single row: so many chains hide the latency of an fma
 # Of fewer vectors there are taller blocks: too few chains wait for each other.
 TALLEST = (0, *(MAX_ROWS * VECTORS // v for v in range(1, VECTORS + 1)))
-FROM_ROWS, ONTO, ADD = range(3)  # where sums start: at one value a row, at `start`, at 0 to be added
+FROM_ROWS, ONTO, ADD = range(
+    3
+)  # where sums start: at one value a row, at `start`, at 0 to be added
 
 
 def _emit(v, rows, vectors, arguments, mode, masked):

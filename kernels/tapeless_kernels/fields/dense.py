@@ -13,7 +13,7 @@ from . import block
 from .block import MAX_LINE, MAX_ROWS, TALLEST, VECTORS, bring_near
 
 LANES, Real = 1, np.float64
-DEPTH = 96  # rows of 256 bytes: the part of x that stays in the first-level cache
+DEPTH = 128  # rows of 256 bytes: the part of x that stays in the first-level cache, or nearly so
 # What `bindings` gives a meaning for each dtype and width:
 block_from_rows = block_onto = block_added = line_onto = turn = None
 ITEM = VECTOR = COLUMNS = PANEL_SIZE = 1  # the last: numbers of the scratch `panel`
@@ -152,7 +152,9 @@ def turn_rows(a, at, panel, n):
         for lane in range(0, LANES, VECTOR):
             source = a.ctypes.data + (at + c * LANES + lane) * ITEM
             target = panel.ctypes.data + (lane * COLUMNS + c) * ITEM
-            turn(source, LANES * ITEM, target, COLUMNS * ITEM, panel.ctypes.data + (sums + c) * ITEM)
+            turn(
+                source, LANES * ITEM, target, COLUMNS * ITEM, panel.ctypes.data + (sums + c) * ITEM
+            )
     for c in range(whole, n):
         total = Real(0)
         for lane in range(LANES):

@@ -18,7 +18,7 @@ from ..status import (
     SUCCESS,
 )
 from ..steppers.explicit_rk import step
-from ..tile import LANES, Real, error_squares, take
+from ..tile import LANES, Real, error_squares, put, take
 from .start import ACCEPTED, EVALUATIONS, GRID, REJECTED, Time, to_means
 
 
@@ -187,7 +187,11 @@ def advance(method, control, lanes, outputs, record, work, tile):
                 reject(control, lanes, tile, lane, q)
         if work.accepted[tile, lane] == 0 and record.keep and not q < Real(np.inf):
             forget(record, n, tile, lane)
-    if moved > 0:
+    if moved == LANES:
+        put(y, y_next)
+        if method.fsal:
+            put(k[0], k[method.stages])
+    elif moved > 0:
         take(work.accepted[tile], y, y_next)
         if method.fsal:
             take(work.accepted[tile], k[0], k[method.stages])

@@ -3,7 +3,7 @@
 from .._jit import kernel
 from ..field_abi import call_field, call_field_vjp
 from ..ieee import fma
-from ..tile import LANES, Real, add, combine, contract, fill, take
+from ..tile import LANES, Real, add, combine, contract, fill, put, take
 
 
 @kernel
@@ -31,8 +31,7 @@ def step(field, method, h, y, theta, k, record, work, y_next):
     for i in range(method.fsal, method.stages + method.fsal):
         slot = min(i - method.fsal, z.shape[0] - 1)
         if i == 0:
-            fill(z[slot], Real(0))
-            add(z[slot], y)
+            put(z[slot], y)
         else:
             combine(z[slot], y, h, method.a[i], k, i)
         stage_time(time[1], time[0], method.c[i], h)
@@ -61,8 +60,7 @@ def step_vjp(field, method, h, theta, record, time, bars, accepted, theta_bar):
     y_bar, k0_bar, z_bar, k_bars = bars
     k_bar, last_bar = k_bars[0], k_bars[1]
     stages, a = method.stages, method.a_transposed
-    fill(z_bar[stages], Real(0))
-    add(z_bar[stages], y_bar)
+    put(z_bar[stages], y_bar)
     status = 0
     if method.fsal:
         fill(k_bar, Real(0))
@@ -75,8 +73,7 @@ def step_vjp(field, method, h, theta, record, time, bars, accepted, theta_bar):
             field, time[1], z[slot], theta, cache[slot], k_bar, last_bar, theta_bar
         )
         add(z_bar[stages], last_bar)
-    fill(y_bar, Real(0))
-    add(y_bar, z_bar[stages])
+    put(y_bar, z_bar[stages])
     for i in range(stages - 1, method.fsal - 1, -1):
         contract(k_bar, h, a[i], z_bar, i + 1, stages + 1)
         stage_time(time[1], time[0], method.c[i], h)

@@ -16,10 +16,18 @@ every_width = pytest.mark.parametrize(
 
 def shapes(n_random):
     """Every n from 1 to 130 as fan-in and as fan-out, pairs of them, and the seams at DEPTH."""
-    assert forms.DEPTH == 96
+    d = forms.DEPTH
     pairs = [(n, 131 - n) for n in range(1, 131)]
     pairs += map(tuple, np.random.default_rng(0).integers(1, 131, (n_random, 2)).tolist())
-    return [*pairs, (97, 97), (96, 193), (192, 96), (193, 3), (5, 201), (200, 64), (201, 250)]
+    return [
+        *pairs,
+        (d + 1, d + 1),
+        (d, 2 * d + 1),
+        (2 * d, d),
+        (2 * d + 1, 3),
+        (5, d + 9),
+        (200, 64),
+    ]
 
 
 class Data:

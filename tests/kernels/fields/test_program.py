@@ -228,7 +228,9 @@ def test_a_lane_has_the_bits_of_a_single_trajectory(name, dtype):
     wide.vjp(t, y, theta, kept, dy_bar, theta_bar)
     # Summed over the lanes first, there one by one.
     tolerance = 20 * np.finfo(dtype).eps
-    np.testing.assert_allclose(sums, theta_bar, tolerance, tolerance * abs(theta_bar).max(initial=0))
+    np.testing.assert_allclose(
+        sums, theta_bar, tolerance, tolerance * abs(theta_bar).max(initial=0)
+    )
 
 
 @every_network
