@@ -18,6 +18,7 @@ from numba.core.compiler import Compiler, DefaultPassBuilder
 from numba.core.compiler_machinery import FunctionPass, LoweringPass, register_pass
 from numba.core.dispatcher import Dispatcher
 from numba.core.typed_passes import NativeLowering, NoPythonSupportedFeatureValidation
+from numba.core.types import unliteral
 
 ROOT = pathlib.Path(__file__).parent
 # Strict: no fast-math flag (kernels/README.md, 6). Kernels allocate nothing, so nothing is counted.
@@ -182,7 +183,18 @@ class Family:
     def _compile(self, function, inline):
         if inline:
             return inline(function)
-        return numba.njit(**CALLED)(_rename(function, self.label))
+        return _constants_as_variables(numba.njit(**CALLED)(_rename(function, self.label)))
+
+
+def _constants_as_variables(dispatcher):
+    """Type the constants in a kernel's calls like variables: else each would be a signature of its own."""
+    template = dispatcher.get_call_template
+
+    def get_call_template(args, kws):
+        return template([unliteral(x) for x in args], {k: unliteral(x) for k, x in kws.items()})
+
+    dispatcher.get_call_template = get_call_template
+    return dispatcher
 
 
 def _rename(function, label):

@@ -135,7 +135,8 @@ class Chunk:
             plan.dtype.itemsize * (1 + method.stages * (plan.program.dim + source.n_cache)) + 24
         )
         self._step_bytes = tiles * plan.lanes * per_lane
-        self._fixed_bytes = sum(array.nbytes for array in self._arrays)
+        # What it occupies at most, blocks of earlier solves included.
+        self.n_bytes = sum(array.nbytes for array in self._arrays)
         self._blocks, self._n_blocks, self.begun = [], 0, False
         self._next_block()
 
@@ -143,10 +144,6 @@ class Chunk:
         """Return the bytes kept for the transpose."""
         head = self._arrays[entry.HEAD - entry.LANES_AT :][:3]
         return self._filled() * self._step_bytes + sum(array.nbytes for array in head)
-
-    def nbytes_held(self):
-        """Return the bytes the chunk occupies at most, blocks of earlier solves included."""
-        return self._fixed_bytes + self._step_bytes * sum(b.capacity for b in self._blocks)
 
     def _filled(self):
         return sum(int(block.filled[0]) for block in self._blocks[: self._n_blocks])
@@ -157,6 +154,7 @@ class Chunk:
             steps = steps or self._steps_ahead()
             arrays = carve(record_layout(self.plan, self.tiles, self._source.n_cache, steps))
             self._blocks.append(_Block(arrays))
+            self.n_bytes += steps * self._step_bytes
         block = self._blocks[self._n_blocks]
         block.filled[0] = 0
         self._n_blocks += 1
@@ -183,7 +181,9 @@ class Chunk:
         if self._n_blocks > 1:
             steps = sum(block.capacity for block in self._blocks[: self._n_blocks])
             if steps * self._step_bytes <= LARGE_BLOCK:
-                self._blocks = []  # the next solve like this one has all it needs in one
+                # The next solve like this one has all it needs in one.
+                self.n_bytes -= self._step_bytes * sum(block.capacity for block in self._blocks)
+                self._blocks = []
         self._n_blocks, self.begun = 0, True
         self._next_block(steps)
         self._check(self._entries[0](self.table, y0, numbers, times, start_ratio, theta))
@@ -212,7 +212,7 @@ class Chunk:
         if self._bars is None:
             self._bars = carve(bars_layout(self.plan, self.tiles))
             self.table[entry.BARS : entry.TABLE] = [array.ctypes.data for array in self._bars]
-            self._fixed_bytes += sum(array.nbytes for array in self._bars)
+            self.n_bytes += sum(array.nbytes for array in self._bars)
         self._source.prepare_vjp(theta)
         kernels(begin_vjp)(self.table, ys_bar)
         for block in self._blocks[self._n_blocks - 1 :: -1]:
@@ -279,18 +279,18 @@ class _Pool:
             free = self._free.get((plan, tiles))
             if free:
                 chunk = free.pop()
-                self._bytes -= chunk.nbytes_held()
+                self._bytes -= chunk.n_bytes
                 return chunk
         return Chunk(plan, tiles)
 
     def lend(self, chunks, owner):
         """Have chunks back when `owner` is gone, unless there is no room for them."""
-        n = sum(chunk.nbytes_held() for chunk in chunks)
+        n = sum(chunk.n_bytes for chunk in chunks)
         with self._lock:
             self._collect()
             while self._bytes + n > POOLED_BYTES and self._free:
                 _, oldest = self._free.popitem(last=False)
-                self._bytes -= sum(chunk.nbytes_held() for chunk in oldest)
+                self._bytes -= sum(chunk.n_bytes for chunk in oldest)
             if self._bytes + n <= POOLED_BYTES:
                 loan = _Loan(owner, self._dead.append)
                 loan.chunks, loan.n_bytes = chunks, n
@@ -308,7 +308,7 @@ class _Pool:
                 key = (chunk.plan, chunk.tiles)
                 self._free.setdefault(key, []).append(chunk)
                 self._free.move_to_end(key)
-                self._bytes += chunk.nbytes_held()
+                self._bytes += chunk.n_bytes
 
 
 POOL = _Pool()

@@ -45,7 +45,7 @@ def test_solve_that_keeps_nothing_gives_its_chunk_back_at_once(pool):
 
 
 def test_pool_lends_and_keeps_no_more_than_its_bound(pool, monkeypatch):
-    one = sum(chunk.nbytes_held() for chunk in chunks(solve(100)))
+    one = sum(chunk.n_bytes for chunk in chunks(solve(100)))
     monkeypatch.setattr(cpu, "POOLED_BYTES", 3 * one)
     held = [solve(100) for _ in range(10)]
     assert pool._bytes <= 3 * one and len(pool._loans) <= 3
