@@ -19,10 +19,11 @@ demo: .venv/installed-demo ## train a neural ODE on handwritten digits
 test: lint ctest ## lint, the C tests, pytest
 	$(BIN)/pytest -q
 
-lint: .venv/installed-test ## ruff, docstrings, layers, clang-format
+lint: .venv/installed-test ## ruff, docstrings, types, layers, clang-format
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/numpydoc lint $(FRONTEND)
+	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/clang-format --dry-run -Werror $(C_SOURCES)
 

@@ -1,5 +1,7 @@
 """Neural differential equations from NumPy, at compiled speed, without an autodiff tape."""
 
+from typing import TYPE_CHECKING
+
 from tapeless import fields, methods, optim
 from tapeless._ode import solve_ode
 from tapeless._solution import Solution, Stats
@@ -7,10 +9,14 @@ from tapeless.errors import SolverError
 
 __all__ = ["Solution", "SolverError", "Stats", "fields", "methods", "optim", "solve_ode"]
 
+__version__: str
 
-def __getattr__(name):
-    if name == "__version__":
-        from importlib.metadata import version
+# Out of the sight of type checkers, which would take it to define any name, misspelt ones too.
+if not TYPE_CHECKING:
 
-        return version("tapeless")
-    raise AttributeError(f"module 'tapeless' has no attribute {name!r}")
+    def __getattr__(name):
+        if name == "__version__":
+            from importlib.metadata import version
+
+            return version("tapeless")
+        raise AttributeError(f"module 'tapeless' has no attribute {name!r}")

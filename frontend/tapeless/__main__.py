@@ -3,6 +3,7 @@
 import argparse
 import sys
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from tapeless import _kernels as kernels
@@ -24,7 +25,7 @@ CLEAR_CACHE = """Delete the compiled kernels of all versions from the cache fold
 compiles again."""
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command.
 
     Parameters

@@ -3,16 +3,19 @@
 import math
 
 import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 from tapeless import _check as check
 from tapeless._complain import complain, describe
+from tapeless._types import ArrayInput
+from tapeless.fields import Network
 
 SOLVE = "solve_ode"
 T0, T1, FIRST_STEP, RTOL, ATOL = range(5)  # rows of `numbers`
 NAMES = ("t_span", "t_span", "first_step", "rtol", "atol")
 
 
-def states(field, y0):
+def states(field: Network, y0: ArrayInput) -> tuple[NDArray[np.floating], bool]:
     """Return y0 as (batch, dim), and whether it came without the batch axis."""
     y0 = check.as_state(SOLVE, "y0", y0)
     if y0.ndim not in (1, 2) or y0.shape[-1] != field.dim:
@@ -22,7 +25,7 @@ def states(field, y0):
     return as_kernel_array(y0), single
 
 
-def parameters(field, theta, dtype):
+def parameters(field: Network, theta: ArrayInput | None, dtype: DTypeLike) -> NDArray[np.floating]:
     """Return theta in the dtype of the solve."""
     if theta is None:
         wanted = f"an array of shape ({field.n_params},)"

@@ -1,13 +1,16 @@
 """Checks and conversions of arguments, shared by the public functions."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from tapeless._complain import complain, describe
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
-def as_array(caller, name, x):
+def as_array(caller: str, name: str, x: Any) -> NDArray[Any]:
     """Return x as an ndarray, without a copy where it offers its memory: array, buffer or CPU DLPack."""
     if type(x) is np.ndarray:
         return x
@@ -20,7 +23,7 @@ def as_array(caller, name, x):
         raise complain(TypeError, caller, name, wanted, f"{type(x).__name__} ({error})") from error
 
 
-def as_state(caller, name, x):
+def as_state(caller: str, name: str, x: Any) -> NDArray[np.floating]:
     """Return x as a native float32 or float64 array; integers and lists become float64."""
     x = as_array(caller, name, x)
     dtype = x.dtype.newbyteorder("=")
@@ -38,7 +41,7 @@ def as_state(caller, name, x):
     )
 
 
-def as_real(caller, name, x):
+def as_real(caller: str, name: str, x: Any) -> NDArray[np.float64]:
     """Return x as a float64 array of numbers, of any shape."""
     x = as_array(caller, name, x)
     if x.dtype.kind not in "iubf":
@@ -58,7 +61,7 @@ def per_sample(caller, name, x, batch):
     )
 
 
-def positive_int(caller, name, x):
+def positive_int(caller: str, name: str, x: object) -> int:
     """Return x as an int of at least 1."""
     if isinstance(x, (bool, np.bool_)) or not isinstance(x, (int, np.integer)) or x < 1:
         raise complain(ValueError, caller, name, "a positive integer", describe(x))
@@ -73,7 +76,7 @@ def one_of(caller, name, x, choices):
     return x
 
 
-def generator(caller, rng):
+def generator(caller: str, rng: Any) -> np.random.Generator:
     """Return a numpy Generator made from `rng`, as SPEC 7 says."""
     try:
         return np.random.default_rng(rng)

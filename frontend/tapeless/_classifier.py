@@ -2,11 +2,15 @@
 
 import json
 import zipfile
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from tapeless._complain import complain, describe
 from tapeless._ode import solve_ode
+from tapeless._types import Path
 from tapeless.fields import LAYERS, Network
 
 T_SPAN = 0.0, 1.0
@@ -31,7 +35,15 @@ class Classifier:
         Options of `solve_ode`.
     """
 
-    def __init__(self, field, params, mean, scale, n_classes, solver):
+    def __init__(
+        self,
+        field: Network,
+        params: NDArray[np.floating],
+        mean: ArrayLike,
+        scale: ArrayLike,
+        n_classes: int,
+        solver: Mapping[str, Any],
+    ) -> None:
         self.field, self.params, self.n_classes = field, params, n_classes
         self.mean, self.scale, self.solver = np.asarray(mean), np.asarray(scale), dict(solver)
 
@@ -73,11 +85,11 @@ class Classifier:
         head_bar = np.concatenate([(y.T @ logits_bar).ravel(), logits_bar.sum(axis=0)])
         return logits_bar @ weight.T, head_bar
 
-    def scores(self, images, **options):
+    def scores(self, images: ArrayLike, **options: Any) -> NDArray[np.floating]:
         """Return the logits (batch, n_classes) of inputs (batch, dim)."""
         return self.logits(self.solve(self.start(images), adjoint=None, **options).ys)
 
-    def predict(self, images, **options):
+    def predict(self, images: ArrayLike, **options: Any) -> NDArray[np.intp]:
         """Return the class of each input (batch, dim)."""
         return self.scores(images, **options).argmax(axis=1)
 
@@ -93,7 +105,7 @@ class Classifier:
         y0_bar, theta_bar = sol.vjp(ys_bar)
         return y0_bar, np.concatenate([theta_bar, head_bar])
 
-    def save(self, path):
+    def save(self, path: Path) -> None:
         """Write arrays and a JSON description to a .npz file, which needs no unpickling."""
         description = {
             "format": FORMAT,
@@ -123,7 +135,7 @@ def cross_entropy(logits, labels):
     return float(loss), p / p.dtype.type(len(labels))
 
 
-def load(path):
+def load(path: Path) -> Classifier:
     """Read a classifier that `tapeless demo` saved; nothing in the file is unpickled or run.
 
     Parameters

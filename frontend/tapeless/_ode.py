@@ -1,6 +1,7 @@
 """The public `solve_ode`: check, plan, launch."""
 
 import functools
+from typing import Literal
 
 import numpy as np
 
@@ -9,37 +10,40 @@ from tapeless import _check as check
 from tapeless import methods
 from tapeless._arguments import SOLVE
 from tapeless._complain import check_arrival, complain, describe
+from tapeless._solution import Solution
 from tapeless._solve import Solve
+from tapeless._types import ArrayInput, Integer
 from tapeless.fields import Network
 from tapeless_kernels.buffers import Control, Method
-from tapeless_kernels.controllers.step_size import control_numbers
+from tapeless_kernels.controllers.step_size import Controller, control_numbers
+from tapeless_kernels.fields.lower import Program
 from tapeless_kernels.launch import cpu
 from tapeless_kernels.launch.threads import n_cores
-from tapeless_kernels.tableaus.butcher import arrays
+from tapeless_kernels.tableaus.butcher import ButcherTableau, arrays
 
 FEW = 16  # trajectories below which tiles of width 1 beat one wide tile that is mostly empty
 
 
 def solve_ode(
-    field,
-    t_span,
-    y0,
-    theta=None,
+    field: Network,
+    t_span: tuple[ArrayInput, ArrayInput],
+    y0: ArrayInput,
+    theta: ArrayInput | None = None,
     *,
-    method="tsit5",
-    rtol=1e-3,
-    atol=1e-6,
-    t_eval=None,
-    interpolate=None,
-    controller="pi",
-    first_step=None,
-    n_steps=None,
-    coupled=False,
-    adjoint="store",
-    max_steps=4096,
-    throw=True,
-    threads=None,
-):
+    method: str | ButcherTableau = "tsit5",
+    rtol: ArrayInput = 1e-3,
+    atol: ArrayInput = 1e-6,
+    t_eval: ArrayInput | None = None,
+    interpolate: bool | None = None,
+    controller: str | Controller = "pi",
+    first_step: ArrayInput | None = None,
+    n_steps: Integer | None = None,
+    coupled: bool = False,
+    adjoint: Literal["store"] | None = "store",
+    max_steps: Integer = 4096,
+    throw: bool = True,
+    threads: Integer | None = None,
+) -> Solution:
     """Integrate dy/dt = f(t, y, theta) for a batch of initial states, ready to be differentiated.
 
     Parameters
@@ -155,14 +159,14 @@ def solve_ode(
     ts = t1 if t_eval is None else times[:, 0] if times.shape[1] == 1 else times.T
     solve = Solve(plan, control.start, numbers, y0, times, theta)
 
-    def solution():
+    def solution() -> Solution:
         return solve.solution(ts, single, t_eval is None, threads)
 
     try:
         solve.run(threads)
         result = solution()
     except KeyboardInterrupt as interrupt:
-        interrupt.solution = solution()
+        interrupt.solution = solution()  # type: ignore[attr-defined]
         raise
     if throw and not result.success:
         check_arrival(SOLVE, result, t1)
@@ -171,9 +175,10 @@ def solve_ode(
 
 @functools.lru_cache(maxsize=256)
 def _plan(
-    program, dtype, lanes, tableau, controller, n_outputs, keep, coupled, interpolate, max_steps,
-    n_steps, n_trajectories,
-):  # fmt: skip
+    program: Program, dtype: np.dtype, lanes: int, tableau: ButcherTableau, controller: Controller,
+    n_outputs: int, keep: bool, coupled: bool, interpolate: bool, max_steps: int, n_steps: int,
+    n_trajectories: int,
+) -> cpu.Plan:  # fmt: skip
     # The interpolant needs the slope at the end of the step, so every method is run as FSAL then.
     fsal = int(tableau.fsal or interpolate)
     method = Method(*arrays(tableau, dtype), tableau.stages, fsal)

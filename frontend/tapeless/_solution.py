@@ -1,11 +1,18 @@
 """What a solve returns: states, statistics, and the transpose of the map from y0 and theta to them."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tapeless._check import as_state
 from tapeless._complain import complain, describe
+from tapeless._types import ArrayInput
+
+if TYPE_CHECKING:  # it imports this module
+    from tapeless._solve import Reverse
+
+Floats: TypeAlias = NDArray[np.floating]
 
 
 class Stats(NamedTuple):
@@ -25,12 +32,13 @@ class Stats(NamedTuple):
         The time reached.
     """
 
-    nfe: np.ndarray
-    accepted: np.ndarray
-    rejected: np.ndarray
-    last_step: np.ndarray
-    status: np.ndarray
-    t: np.ndarray
+    # Scalars have the attributes of arrays, so that one type does for both.
+    nfe: NDArray[np.int64]
+    accepted: NDArray[np.int64]
+    rejected: NDArray[np.int64]
+    last_step: NDArray[np.float64]
+    status: NDArray[np.uint8]
+    t: NDArray[np.float64]
 
 
 class Solution:
@@ -65,22 +73,31 @@ class Solution:
         Bytes kept for `vjp`.
     """
 
-    def __init__(self, ts, ys, y, stats, success, single, reverse):
+    def __init__(
+        self,
+        ts: NDArray[np.float64],
+        ys: Floats,
+        y: Floats,
+        stats: Stats,
+        success: bool,
+        single: bool,
+        reverse: "Reverse | None",
+    ) -> None:
         self.ts, self.ys, self.y, self.stats, self.success = ts, ys, y, stats, success
         self._single, self._reverse = single, reverse
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return (
             f"Solution(ys of shape {self.ys.shape} and dtype {self.ys.dtype}, success={self.success}, "
             f"nfe={int(np.max(self.stats.nfe, initial=0))})"
         )
 
     @property
-    def nbytes_adjoint(self):
+    def nbytes_adjoint(self) -> int:
         """The bytes kept for `vjp`."""
         return 0 if self._reverse is None else self._reverse.nbytes()
 
-    def vjp(self, ys_bar):
+    def vjp(self, ys_bar: ArrayInput) -> tuple[Floats, Floats]:
         """Return the gradients of a loss with respect to y0 and theta.
 
         Parameters

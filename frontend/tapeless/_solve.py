@@ -5,9 +5,9 @@ import threading
 import numpy as np
 
 from tapeless._arguments import as_kernel_array
-from tapeless._solution import Solution, Stats
-from tapeless_kernels.launch import cpu
+from tapeless._solution import Floats, Solution, Stats
 from tapeless_kernels.launch.array import n_tiles
+from tapeless_kernels.launch.pool import POOL
 from tapeless_kernels.launch.threads import THREADS
 from tapeless_kernels.status import INTERRUPTED
 
@@ -22,7 +22,7 @@ class Solve:
         whole = plan.control.coupled or lanes == 1
         size = tiles if whole else 1
         self.parts = [slice(i * lanes, (i + size) * lanes) for i in range(0, tiles, size or 1)]
-        self.chunks, self._lent = [cpu.POOL.take(plan, size) for _ in self.parts], False
+        self.chunks, self._lent = [POOL.take(plan, size) for _ in self.parts], False
 
     def run(self, threads):
         """Integrate all chunks."""
@@ -43,7 +43,7 @@ class Solve:
         """Return what the chunks hold now; with this object's end they can be used again."""
         if not self._lent:
             self._lent = True
-            cpu.POOL.lend(self.chunks, self)
+            POOL.lend(self.chunks, self)
         n, plan, failed = self.batch, self.plan, 0
         ys = np.empty((n, plan.n_outputs, plan.program.dim), plan.dtype)
         y = np.empty((n, plan.program.dim), plan.dtype)
@@ -76,11 +76,11 @@ class Reverse:
         self._solve, self._final, self._threads = solve, final, threads
         self._lock = threading.Lock()  # two reverse passes of one solve would share scratch
 
-    def nbytes(self):
+    def nbytes(self) -> int:
         """Return the bytes kept."""
         return sum(chunk.nbytes() for chunk in self._solve.chunks)
 
-    def __call__(self, ys_bar):
+    def __call__(self, ys_bar: Floats) -> tuple[Floats, Floats]:
         """Return the cotangents of y0 and theta."""
         solve, theta = self._solve, self._solve.theta
         ys_bar = as_kernel_array(ys_bar[:, None] if self._final else ys_bar)

@@ -3,16 +3,19 @@
 import pathlib
 import subprocess
 import time
+from collections.abc import Iterable
 from importlib import import_module
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tapeless import _kernels as kernels
 from tapeless import _tables as tables
 from tapeless._classifier import Classifier, load
 from tapeless._report import draw
 from tapeless._training import train
+from tapeless._types import Path
 from tapeless.fields import MLP
 from tapeless_kernels._jit import cache_folder
 from tapeless_kernels.launch import cpu
@@ -49,14 +52,14 @@ class Result(NamedTuple):
         Whether Ctrl-C ended the training early.
     """
 
-    accuracies: dict
-    gradient_errors: list
+    accuracies: dict[int, float]
+    gradient_errors: list[float]
     model: pathlib.Path
     picture: pathlib.Path
     interrupted: bool
 
 
-def run(out="out", seeds=(0,), epochs=EPOCHS):
+def run(out: Path = "out", seeds: Iterable[int] = (0,), epochs: int = EPOCHS) -> Result:
     """Train on scikit-learn's digits, check the gradient, measure, and write model and report.
 
     Parameters
@@ -93,7 +96,8 @@ def run(out="out", seeds=(0,), epochs=EPOCHS):
     tables.print_task(data, field, HIDDEN, SOLVER)
     _prepare_kernels()
     print()
-    accuracies, first = {}, None
+    accuracies: dict[int, float] = {}
+    first: Any = None  # the first seed's model and history
     for seed in seeds:
         model, history = _train(field, data, seed, epochs)
         accuracies[seed] = float(np.mean(model.predict(data[2]) == data[3]))
@@ -116,7 +120,9 @@ def run(out="out", seeds=(0,), epochs=EPOCHS):
     return Result(accuracies, errors, model_path, picture, interrupted)
 
 
-def digits():
+def digits() -> tuple[
+    NDArray[np.float32], NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]
+]:
     """Return the digits to learn from and those to be tested on.
 
     Returns

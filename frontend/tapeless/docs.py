@@ -5,6 +5,7 @@ import pathlib
 import sys
 from fractions import Fraction
 
+from tapeless._types import Path
 from tapeless_kernels import elementary
 from tapeless_kernels.activations import ACTIVATIONS
 from tapeless_kernels.controllers.step_size import CONTROLLERS, control_numbers
@@ -62,7 +63,7 @@ NETWORKS = """\
 """
 
 
-def methods_page():
+def methods_page() -> str:
     """Return docs/methods.md: methods, controllers, activations and layers as tables.
 
     Returns
@@ -74,7 +75,7 @@ def methods_page():
     return "\n".join(sections)
 
 
-def main(path=PATH):
+def main(path: Path = PATH) -> int:
     """Write docs/methods.md.
 
     Parameters

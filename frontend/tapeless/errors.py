@@ -1,5 +1,10 @@
 """The exceptions of this package's own."""
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # it imports this module
+    from tapeless._solution import Solution
+
 
 class SolverError(RuntimeError):
     """A trajectory did not arrive; `solution` holds what was reached.
@@ -17,6 +22,8 @@ class SolverError(RuntimeError):
         The partial result.
     """
 
-    def __init__(self, message, solution=None):
+    solution: "Solution"
+
+    def __init__(self, message: str, solution: "Solution | None" = None) -> None:
         super().__init__(message)
-        self.solution = solution
+        self.solution = solution  # type: ignore[assignment]  # None only while it is unpickled

@@ -1,17 +1,22 @@
 """Vector fields: networks of layers with one flat parameter vector."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 from tapeless._check import as_array, generator
 from tapeless._complain import complain, describe
+from tapeless._types import RNG, ArrayInput, Integer
 from tapeless_kernels.activations import ACTIVATIONS
 from tapeless_kernels.fields.layers import LAYERS, Activation, ConcatTime, Dense, Residual
 from tapeless_kernels.fields.lower import lower
 
 __all__ = ["LAYERS", "MLP", "Activation", "ConcatTime", "Dense", "Network", "Residual"]
+
+Layer: TypeAlias = Dense | Activation | ConcatTime | Residual
 
 
 class Network:
@@ -46,7 +51,7 @@ class Network:
     98
     """
 
-    def __init__(self, dim, layers):
+    def __init__(self, dim: Integer, layers: Iterable[Layer]) -> None:
         if not isinstance(dim, (int, np.integer)) or dim < 1:
             raise complain(ValueError, "Network", "dim", "a positive integer", describe(dim))
         layers = layers if isinstance(layers, Iterable) else (layers,)
@@ -55,21 +60,21 @@ class Network:
             self.program = lower(self.layers, self.dim)
         except (ValueError, TypeError) as error:
             raise type(error)(f"Network: in `layers`, {error}.") from None
-        self.n_params = self.program.n_params
+        self.n_params: int = self.program.n_params
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Network({self.dim}, {list(self.layers)})"
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return Network, (self.dim, self.layers)
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         return isinstance(other, Network) and (self.dim, self.layers) == (other.dim, other.layers)
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash((self.dim, self.layers))
 
-    def init(self, rng=None, dtype=np.float64):
+    def init(self, rng: RNG = None, dtype: DTypeLike = np.float64) -> NDArray[np.floating]:
         """Return initial parameters: Glorot's uniform weights and zero biases.
 
         Parameters
@@ -98,7 +103,7 @@ class Network:
                 )
         return theta.astype(dtype)
 
-    def unflatten(self, theta):
+    def unflatten(self, theta: ArrayInput) -> Mapping[str, NDArray[Any]]:
         """Return the parameter arrays as views of theta, by name.
 
         Parameters
@@ -129,7 +134,14 @@ class Network:
         )
 
 
-def MLP(dim, hidden, *, activation="tanh", final_activation=None, time=False):
+def MLP(
+    dim: Integer,
+    hidden: Integer | Iterable[Integer],
+    *,
+    activation: str = "tanh",
+    final_activation: str | None = None,
+    time: bool = False,
+) -> Network:
     """Return a fully connected network as a vector field.
 
     Parameters
@@ -173,7 +185,7 @@ def MLP(dim, hidden, *, activation="tanh", final_activation=None, time=False):
     widths = list(hidden) if isinstance(hidden, Iterable) else [hidden]
     if any(not isinstance(n, (int, np.integer)) or n < 1 for n in widths):
         raise complain(ValueError, "MLP", "hidden", "positive integers", describe(hidden))
-    layers = []
+    layers: list[Layer] = []
     for i, n_out in enumerate([*widths, dim]):
         layers += [ConcatTime()] if time else []
         layers += [Dense(int(n_out)) if isinstance(n_out, (int, np.integer)) else Dense(n_out)]

@@ -19,7 +19,7 @@ __all__ = ["report"]
 PACKAGES = "tapeless", "numpy", "scipy", "numba", "llvmlite", "cffi"
 
 
-def report():
+def report() -> str:
     """Describe this installation and the machine, for a terminal or a bug report.
 
     Returns
@@ -40,7 +40,7 @@ def report():
     return "\n".join(f"{name:<11}{indent.join(lines)}" for name, lines in sections.items())
 
 
-def _versions():
+def _versions() -> list[str]:
     found = {"Python": platform.python_version()}
     for package in PACKAGES:
         try:
@@ -50,7 +50,7 @@ def _versions():
     return [f"{name} {version}" for name, version in found.items()]
 
 
-def _processor():
+def _processor() -> list[str]:
     widths = ", ".join(f"{lanes} of {dtype}" for dtype, lanes in cpu.WIDTHS.items())
     return [
         f"{_processor_name()}, {platform.machine()}",
@@ -60,7 +60,7 @@ def _processor():
     ]
 
 
-def _processor_name():
+def _processor_name() -> str:
     try:
         with open("/proc/cpuinfo") as file:
             for line in file:
@@ -71,14 +71,14 @@ def _processor_name():
     return platform.processor() or "unknown processor"
 
 
-def _library():
+def _library() -> str:
     try:
         return native().path
     except ImportError as error:
         return str(error)
 
 
-def _cache():
+def _cache() -> list[str]:
     folder = cache_folder()
     chosen = ", as TAPELESS_CACHE_DIR says" if os.environ.get("TAPELESS_CACHE_DIR") else ""
     ours = sum(kernel.n_bytes for kernel in kernels.cached_kernels())
@@ -90,7 +90,7 @@ def _cache():
     ]
 
 
-def _kernels():
+def _kernels() -> list[str]:
     cached, used = kernels.cached_kernels(), kernels.used_kernels()
     if not cached and not used:
         return ["none compiled yet; the first solve does it, or: tapeless compile"]
@@ -98,7 +98,7 @@ def _kernels():
     return lines + (["used by this process:", *kernels.table(used)] if used else [])
 
 
-def _gpu():
+def _gpu() -> str:
     """Ask the driver itself: no package is needed for that."""
     name = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
     try:

@@ -1,5 +1,8 @@
 """The methods and controllers there are, by name."""
 
+from collections.abc import Iterable
+from typing import TypeVar
+
 from tapeless._complain import describe
 from tapeless_kernels.controllers.step_size import CONTROLLERS, Controller
 from tapeless_kernels.tableaus.butcher import ButcherTableau
@@ -7,8 +10,10 @@ from tapeless_kernels.tableaus.explicit import EXPLICIT
 
 __all__ = ["CONTROLLERS", "EXPLICIT", "table"]
 
+Entry = TypeVar("Entry", ButcherTableau, Controller)
 
-def table():
+
+def table() -> list[tuple[str, int, int | None, int, bool, str]]:
     """Return the methods as rows of text: what docs/methods.md prints.
 
     Returns
@@ -19,7 +24,7 @@ def table():
     return [(m.name, m.order, m.embedded_order, m.stages, m.fsal, m.reference) for m in EXPLICIT]
 
 
-def find(caller, method):
+def find(caller: str, method: str | ButcherTableau) -> ButcherTableau:
     """Return a method by its name.
 
     Parameters
@@ -44,7 +49,7 @@ def find(caller, method):
     return _named(caller, "method", method, EXPLICIT)
 
 
-def find_controller(caller, controller):
+def find_controller(caller: str, controller: str | Controller) -> Controller:
     """Return a controller by its name.
 
     Parameters
@@ -69,7 +74,7 @@ def find_controller(caller, controller):
     return _named(caller, "controller", controller, CONTROLLERS)
 
 
-def _named(caller, argument, name, registry):
+def _named(caller: str, argument: str, name: object, registry: Iterable[Entry]) -> Entry:
     for entry in registry:
         if isinstance(name, str) and entry.name == name:
             return entry

@@ -1,6 +1,9 @@
 """Optimisers on flat parameter vectors."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from tapeless._complain import complain, describe
 
@@ -39,7 +42,11 @@ class Adam:
     True
     """
 
-    def __init__(self, lr=1e-3, betas=(0.9, 0.999), eps=1e-8):
+    _means: tuple[NDArray[Any], NDArray[Any]] | None
+
+    def __init__(
+        self, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8
+    ) -> None:
         for name, value in (("lr", lr), ("eps", eps)):
             if not value > 0:
                 raise complain(ValueError, "Adam", name, "positive", describe(value))
@@ -48,7 +55,7 @@ class Adam:
         self.lr, self.betas, self.eps = lr, tuple(betas), eps
         self._n_steps, self._means = 0, None
 
-    def step(self, theta, theta_bar):
+    def step(self, theta: ArrayLike, theta_bar: ArrayLike) -> NDArray[Any]:
         """Return the parameters after one step against the gradient.
 
         Parameters

@@ -210,7 +210,7 @@ LOCKED = """
 import gc, os, signal, threading, warnings
 import numpy as np
 import tapeless
-from tapeless_kernels.launch import cpu
+from tapeless_kernels.launch.pool import POOL
 warnings.simplefilter("ignore", DeprecationWarning)
 signal.alarm(20)
 field = tapeless.fields.MLP(3, [8])
@@ -218,12 +218,12 @@ theta, y0 = field.init(rng=0), np.ones((3, 3))
 cycle = [tapeless.solve_ode(field, (0, 1), y0, theta)]
 cycle.append(cycle)
 del cycle
-with cpu.POOL._lock:
+with POOL._lock:
     gc.collect()  # a solution that dies while its own thread is at the pool
 locked, over = threading.Event(), threading.Event()
 
 def hold():
-    with cpu.POOL._lock:
+    with POOL._lock:
         locked.set()
         over.wait()
 

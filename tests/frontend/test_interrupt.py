@@ -12,7 +12,7 @@ import pytest
 
 from tapeless import solve_ode
 from tapeless.fields import MLP
-from tapeless_kernels.launch import cpu
+from tapeless_kernels.launch.pool import POOL, POOLED_BYTES
 from tapeless_kernels.status import INTERRUPTED, SUCCESS
 
 # Each would take minutes. The last leaves most of its tiles waiting for a thread.
@@ -142,4 +142,4 @@ def test_library_works_after_many_interruptions():
             assert np.isfinite(error.solution.y).all()
     sol = solve(n_steps=3)
     assert np.array_equal(sol.ys, expected.ys) and (sol.stats.status == SUCCESS).all()
-    assert cpu.POOL._bytes <= cpu.POOLED_BYTES
+    assert POOL._bytes <= POOLED_BYTES

@@ -1,11 +1,7 @@
 """Runs the loop on the CPU: kernel families, networks as C functions, and chunks of tiles."""
 
 import functools
-import os
-import threading
 import time
-import weakref
-from collections import OrderedDict, deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,7 +33,6 @@ WIDTHS = {np.dtype(np.float32): 64, np.dtype(np.float64): 32}  # rows of 256 byt
 SECONDS_PER_CALL = 0.03  # between looks at the interpreter: so long may a signal have to wait
 # Bytes of a block of the record: each costs a return to Python. What is not written is not resident.
 SMALL_BLOCK, LARGE_BLOCK = 1 << 20, 1 << 26
-POOLED_BYTES = 1 << 29
 
 
 class FieldError(Exception):
@@ -247,68 +242,3 @@ class _Budget:
         """Correct the budget by what a call that spent it has taken."""
         wanted = self.iterations * SECONDS_PER_CALL / max(seconds, 1e-6)
         self.iterations = max(1, min(int(wanted), 8 * self.iterations))
-
-
-class _Loan(weakref.ref):
-    """Chunks that an owner works with; dead when the owner is."""
-
-    __slots__ = ("chunks", "n_bytes")
-
-
-class _Pool:
-    """Chunks of earlier solves, to be used again: making one costs more than a small solve.
-
-    They come back when their owner is gone. No line of Python runs then, in which a Ctrl-C would
-    be lost: the dead loan goes to a queue that the next solve looks through. So all that is lent
-    counts as if it lay here already.
-    """
-
-    def __init__(self):
-        self._forget()
-        os.register_at_fork(after_in_child=self._forget)
-
-    def _forget(self):
-        # Of the parent's threads none is there to release the lock in a forked child.
-        self._free, self._bytes, self._lock = OrderedDict(), 0, threading.RLock()
-        self._loans, self._dead = {}, deque()
-
-    def take(self, plan, tiles):
-        """Return a chunk for a plan, one that is no longer in use if there is any."""
-        with self._lock:
-            self._collect()
-            free = self._free.get((plan, tiles))
-            if free:
-                chunk = free.pop()
-                self._bytes -= chunk.n_bytes
-                return chunk
-        return Chunk(plan, tiles)
-
-    def lend(self, chunks, owner):
-        """Have chunks back when `owner` is gone, unless there is no room for them."""
-        n = sum(chunk.n_bytes for chunk in chunks)
-        with self._lock:
-            self._collect()
-            while self._bytes + n > POOLED_BYTES and self._free:
-                _, oldest = self._free.popitem(last=False)
-                self._bytes -= sum(chunk.n_bytes for chunk in oldest)
-            if self._bytes + n <= POOLED_BYTES:
-                loan = _Loan(owner, self._dead.append)
-                loan.chunks, loan.n_bytes = chunks, n
-                self._loans[id(loan)] = loan
-                self._bytes += n
-
-    def _collect(self):
-        """Move what has come back to where `take` finds it."""
-        while self._dead:
-            loan = self._dead.popleft()
-            del self._loans[id(loan)]
-            self._bytes -= loan.n_bytes
-            for chunk in loan.chunks:
-                chunk.begun = False
-                key = (chunk.plan, chunk.tiles)
-                self._free.setdefault(key, []).append(chunk)
-                self._free.move_to_end(key)
-                self._bytes += chunk.n_bytes
-
-
-POOL = _Pool()

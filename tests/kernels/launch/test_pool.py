@@ -3,9 +3,9 @@ import gc
 import numpy as np
 import pytest
 
-from tapeless import solve_ode
+from tapeless import _solve, solve_ode
 from tapeless.fields import MLP
-from tapeless_kernels.launch import cpu
+from tapeless_kernels.launch import pool as pools
 
 FIELD = MLP(3, [8])
 THETA = FIELD.init(rng=0)
@@ -15,8 +15,8 @@ THETA = FIELD.init(rng=0)
 def pool(monkeypatch):
     """An empty pool, in the place of the library's."""
     gc.collect()
-    made = cpu._Pool()
-    monkeypatch.setattr(cpu, "POOL", made)
+    made = pools.Pool()
+    monkeypatch.setattr(_solve, "POOL", made)
     return made
 
 
@@ -46,7 +46,7 @@ def test_solve_that_keeps_nothing_gives_its_chunk_back_at_once(pool):
 
 def test_pool_lends_and_keeps_no_more_than_its_bound(pool, monkeypatch):
     one = sum(chunk.n_bytes for chunk in chunks(solve(100)))
-    monkeypatch.setattr(cpu, "POOLED_BYTES", 3 * one)
+    monkeypatch.setattr(pools, "POOLED_BYTES", 3 * one)
     held = [solve(100) for _ in range(10)]
     assert pool._bytes <= 3 * one and len(pool._loans) <= 3
     expected = held[9].vjp(held[9].ys)
@@ -58,7 +58,7 @@ def test_pool_lends_and_keeps_no_more_than_its_bound(pool, monkeypatch):
 
 
 def test_what_is_not_lent_is_freed(pool, monkeypatch):
-    monkeypatch.setattr(cpu, "POOLED_BYTES", 0)
+    monkeypatch.setattr(pools, "POOLED_BYTES", 0)
     (chunk,) = chunks(solve())
     assert not pool._loans and not pool._free and not pool._dead
     assert chunks(solve())[0] is not chunk

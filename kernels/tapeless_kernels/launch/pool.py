@@ -1,0 +1,75 @@
+"""The pool of chunks, which solves use one after the other."""
+
+import os
+import threading
+import weakref
+from collections import OrderedDict, deque
+
+from .cpu import Chunk
+
+POOLED_BYTES = 1 << 29
+
+
+class _Loan(weakref.ref):
+    """Chunks that an owner works with; dead when the owner is."""
+
+    __slots__ = ("chunks", "n_bytes")
+
+
+class Pool:
+    """Chunks of earlier solves, to be used again: making one costs more than a small solve.
+
+    They come back when their owner is gone. No line of Python runs then, in which a Ctrl-C would
+    be lost: the dead loan goes to a queue that the next solve looks through. So all that is lent
+    counts as if it lay here already.
+    """
+
+    def __init__(self):
+        self._forget()
+        os.register_at_fork(after_in_child=self._forget)
+
+    def _forget(self):
+        # Of the parent's threads none is there to release the lock in a forked child.
+        self._free, self._bytes, self._lock = OrderedDict(), 0, threading.RLock()
+        self._loans, self._dead = {}, deque()
+
+    def take(self, plan, tiles):
+        """Return a chunk for a plan, one that is no longer in use if there is any."""
+        with self._lock:
+            self._collect()
+            free = self._free.get((plan, tiles))
+            if free:
+                chunk = free.pop()
+                self._bytes -= chunk.n_bytes
+                return chunk
+        return Chunk(plan, tiles)
+
+    def lend(self, chunks, owner):
+        """Have chunks back when `owner` is gone, unless there is no room for them."""
+        n = sum(chunk.n_bytes for chunk in chunks)
+        with self._lock:
+            self._collect()
+            while self._bytes + n > POOLED_BYTES and self._free:
+                _, oldest = self._free.popitem(last=False)
+                self._bytes -= sum(chunk.n_bytes for chunk in oldest)
+            if self._bytes + n <= POOLED_BYTES:
+                loan = _Loan(owner, self._dead.append)
+                loan.chunks, loan.n_bytes = chunks, n
+                self._loans[id(loan)] = loan
+                self._bytes += n
+
+    def _collect(self):
+        """Move what has come back to where `take` finds it."""
+        while self._dead:
+            loan = self._dead.popleft()
+            del self._loans[id(loan)]
+            self._bytes -= loan.n_bytes
+            for chunk in loan.chunks:
+                chunk.begun = False
+                key = (chunk.plan, chunk.tiles)
+                self._free.setdefault(key, []).append(chunk)
+                self._free.move_to_end(key)
+                self._bytes += chunk.n_bytes
+
+
+POOL = Pool()

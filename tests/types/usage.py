@@ -1,0 +1,55 @@
+"""The public functions as a user calls them: mypy compares the types, test_usage.py runs it."""
+
+from array import array
+from collections.abc import Mapping
+from typing import Any, assert_type
+
+import numpy as np
+from numpy.typing import NDArray
+
+import tapeless
+from tapeless import Solution, SolverError, Stats, methods, solve_ode
+from tapeless.fields import MLP, Activation, ConcatTime, Dense, Network, Residual
+from tapeless.optim import Adam
+
+Floats = NDArray[np.floating]
+
+
+class OnlyDLPack:
+    """An array of another library, which offers its memory in no other way."""
+
+    def __init__(self, x: Floats) -> None:
+        self._x = x
+
+    def __dlpack__(self, *, stream: None = None, **options: Any) -> object:
+        return self._x.__dlpack__(stream=stream, **options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self._x.__dlpack_device__()
+
+
+assert_type(tapeless.__version__, str)
+Network(np.int64(2), [ConcatTime(), Dense(3), Residual((Activation("tanh"),)), Dense(2)])
+field = assert_type(MLP(2, [3], activation="silu"), Network)
+theta = assert_type(field.init(rng=np.random.default_rng(0)), Floats)
+assert_type(field.unflatten(theta), Mapping[str, NDArray[Any]])
+
+y0 = np.ones((3, 2))
+sol = assert_type(solve_ode(field, (0.0, 1.0), y0, theta), Solution)
+ys, stats = assert_type(sol.ys, Floats), assert_type(sol.stats, Stats)
+assert_type(stats.nfe, NDArray[np.int64])
+assert_type((sol.success, sol.nbytes_adjoint), tuple[bool, int])
+y0_bar, theta_bar = assert_type(sol.vjp(2 * ys), tuple[Floats, Floats])
+assert_type(Adam(lr=0.1).step(theta, theta_bar), NDArray[Any])
+
+# What may be an array may be a list, a number, a buffer, or offer its memory by DLPack alone.
+solve_ode(field, (0, [1.0, 2.0]), [[1, 2], [3, 4]], theta, rtol=np.full(2, 1e-3), atol=0)
+solve_ode(field, (np.float32(0), 1), OnlyDLPack(y0), OnlyDLPack(theta)).vjp(OnlyDLPack(y0))
+solve_ode(field, (0, 1), array("d", [1, 2]), theta, t_eval=(0.5, 1), adjoint=None, threads=1)
+method = methods.find("usage.py", "rk4")
+solve_ode(field, (0, 1), y0, theta, method=method, n_steps=np.int64(2), controller="i")
+
+try:
+    solve_ode(field, (0, 1), y0, theta, max_steps=1)
+except SolverError as error:
+    assert_type(error.solution, Solution)
