@@ -34,7 +34,7 @@ def parameters(field: Network, theta: ArrayInput | None, dtype: DTypeLike) -> ND
     if theta.shape != (field.n_params,):
         wanted = f"of shape ({field.n_params},) for this field"
         raise complain(ValueError, SOLVE, "theta", wanted, describe(theta))
-    if not (math.isfinite(theta.sum()) or np.isfinite(theta).all()):
+    if not (math.isfinite(theta.dot(theta)) or np.isfinite(theta).all()):  # the first is faster
         raise complain(ValueError, SOLVE, "theta", "finite", "NaN or inf in it")
     # A copy: `vjp` reads theta again, when the caller may have changed it.
     return theta.astype(dtype, order="C")
