@@ -26,6 +26,8 @@ def as_array(caller: str, name: str, x: Any) -> NDArray[Any]:
 def as_state(caller: str, name: str, x: Any) -> NDArray[np.floating]:
     """Return x as a native float32 or float64 array; integers and lists become float64."""
     x = as_array(caller, name, x)
+    if x.dtype in FLOATS:
+        return x
     dtype = x.dtype.newbyteorder("=")
     if dtype in FLOATS:
         return x.astype(dtype, copy=False)
@@ -63,6 +65,8 @@ def per_sample(caller, name, x, batch):
 
 def positive_int(caller: str, name: str, x: object) -> int:
     """Return x as an int of at least 1."""
+    if type(x) is int and x >= 1:
+        return x
     if isinstance(x, (bool, np.bool_)) or not isinstance(x, (int, np.integer)) or x < 1:
         raise complain(ValueError, caller, name, "a positive integer", describe(x))
     return int(x)

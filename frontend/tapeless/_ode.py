@@ -135,7 +135,7 @@ def solve_ode(
             f"{SOLVE}: `n_steps` must be given with method={tableau.name!r}, which has no error "
             f"estimate; adaptive methods are {embedded}."
         )
-    if coupled and not all((x == x[:, :1]).all() for x in (numbers[:3], times)):
+    if coupled and any(x.shape[1] > 1 and np.ptp(x, axis=1).any() for x in (numbers[:3], times)):
         raise ValueError(
             f"{SOLVE}: `t_span`, `first_step` and `t_eval` must be shared by the batch if "
             "coupled=True; pass coupled=False for times of its own for each trajectory."

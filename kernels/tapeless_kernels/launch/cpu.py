@@ -125,7 +125,8 @@ class Chunk:
         )  # fmt: skip
         arrays = (*method[:4], control.numbers, *self._arrays)
         self.table[entry.METHOD : entry.RECORD] = [array.ctypes.data for array in arrays]
-        self._bars = None
+        self._bars, work = None, self._work_per_iteration()
+        self._budget, self._budget_vjp = _Budget(work), _Budget(3 * work)
         per_lane = (
             plan.dtype.itemsize * (1 + method.stages * (plan.program.dim + source.n_cache)) + 24
         )
@@ -185,7 +186,7 @@ class Chunk:
 
     def run(self, theta, stop):
         """Integrate until every lane has ended, or it is wanted to stop."""
-        advance, budget = self._entries[1], _Budget(self._work_per_iteration())
+        advance, budget = self._entries[1], self._budget
         while not stop.wanted:
             begun = time.perf_counter()
             code = self._check(advance(self.table, theta, budget.iterations))
@@ -203,7 +204,7 @@ class Chunk:
     def vjp(self, ys_bar, y0_bar, theta, theta_bar, stop):
         """Run the record backward from ys_bar; write y0_bar and add to theta_bar."""
         kernels = family(self.plan.dtype, self.plan.lanes)
-        backward, budget = kernels(run_vjp), _Budget(3 * self._work_per_iteration())
+        backward, budget = kernels(run_vjp), self._budget_vjp
         if self._bars is None:
             self._bars = carve(bars_layout(self.plan, self.tiles))
             self.table[entry.BARS : entry.TABLE] = [array.ctypes.data for array in self._bars]
