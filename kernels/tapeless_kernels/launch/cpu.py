@@ -30,7 +30,9 @@ from .entry import (
 )
 
 WIDTHS = {np.dtype(np.float32): 64, np.dtype(np.float64): 32}  # rows of 256 bytes
-SECONDS_PER_CALL = 0.03  # between looks at the interpreter: so long may a signal have to wait
+SECONDS_PER_CALL = 0.02  # between looks at the interpreter: so long may a signal have to wait
+BYTES_PER_CALL = 1 << 23  # of the record; memory touched for the first time may take 2 ns a byte
+UNBOUNDED = 1 << 40  # iterations
 # Bytes of a block of the record: each costs a return to Python. What is not written is not resident.
 SMALL_BLOCK, LARGE_BLOCK = 1 << 20, 1 << 26
 
@@ -126,11 +128,12 @@ class Chunk:
         arrays = (*method[:4], control.numbers, *self._arrays)
         self.table[entry.METHOD : entry.RECORD] = [array.ctypes.data for array in arrays]
         self._bars, work = None, self._work_per_iteration()
-        self._budget, self._budget_vjp = _Budget(work), _Budget(3 * work)
         per_lane = (
             plan.dtype.itemsize * (1 + method.stages * (plan.program.dim + source.n_cache)) + 24
         )
         self._step_bytes = tiles * plan.lanes * per_lane
+        most = BYTES_PER_CALL // self._step_bytes if plan.keep else UNBOUNDED
+        self._budget, self._budget_vjp = _Budget(work, most), _Budget(3 * work, UNBOUNDED)
         # What it occupies at most, blocks of earlier solves included.
         self.n_bytes = sum(array.nbytes for array in self._arrays)
         self._blocks, self._n_blocks, self.begun = [], 0, False
@@ -236,10 +239,13 @@ class Chunk:
 class _Budget:
     """How many iterations one call may take, so that it returns about every SECONDS_PER_CALL."""
 
-    def __init__(self, flops):
-        self.iterations = max(1, int(SECONDS_PER_CALL * 5e9 / flops))
+    def __init__(self, flops, most):
+        self.iterations, self._most = 1, max(1, most)
+        self._set(SECONDS_PER_CALL * 5e9 / flops)
 
     def learn(self, seconds):
         """Correct the budget by what a call that spent it has taken."""
-        wanted = self.iterations * SECONDS_PER_CALL / max(seconds, 1e-6)
-        self.iterations = max(1, min(int(wanted), 8 * self.iterations))
+        self._set(min(SECONDS_PER_CALL / max(seconds, 1e-6), 8) * self.iterations)
+
+    def _set(self, wanted):
+        self.iterations = max(1, min(int(wanted), self._most))
