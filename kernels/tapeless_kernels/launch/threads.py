@@ -1,10 +1,16 @@
-"""The thread pool: made when first used, made again after a fork, stopped by an interruption."""
+"""The threads that share a solve: made when first used, made again after a fork, stopped by an interruption.
+
+Threads meet in C only, in queues and a list: Ctrl-C may come between any two lines of the main thread,
+and must leave no lock behind that a worker waits for.
+"""
 
 import contextlib
 import os
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from queue import Empty, SimpleQueue
+
+SECONDS_PER_WAIT = 0.02  # a signal that comes just before a wait does not end it
 
 
 class Stop:
@@ -20,7 +26,8 @@ class _Jobs:
     """Jobs that workers share; the one that is free takes the next."""
 
     def __init__(self, function, jobs):
-        self.stop, self.results, self._working = Stop(), [None] * len(jobs), []
+        self.stop, self.results = Stop(), [None] * len(jobs)
+        self._working, self._ended, self._errors = [], SimpleQueue(), []
         self._function, self._jobs, self._next = function, jobs, iter(range(len(jobs)))
 
     def work(self):
@@ -31,11 +38,21 @@ class _Jobs:
                 if self.stop.wanted:
                     return
                 self.results[i] = self._function(self._jobs[i], self.stop)
-        except BaseException:
+        except BaseException as error:
+            self._errors.append(error)
             self.stop.wanted = True
-            raise
         finally:
             self._working.pop()
+            self._ended.put(None)
+
+    def wait(self, workers):
+        """Return when so many workers have ended; raise the first error of a job."""
+        while workers > 0:
+            with contextlib.suppress(Empty):
+                self._ended.get(timeout=SECONDS_PER_WAIT)
+                workers -= 1
+        if self._errors:
+            raise self._errors[0]
 
     def halt(self):
         """Stop all workers, and return when none is at a job.
@@ -48,6 +65,11 @@ class _Jobs:
                 time.sleep(1e-4)
 
 
+def _serve(tasks):
+    while True:
+        tasks.get().work()
+
+
 class Threads:
     """Threads that share jobs; kernels release the interpreter's lock, so they run side by side."""
 
@@ -56,27 +78,31 @@ class Threads:
         os.register_at_fork(after_in_child=self._forget)
 
     def _forget(self):
-        # A forked child inherits the pool but none of its threads, and perhaps a held lock.
-        self._pool, self._size, self._lock = None, 0, threading.Lock()
+        # A forked child inherits none of the threads, and perhaps a held lock.
+        self._tasks, self._size, self._lock = SimpleQueue(), 0, threading.Lock()
 
     def map(self, function, jobs, n):
         """Return [function(job, stop) for job in jobs], n at a time; an exception stops all jobs."""
         if n <= 1 or len(jobs) <= 1:
             stop = Stop()
             return [function(job, stop) for job in jobs]
-        with self._lock:
-            if self._size < n:
-                self._pool, self._size = ThreadPoolExecutor(n, "tapeless"), n
-            pool = self._pool
-        shared = _Jobs(function, jobs)
+        n, shared = min(n, len(jobs)), _Jobs(function, jobs)
         try:
-            workers = [pool.submit(shared.work) for _ in range(min(n, len(jobs)))]
-            for worker in workers:
-                worker.result()
+            self._grow(n)
+            for _ in range(n):
+                self._tasks.put(shared)
+            shared.wait(n)
         except BaseException:  # Ctrl-C too, even before all workers are there
             shared.halt()
             raise
         return shared.results
+
+    def _grow(self, n):
+        with self._lock:
+            while self._size < n:
+                name = f"tapeless-{self._size}"
+                threading.Thread(target=_serve, args=(self._tasks,), name=name, daemon=True).start()
+                self._size += 1
 
 
 THREADS = Threads()

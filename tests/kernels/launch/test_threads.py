@@ -1,6 +1,6 @@
+import signal
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -53,21 +53,43 @@ def test_exception_of_one_job_stops_all_and_begins_no_other(threads):
     assert watch.now == 0 and watch.begun <= 2
 
 
-@pytest.mark.parametrize("n_submitted", [0, 1, 2])
-def test_interruption_before_all_workers_are_there_leaves_no_job_running(
-    threads, monkeypatch, n_submitted
-):
-    watch, submit, left = Watch(60), ThreadPoolExecutor.submit, iter(range(n_submitted))
+class Tasks:
+    """A queue that Ctrl-C finds when so many tasks are in it."""
 
-    def interrupted_submit(pool, work):
-        if next(left, None) is None:
+    def __init__(self, tasks, n):
+        self._tasks, self._left = tasks, iter(range(n))
+
+    def put(self, task):
+        if next(self._left, None) is None:
             raise KeyboardInterrupt
-        submit(pool, work)
+        self._tasks.put(task)
         time.sleep(0.02)
 
-    monkeypatch.setattr(ThreadPoolExecutor, "submit", interrupted_submit)
+
+@pytest.mark.parametrize("n_submitted", [0, 1, 2])
+def test_interruption_before_all_workers_are_there_leaves_no_job_running(threads, n_submitted):
+    watch, tasks = Watch(60), threads._tasks
+    threads._tasks = Tasks(tasks, n_submitted)
     with pytest.raises(KeyboardInterrupt):
         threads.map(watch, range(20), 3)
     assert watch.now == 0 and watch.begun <= n_submitted
-    monkeypatch.undo()
+    threads._tasks = tasks
     assert threads.map(lambda i, stop: i, range(5), 3) == list(range(5))
+
+
+def test_signal_that_wakes_nobody_is_seen(threads):
+    """A signal may come after the last look at signals and before the wait, which it does not end then."""
+    watch = Watch(5)
+
+    def job(i, stop):
+        if i == 0:  # the main thread, in its wait, is not disturbed by a signal to another
+            time.sleep(0.05)
+            signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+        return watch(i, stop)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    begun = time.perf_counter()
+    with pytest.raises(KeyboardInterrupt):
+        threads.map(job, range(2), 2)
+    assert time.perf_counter() - begun < 1 and watch.now == 0
+    signal.signal(signal.SIGINT, before)
