@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 # Sums of rationals close exactly. Sums of decimals close to the digits printed: in the tables of
-# most papers those of a double, some of which are larger than 10.
+# most papers those of a double. Of the sum of the sizes, or of 1 if that is less.
 DECIMAL_TOLERANCE = Fraction(1, 10**14)
 
 
@@ -267,19 +267,19 @@ def _triangle(name, a, stages):
 def _check(tableau):
     """Raise a ValueError that names the row, unless all sums close and all parts are there."""
     name, c, error, stages = tableau.name, tableau.c, tableau.error, tableau.stages
-    tolerance = 0 if tableau.exact else DECIMAL_TOLERANCE
 
-    def require(total, wanted, what, why):
-        if abs(total - wanted) > tolerance:
+    def require(row, wanted, what, why):
+        total, size = sum(row), max(1, sum(map(abs, row)))
+        if abs(total - wanted) > (0 if tableau.exact else DECIMAL_TOLERANCE * size):
             found, wanted = (x if tableau.exact else f"{float(x):.17g}" for x in (total, wanted))
             raise _malformed(name, f"{what} {found}, but {why} {wanted}")
 
-    require(c[stages], 1, f"c[{stages}] is", "the step ends at")
+    require([c[stages]], 1, f"c[{stages}] is", "the step ends at")
     for i, row in enumerate(tableau.a):
         label = f"row {i} of `a`" + (", the weights `b`," if i == stages else "")
-        require(sum(row), c[i], f"{label} sums to", f"c[{i}] is")
+        require(row, c[i], f"{label} sums to", f"c[{i}] is")
     if error is not None:
-        require(sum(error), 0, "the error weights, `b` less `embedded`, sum to", "must sum to")
+        require(error, 0, "the error weights, `b` less `embedded`, sum to", "must sum to")
     if (error is None) != (tableau.embedded_order is None):
         raise _malformed(name, "needs `embedded_order` with `embedded` or `error`, and only then")
     if tableau.stability_pair is not None:

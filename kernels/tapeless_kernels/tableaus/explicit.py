@@ -1,6 +1,50 @@
 """Explicit Runge-Kutta methods; to add one, write it here and name it in `EXPLICIT`."""
 
 from .butcher import butcher
+from .verner import VERN6, VERN7
+
+EULER = butcher(
+    "euler",
+    order=1,
+    a=[],
+    b="1",
+    c="0",
+    reference="Euler (1768), Institutiones calculi integralis, vol. 1, section 2, ch. 7",
+)
+
+MIDPOINT = butcher(
+    "midpoint",
+    order=2,
+    a=["1/2"],
+    b="0 1",
+    c="0 1/2",
+    embedded="1 0",
+    embedded_order=1,
+    reference="Runge (1895), Math. Ann. 46, 167-178, with Euler's method embedded; Hairer, Norsett "
+    "and Wanner, Solving ODEs I (2nd ed., 1993), eq. II.1.4",
+)
+
+RALSTON2 = butcher(
+    "ralston2",
+    order=2,
+    a=["2/3"],
+    b="1/4 3/4",
+    c="0 2/3",
+    embedded="1 0",
+    embedded_order=1,
+    reference="Ralston (1962), Runge-Kutta methods with minimum error bounds, Math. Comp. 16, "
+    "431-437, with Euler's method embedded",
+)
+
+RALSTON3 = butcher(
+    "ralston3",
+    order=3,
+    a=["1/2", "0 3/4"],
+    b="2/9 1/3 4/9",
+    c="0 1/2 3/4",
+    reference="Ralston (1962), Runge-Kutta methods with minimum error bounds, Math. Comp. 16, "
+    "431-437; the solution of bosh3, without its error estimate",
+)
 
 RK4 = butcher(
     "rk4",
@@ -33,6 +77,42 @@ HEUN21 = butcher(
     embedded="1 0",
     embedded_order=1,
     reference="Heun (1900), Z. Math. Phys. 45, 23-38, with Euler's method embedded",
+)
+
+RKF45 = butcher(
+    "rkf45",
+    order=4,
+    a=[
+        "1/4",
+        "3/32 9/32",
+        "1932/2197 -7200/2197 7296/2197",
+        "439/216 -8 3680/513 -845/4104",
+        "-8/27 2 -3544/2565 1859/4104 -11/40",
+    ],
+    b="25/216 0 1408/2565 2197/4104 -1/5 0",
+    c="0 1/4 3/8 12/13 1 1/2",
+    embedded="16/135 0 6656/12825 28561/56430 -9/50 2/55",
+    embedded_order=5,
+    reference="Fehlberg (1969), NASA TR R-315, table III; the result of order 4 is kept. Hairer, "
+    "Norsett and Wanner, Solving ODEs I (2nd ed., 1993), table II.5.1",
+)
+
+CASH_KARP = butcher(
+    "cash_karp",
+    order=5,
+    a=[
+        "1/5",
+        "3/40 9/40",
+        "3/10 -9/10 6/5",
+        "-11/54 5/2 -70/27 35/27",
+        "1631/55296 175/512 575/13824 44275/110592 253/4096",
+    ],
+    b="37/378 0 250/621 125/594 0 512/1771",
+    c="0 1/5 3/10 3/5 1 7/8",
+    embedded="2825/27648 0 18575/48384 13525/55296 277/14336 1/4",
+    embedded_order=4,
+    reference="Cash and Karp (1990), A variable order Runge-Kutta method for initial value problems "
+    "with rapidly varying right-hand sides, ACM TOMS 16(3), 201-222",
 )
 
 BOSH3 = butcher(
@@ -123,4 +203,7 @@ TSIT5 = butcher(
     "simplifying assumption, Comput. Math. Appl. 62(2), 770-775, table 1",
 )
 
-EXPLICIT = (RK4, RK4_38, HEUN21, BOSH3, DOPRI5, TSIT5)
+EXPLICIT = (
+    EULER, MIDPOINT, HEUN21, RALSTON2, RALSTON3, BOSH3, RK4, RK4_38, RKF45, CASH_KARP, DOPRI5, TSIT5,
+    VERN6, VERN7,
+)  # fmt: skip

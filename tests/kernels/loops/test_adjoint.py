@@ -106,11 +106,15 @@ def test_transpose_is_the_complex_step(tableau, adaptive, outputs, backward):
     y0_bar, theta_bar, solve = case.gradient()
     along_y0 = [case.derivative(direction, 0) for direction in np.eye(DIM)]
     along_theta = [case.derivative(0, direction) for direction in np.eye(len(THETA))]
+    # Rounding grows with the coefficients: Verner's rows sum, in size, to 400, the others' to 30.
+    tolerance = 1e-12 * max(1, *(sum(map(abs, row)) / 30 for row in tableau.a[1:]))
     for found, wanted in (
         (y0_bar, np.transpose([derivative for derivative, _ in along_y0])),
         (theta_bar, [derivative.sum() for derivative, _ in along_theta]),
     ):
-        np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-12 * np.abs(wanted).max())
+        np.testing.assert_allclose(
+            found, wanted, rtol=0, atol=float(tolerance) * np.abs(wanted).max()
+        )
     for _, other in along_y0 + along_theta:
         assert other.record.h.tobytes() == solve.record.h.tobytes()
     if adaptive:

@@ -16,7 +16,8 @@ from tapeless_kernels.launch import cpu
 from tapeless_kernels.launch.python import AddressedField, PlainKernels
 from tapeless_kernels.steppers.explicit_rk import step
 from tapeless_kernels.tableaus.butcher import arrays
-from tapeless_kernels.tableaus.explicit import EXPLICIT, TSIT5
+from tapeless_kernels.tableaus.explicit import EXPLICIT
+from tapeless_kernels.tableaus.verner import VERN7
 
 T1 = 2
 LONG = np.longdouble
@@ -70,7 +71,7 @@ def slope(kernels, field, f, tableau, dtype, n):
 
 @functools.cache
 def solution(f):
-    return march(PlainKernels(LONG, 1, f), 0, f, TSIT5, LONG, 2048)
+    return march(PlainKernels(LONG, 1, f), 0, f, VERN7, LONG, 1024)
 
 
 @problems
@@ -78,8 +79,12 @@ def solution(f):
 def test_slope_in_longdouble(tableau, f):
     if np.finfo(LONG).eps > 1e-18:
         pytest.skip("longdouble is no longer than double here")
-    found = slope(PlainKernels(LONG, 1, f), 0, f, tableau, LONG, 256)
-    assert abs(found - tableau.order) < (0.15 if tableau.order < 5 else 0.2)
+    order = tableau.order
+    found = slope(PlainKernels(LONG, 1, f), 0, f, tableau, LONG, 256 if order < 6 else 32)
+    if order < 6:
+        assert abs(found - order) < (0.15 if order < 5 else 0.2)
+    else:  # Verner's leading terms are so small that where digits last, the next ones dominate
+        assert found > order - 0.2
 
 
 @pytest.fixture(scope="module", params=PROBLEMS, ids=lambda f: f.__name__)
@@ -91,4 +96,5 @@ def addressed(request):
 def test_slope_of_the_compiled_kernel(tableau, addressed):
     f, source = addressed
     kernels = cpu.family(np.dtype(np.float64), 1)
-    assert slope(kernels, source.field, f, tableau, np.float64, 24) > tableau.order - 0.5
+    n = 24 if tableau.order < 6 else 12
+    assert slope(kernels, source.field, f, tableau, np.float64, n) > tableau.order - 0.5

@@ -39,7 +39,7 @@ def tolerance(tableau):
 def test_order_is_met_and_not_exceeded(tableau):
     a, b, c = tableau.a[:-1], tableau.b, tableau.c[:-1]
     assert worst(a, b, c, tableau.order) <= tolerance(tableau)
-    assert worst(a, b, c, tableau.order + 1) > 1e-4
+    assert worst(a, b, c, tableau.order + 1) > (1e-4 if tableau.order < 6 else 1e-6)
 
 
 @every
@@ -68,7 +68,11 @@ def test_a_typo_in_any_coefficient_is_caught(tableau):
             floats = [list(map(float, row)) for row in a]
             with pytest.raises(ValueError, match=f"row {i} of `a`.* sums to"):
                 butcher("typo", tableau.order, floats[:-1], floats[-1], c=tableau.c)
-            assert worst(a[:-1], a[-1], c[:-1], tableau.order) > 1e-10
+            missed = worst(a[:-1], a[-1], c[:-1], tableau.order)
+            if tableau.error is not None:  # the last stage may serve the estimate alone
+                b_hat = [b - e for b, e in zip((*a[-1], 0), tableau.error, strict=True)]
+                missed = max(missed, worst(a, b_hat, c, tableau.embedded_order))
+            assert missed > 1e-10
 
 
 def test_rooted_trees_are_all_there_once():
@@ -92,12 +96,20 @@ def test_order_conditions_on_methods_of_other_hands():
 @pytest.mark.parametrize(
     ("name", "stages", "n_weights", "fsal", "exponent"),
     [
+        ("euler", 1, 1, False, None),
+        ("midpoint", 2, 2, False, 2),
+        ("heun21", 2, 2, False, 2),
+        ("ralston2", 2, 2, False, 2),
+        ("ralston3", 3, 3, False, None),
+        ("bosh3", 3, 4, True, 3),
         ("rk4", 4, 4, False, None),
         ("rk4_38", 4, 4, False, None),
-        ("heun21", 2, 2, False, 2),
-        ("bosh3", 3, 4, True, 3),
+        ("rkf45", 6, 6, False, 5),
+        ("cash_karp", 6, 6, False, 5),
         ("dopri5", 6, 7, True, 5),
         ("tsit5", 6, 7, True, 5),
+        ("vern6", 8, 9, True, 6),
+        ("vern7", 10, 10, False, 7),
     ],
 )
 def test_shape_of_each_method(name, stages, n_weights, fsal, exponent):
