@@ -6,8 +6,18 @@ from tapeless import fields, methods, optim
 from tapeless._ode import solve_ode
 from tapeless._solution import Solution, Stats
 from tapeless.errors import SolverError
+from tapeless.methods import check_tableau
 
-__all__ = ["Solution", "SolverError", "Stats", "fields", "methods", "optim", "solve_ode"]
+__all__ = [
+    "Solution",
+    "SolverError",
+    "Stats",
+    "check_tableau",
+    "fields",
+    "methods",
+    "optim",
+    "solve_ode",
+]
 
 __version__: str
 

@@ -31,7 +31,7 @@ METHODS = """\
 an FSAL method one more at the very start: its last slope is the first of the next step. "Embedded"
 is the order of the second solution that the error estimate is the difference to; methods without
 one need `n_steps`. "Stable" is the real interval of h times the eigenvalue on which the method
-does not blow up. A tableau of your own, made by `tapeless_kernels.tableaus.butcher.butcher`, can be
+does not blow up. A tableau of your own, made and checked by `tapeless.check_tableau`, can be
 given in place of a name.
 """
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from tapeless import SolverError, solve_ode
+from tapeless import SolverError, check_tableau, solve_ode
 from tapeless.fields import MLP, Activation, Dense, Network, Residual
 from tapeless.optim import Adam
 from tapeless_kernels.launch import cpu
@@ -141,6 +141,12 @@ FAULTS = (
     Fault(lambda: Adam(betas=(0.9, 1.0)), ValueError, "(0.9, 1.0)"),
     Fault(lambda: Adam(betas=(0.9,)), ValueError, "(0.9,)"),
     Fault(lambda: Adam().step(np.ones(3), np.ones(4)), ValueError, "shape (4,)"),
+    Fault(lambda: check_tableau("mine", "2", ["1"], "1/2 1/2"), ValueError, "'2'"),
+    Fault(lambda: check_tableau("mine", 2, ["1"], "1/2 1/3"), ValueError, "sums to 5/6"),
+    Fault(lambda: check_tableau("mine", 2, ["1"], "1/2 x"), ValueError, "'x'"),
+    Fault(
+        lambda: check_tableau("mine", 3, ["1"], "1/2 1/2"), ValueError, "sum b_i c_i^2 = 1/3 fails"
+    ),
 )
 
 
@@ -162,8 +168,15 @@ def parts(message):
 def test_fault_gets_a_sentence(i):
     message = sentence(FAULTS[i])
     function, argument = parts(message)
-    assert re.fullmatch(r"solve_ode|Solution\.vjp|MLP|Network(\.\w+)?|Adam(\.step)?", function)
-    assert argument or FAULTS[i].kind is SolverError or "adjoint=None" in message
+    assert re.fullmatch(
+        r"solve_ode|Solution\.vjp|MLP|Network(\.\w+)?|Adam(\.step)?|check_tableau", function
+    )
+    assert (
+        argument
+        or "'mine'" in message
+        or FAULTS[i].kind is SolverError
+        or "adjoint=None" in message
+    )
     assert FAULTS[i].got in message
     assert message.endswith(".") and "\n" not in message and " 0x" not in message
 

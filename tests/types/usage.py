@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import tapeless
-from tapeless import Solution, SolverError, Stats, methods, solve_ode
+from tapeless import Solution, SolverError, Stats, check_tableau, methods, solve_ode
 from tapeless.fields import MLP, Activation, ConcatTime, Dense, Network, Residual
 from tapeless.optim import Adam
 
@@ -48,6 +48,8 @@ solve_ode(field, (np.float32(0), 1), OnlyDLPack(y0), OnlyDLPack(theta)).vjp(Only
 solve_ode(field, (0, 1), array("d", [1, 2]), theta, t_eval=(0.5, 1), adjoint=None, threads=1)
 method = methods.find("usage.py", "rk4")
 solve_ode(field, (0, 1), y0, theta, method=method, n_steps=np.int64(2), controller="i")
+method = check_tableau("heun", 2, [[], [1]], (0.5, 0.5), c="0 1", embedded=[1, 0], embedded_order=1)
+solve_ode(field, (0, 1), y0, theta, method=method)
 
 try:
     solve_ode(field, (0, 1), y0, theta, max_steps=1)

@@ -82,3 +82,39 @@ def order_condition_residuals(a, b, c, order):
         for n in range(1, order + 1)
         for tree in rooted_trees(n)
     }
+
+
+def condition_sum(tree):
+    """Return the left side of a tree's condition as text: "sum b_i c_i a_ij c_j^2"."""
+    letters = iter("jklmnopqrstuvwxyz")
+
+    def factors(tree, i):
+        leaves = sum(not subtree for subtree in tree)
+        own = [f"c_{i}" if leaves == 1 else f"c_{i}^{leaves}"] if leaves else []
+        for subtree in filter(None, tree):
+            j = next(letters)
+            own += [f"a_{i}{j}", *factors(subtree, j)]
+        return own
+
+    return " ".join(["sum b_i", *factors(tree, "i")])
+
+
+def first_missed(a, b, c, order, tolerance):
+    """Return the smallest tree whose condition is missed, its sum and what it should be; None if all hold.
+
+    A sum may be off by as much as it can change when each coefficient changes by `tolerance` of itself,
+    and each node by that of the terms of its row's sum.
+    """
+
+    def largest(by):
+        a_by, b_by = [[abs(x) * (1 + by) for x in row] for row in a], [abs(x) * (1 + by) for x in b]
+        c_by = [abs(x) + by * sum(map(abs, row)) for x, row in zip(c, a, strict=True)]
+        return order_condition_residuals(a_by, b_by, c_by, order)
+
+    residuals = order_condition_residuals(a, b, c, order)
+    before, after = (largest(by) if tolerance else residuals for by in (0, tolerance))
+    for tree, residual in residuals.items():
+        if abs(residual) > after[tree] - before[tree]:
+            wanted = Fraction(1, density(tree))
+            return tree, wanted + residual, wanted
+    return None
