@@ -181,7 +181,7 @@ def _plan(
 ) -> cpu.Plan:  # fmt: skip
     # The interpolant needs the slope at the end of the step, so every method is run as FSAL then.
     fsal = int(tableau.fsal or interpolate)
-    method = Method(*arrays(tableau, dtype), tableau.stages, fsal)
+    method = Method(*arrays(tableau, dtype), tableau.stages, fsal, tableau.n_errors)
     order = tableau.error_exponent_order or tableau.order
     control = Control(
         control_numbers(controller, order, dtype), int(n_steps == 0), int(coupled),

@@ -30,9 +30,9 @@ METHODS = """\
 `solve_ode(..., method=NAME)`. A step costs as many evaluations of the field as the table says, and
 an FSAL method one more at the very start: its last slope is the first of the next step. "Embedded"
 is the order of the second solution that the error estimate is the difference to; methods without
-one need `n_steps`. "Stable" is the real interval of h times the eigenvalue on which the method
-does not blow up. A tableau of your own, made and checked by `tapeless.check_tableau`, can be
-given in place of a name.
+one need `n_steps`; `dop853` has a second one, of order 3, that steadies the first. "Stable"
+is the real interval of h times the eigenvalue on which the method does not blow up. A tableau of
+your own, made and checked by `tapeless.check_tableau`, can be given in place of a name.
 """
 
 STEP_SIZES = """\

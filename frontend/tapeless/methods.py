@@ -37,6 +37,8 @@ def check_tableau(
     embedded: Row | None = None,
     error: Row | None = None,
     embedded_order: int | None = None,
+    lower: Row | None = None,
+    lower_order: int | None = None,
     stability_pair: tuple[int, int] | None = None,
     stability_size: float | None = None,
     reference: str = "",
@@ -64,6 +66,10 @@ def check_tableau(
         the slope at the end of the step, if any, comes last. One of the two at most.
     embedded_order : int, optional
         Order of the embedded method; needed with `embedded` or `error`.
+    lower : row, optional
+        Weights of a second embedded method, whose error estimate steadies the first as in DOP853.
+    lower_order : int, optional
+        Its order; needed with `lower`.
     stability_pair : tuple of int, optional
         Two stages at the same node, which estimate the stiffness.
     stability_size : float, optional
@@ -100,7 +106,8 @@ def check_tableau(
     try:
         tableau = butcher(
             name, order, a, b, c=c, embedded=embedded, error=error, embedded_order=embedded_order,
-            stability_pair=stability_pair, stability_size=stability_size, reference=reference,
+            lower=lower, lower_order=lower_order, stability_pair=stability_pair,
+            stability_size=stability_size, reference=reference,
         )  # fmt: skip
     except ValueError as reason:
         raise ValueError(f"{reason}.".replace("butcher: ", "check_tableau: ", 1)) from None
@@ -109,6 +116,10 @@ def check_tableau(
     if tableau.embedded is not None:
         pair = (tableau.a, tableau.embedded, tableau.c)
         _check_order(tableau, "the embedded method of ", "embedded_order", embedded_order, pair)
+    if tableau.lower_error is not None:
+        weights = [b - e for b, e in zip((*tableau.b, 0), tableau.lower_error, strict=True)]
+        pair = (tableau.a, weights, tableau.c)
+        _check_order(tableau, "the second embedded method of ", "lower_order", lower_order, pair)
     return tableau
 
 

@@ -15,9 +15,10 @@ class Method(NamedTuple):
     a: np.ndarray  # (S+1, S+1)
     a_transposed: np.ndarray
     c: np.ndarray  # (S+1,)
-    error: np.ndarray  # (S+1,)
+    error: np.ndarray  # (2, S+1): the error estimate, and one that steadies it
     stages: int  # S
     fsal: int  # 1: a step evaluates stages 1 to S, and k_S is the next k_0; 0: stages 0 to S-1
+    n_errors: int  # 2: both estimates count
 
 
 class Control(NamedTuple):

@@ -19,6 +19,9 @@ def check(tableau, a, convert=Fraction, **changed):
         "error": tableau.error and list(map(convert, tableau.error)),
         "embedded_order": tableau.embedded_order,
     }
+    if tableau.lower_error is not None:
+        lower = [b - e for b, e in zip((*a[-1], 0), tableau.lower_error, strict=True)]
+        arguments |= {"lower": list(map(convert, lower)), "lower_order": tableau.lower_order}
     return tapeless.check_tableau(tableau.name, **arguments | changed)
 
 
@@ -32,7 +35,9 @@ def test_every_method_passes_as_floats_too(tableau):
 
 @every
 def test_order_that_is_claimed_too_high_is_refused(tableau):
-    for what in ("order", "embedded_order") if tableau.error else ("order",):
+    for what in ("order", "embedded_order", "lower_order"):
+        if getattr(tableau, what) is None:
+            continue
         claimed = getattr(tableau, what) + 1
         for convert in (Fraction, float) if tableau.exact else (float,):
             with pytest.raises(ValueError, match=f"is not of order {claimed}.*lower `{what}`"):

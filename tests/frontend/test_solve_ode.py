@@ -29,16 +29,23 @@ def problem():
     return SimpleNamespace(field=field, theta=theta, y0=y0)
 
 
-def exact(problem, y0, t_span, times=None):
-    """Return the states at `times`, or at the end, by SciPy's DOP853 and NumPy."""
+def numpy_field(problem):
+    """Return the field as SciPy takes it."""
     p = problem.field.unflatten(problem.theta)
 
     def f(t, y):
         hidden = np.tanh(np.append(y, t) @ p["dense0.weight"] + p["dense0.bias"])
         return np.append(hidden, t) @ p["dense1.weight"] + p["dense1.bias"]
 
+    return f
+
+
+def exact(problem, y0, t_span, times=None):
+    """Return the states at `times`, or at the end, by SciPy's DOP853 and NumPy."""
     times = [t_span[1]] if times is None else times
-    done = scipy.integrate.solve_ivp(f, t_span, y0, "DOP853", t_eval=times, rtol=1e-12, atol=1e-12)
+    done = scipy.integrate.solve_ivp(
+        numpy_field(problem), t_span, y0, "DOP853", t_eval=times, rtol=1e-12, atol=1e-12
+    )
     return done.y.T
 
 
@@ -82,6 +89,20 @@ def test_outputs_are_those_of_scipy(problem, method, backward, interpolate):
     # The interpolant is of order 3, and these steps are long: Hairer, Norsett and Wanner I, II.6.
     atol = 5e-3 if interpolate else accuracy(method)
     np.testing.assert_allclose(sol.ys, exact_batch(problem, t_span, times), atol=atol)
+
+
+@pytest.mark.parametrize(
+    ("method", "theirs"), [("bosh3", "RK23"), ("dopri5", "RK45"), ("dop853", "DOP853")]
+)
+def test_steps_are_those_of_scipy(problem, method, theirs):
+    """SciPy has the I controller too, and the same bounds of its factors; it only dares less after rejections."""
+    kwargs = {"rtol": 1e-8, "atol": 1e-9, "first_step": 1e-3}
+    sol = solve_ode(
+        problem.field, (0, 3), problem.y0[0], problem.theta, method=method, controller="i", **kwargs
+    )
+    done = scipy.integrate.solve_ivp(numpy_field(problem), (0, 3), problem.y0[0], theirs, **kwargs)
+    assert sol.stats.accepted == len(done.t) - 1 >= 10 and sol.stats.rejected == 0
+    np.testing.assert_allclose(sol.ys, done.y[:, -1], rtol=1e-13)
 
 
 def test_hermite_outputs_converge_with_order_four(problem):

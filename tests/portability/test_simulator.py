@@ -54,7 +54,7 @@ blocks, threads = 2, 3  # two threads have no trajectory
 codes = np.full(n, FRESH)
 
 adaptive = int(tableau.error is not None)
-method = Method(*arrays(tableau, dtype), stages, 1)  # for Hermite outputs
+method = Method(*arrays(tableau, dtype), stages, 1, tableau.n_errors)  # for Hermite outputs
 order = tableau.error_exponent_order or tableau.order
 control = Control(control_numbers(PI, order, dtype), adaptive, 0, 1, 20, 3, 0)
 solve = per_thread(allocate(dtype, n, 1, DIM, stages, len(times), 5))
@@ -72,7 +72,7 @@ kernels(solve_vjp_kernel)[blocks, threads](
 )
 assert (codes == DONE).all()
 
-method = Method(*arrays(tableau, dtype), stages, int(tableau.fsal))
+method = Method(*arrays(tableau, dtype), stages, int(tableau.fsal), 1)
 t, h = given["t"], given["h"]
 z, y_next = np.zeros((stages, DIM, n), dtype), np.zeros((DIM, n), dtype)
 kernels(step_kernel)[blocks, threads](method, t, h, y, theta, z, y_next, codes)
@@ -101,7 +101,7 @@ def alone(tableau, dtype, x, i):
     """Return what trajectory i comes to by itself, in plain Python."""
     kernels = PlainKernels(dtype, 1, lorenz, lorenz_vjp)
     found, stages, theta = {}, tableau.stages, x["theta"]
-    method = functools.partial(Method, *arrays(tableau, dtype), stages)
+    method = functools.partial(Method, *arrays(tableau, dtype), stages, n_errors=tableau.n_errors)
     order = tableau.error_exponent_order or tableau.order
     adaptive = int(tableau.error is not None)
     control = Control(control_numbers(PI, order, dtype), adaptive, 0, 1, 20, 3, 0)

@@ -26,7 +26,7 @@ from tapeless_kernels.launch.threads import Stop
 from tapeless_kernels.status import DONE, SUCCESS
 from tapeless_kernels.steppers.explicit_rk import step, step_vjp
 from tapeless_kernels.tableaus.butcher import arrays
-from tapeless_kernels.tableaus.explicit import BOSH3, DOPRI5, RK4, TSIT5
+from tapeless_kernels.tableaus.explicit import BOSH3, DOP853, DOPRI5, RK4, TSIT5
 
 DIM = N_PARAMS = N = 3
 THETA = [10, 28, 8 / 3]
@@ -51,7 +51,9 @@ class Case:
         self._rest = (int(n_steps == 0), 0, int(fsal), 100, n_steps, 0)
 
     def method(self, dtype):
-        return Method(*arrays(self.tableau, dtype), self.tableau.stages, self.fsal)
+        return Method(
+            *arrays(self.tableau, dtype), self.tableau.stages, self.fsal, self.tableau.n_errors
+        )
 
     def control(self, dtype):
         return Control(self._control(dtype), *self._rest)
@@ -66,6 +68,7 @@ class Case:
 CASES = {
     "tsit5, Hermite outputs": Case(TSIT5, PI, HERMITE_TIMES, fsal=True),
     "dopri5, rejections": Case(DOPRI5, H312, (0.1, 0.2), h=0.2),
+    "dop853": Case(DOP853, PI, (0.1, 0.2), h=0.2),
     "bosh3, backward": Case(BOSH3, PI, (-0.03, -0.1), h=-0.1),
     "rk4, fixed steps": Case(RK4, PI, (0.05, 0.12), n_steps=6),
 }
@@ -160,7 +163,7 @@ def test_cases_reject_steps():
 def one_step(kernels, field, tableau, dtype, lanes):
     """Return what one step and its transpose leave, by name, as bytes."""
     rng = np.random.default_rng(2)
-    method = Method(*arrays(tableau, dtype), tableau.stages, int(tableau.fsal))
+    method = Method(*arrays(tableau, dtype), tableau.stages, int(tableau.fsal), 1)
     theta, shape = np.array(THETA, dtype), (DIM, lanes)
 
     def random(*shape):

@@ -123,7 +123,8 @@ class Chunk:
         self.table = np.zeros(entry.TABLE, np.int64)
         self.table[: entry.METHOD] = (
             tiles, plan.program.dim, method.stages, source.n_cache, plan.n_outputs,
-            plan.program.n_params, 0, plan.keep, method.fsal, *control[1:], *source.field[:3],
+            plan.program.n_params, 0, plan.keep, method.fsal, method.n_errors,
+            *control[1:], *source.field[:3],
         )  # fmt: skip
         arrays = (*method[:4], control.numbers, *self._arrays)
         self.table[entry.METHOD : entry.RECORD] = [array.ctypes.data for array in arrays]

@@ -90,7 +90,7 @@ def _kernels(dtype, time):
 def _arguments(dtype, time):
     """Return arguments of the right types for each kernel."""
     n, stages = 2, TSIT5.stages
-    method = Method(*arrays(TSIT5, dtype), stages, fsal=1)
+    method = Method(*arrays(TSIT5, dtype), stages, 1, 1)
     control = Control(control_numbers(PI, TSIT5.error_exponent_order, dtype), 1, 0, 0, 1, 0, 0)
     solve = per_thread(allocate(dtype, n, 1, DIM, stages, 1, 1, time=time))
     t, y = np.zeros(n, dtype), np.zeros((DIM, n), dtype)

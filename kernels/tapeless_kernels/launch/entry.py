@@ -15,12 +15,12 @@ from ..status import INTERRUPTED, RUNNING, SUCCESS
 from ..tile import LANES, Real
 
 SIZES = (
-    "TILES DIM STAGES N_CACHE N_OUTPUTS N_PARAMS CAPACITY KEEP FSAL ADAPTIVE COUPLED INTERPOLATE "
+    "TILES DIM STAGES N_CACHE N_OUTPUTS N_PARAMS CAPACITY KEEP FSAL N_ERRORS ADAPTIVE COUPLED INTERPOLATE "
     "MAX_STEPS N_STEPS N_TRAJECTORIES FIELD FIELD_VJP CONTEXT"
 ).split()
 (
-    TILES, DIM, STAGES, N_CACHE, N_OUTPUTS, N_PARAMS, CAPACITY, KEEP, FSAL, ADAPTIVE, COUPLED, INTERPOLATE,
-    MAX_STEPS, N_STEPS, N_TRAJECTORIES, FIELD, FIELD_VJP, CONTEXT,
+    TILES, DIM, STAGES, N_CACHE, N_OUTPUTS, N_PARAMS, CAPACITY, KEEP, FSAL, N_ERRORS, ADAPTIVE, COUPLED,
+    INTERPOLATE, MAX_STEPS, N_STEPS, N_TRAJECTORIES, FIELD, FIELD_VJP, CONTEXT,
 ) = range(len(SIZES))  # fmt: skip
 METHOD = len(SIZES)
 CONTROL = METHOD + 4
@@ -75,8 +75,8 @@ def method_of(p):
     n = p[STAGES] + 1
     return Method(
         array_at(p[METHOD], Real, (n, n)), array_at(p[METHOD + 1], Real, (n, n)),
-        array_at(p[METHOD + 2], Real, (n,)), array_at(p[METHOD + 3], Real, (n,)),
-        p[STAGES], p[FSAL],
+        array_at(p[METHOD + 2], Real, (n,)), array_at(p[METHOD + 3], Real, (2, n)),
+        p[STAGES], p[FSAL], p[N_ERRORS],
     )  # fmt: skip
 
 

@@ -42,6 +42,9 @@ def integrate(field, method, control, lanes, outputs, record, work, theta, budge
         if control.coupled:
             share_failure(lanes, work)
         to_means(work.squares, 0, lanes.y.shape[1], control)
+        if method.n_errors == 2:
+            to_means(work.squares, 1, lanes.y.shape[1], control)
+            steady(work.squares)
         moved = running = 0
         for tile in range(lanes.y.shape[0]):
             if count_running(lanes, tile) > 0:
@@ -120,7 +123,8 @@ def attempt(field, method, control, lanes, record, work, theta, tile):
     if control.adaptive:
         weights = method.stages + method.fsal
         rtol, atol = lanes.rtol[tile], lanes.atol[tile]
-        error_squares(squares, h, method.error, k, weights, y, z, rtol, atol)
+        for i in range(method.n_errors):
+            error_squares(work.squares[tile, i], h, method.error[i], k, weights, y, z, rtol, atol)
     else:
         for lane in range(LANES):
             squares[lane] = Real(0)
@@ -128,6 +132,19 @@ def attempt(field, method, control, lanes, record, work, theta, tile):
     for i in range(record.z.shape[2]):  # a saturated activation hides what its input has become
         spoil(squares, record.z[n, tile, i])
     return failed
+
+
+@kernel
+def steady(squares):
+    """Turn the mean squares q of the two error estimates into q0 q0 / (q0 + 0.01 q1).
+
+    The error as DOP853 measures it: Hairer, Norsett and Wanner, Solving ODEs I, section II.10.
+    """
+    for tile in range(squares.shape[0]):
+        for lane in range(LANES):
+            q = squares[tile, 0, lane]
+            steadied = q * (q / (q + Real(0.01) * squares[tile, 1, lane]))
+            squares[tile, 0, lane] = steadied if q > Real(0) else q
 
 
 @kernel

@@ -24,6 +24,10 @@ class ButcherTableau:
         k_i = f(t + c_i h, z_i)             i = 0 .. S - 1; if FSAL also i = S
         e   = h sum_i error_i k_i           error = b - b_hat
 
+    A method of high order may have a second estimate, of lower order, that steadies the first: the
+    weights of `lower_error` then give e_l, and in the norm that steps are sized by, |e| becomes
+    |e|^2 / sqrt(|e|^2 + 0.01 |e_l|^2), as in Hairer's DOP853.
+
     A method is FSAL, first same as last, when its error estimate or its next step uses
     k_S = f(t + h, y_next). Dormand-Prince 5(4), seven stages in the literature, has S = 6 here.
 
@@ -38,6 +42,8 @@ class ButcherTableau:
     c, error : tuple
         S + 1 entries each. `error` is None without an embedded method; its last entry, the weight
         of k_S, is 0 if the method is not FSAL.
+    lower_error, lower_order : tuple, int
+        Weights of the second estimate, and the order of y_next less it. None without one.
     fsal : bool
         Whether a step evaluates k_S, which is k_0 of the next step.
     exact : bool
@@ -62,6 +68,8 @@ class ButcherTableau:
     stability_pair: tuple[int, int] | None
     stability_size: float | None
     reference: str
+    lower_error: tuple[Fraction, ...] | None = None
+    lower_order: int | None = None
 
     def __post_init__(self):
         _check(self)
@@ -93,13 +101,21 @@ class ButcherTableau:
         return tuple(b - e for b, e in zip((*self.b, 0), self.error, strict=True))
 
     @property
+    def n_errors(self):
+        """The number of error estimates."""
+        return (self.error is not None) + (self.lower_error is not None)
+
+    @property
     def error_exponent_order(self):
         """The power of h in the error estimate, for controllers; None without an estimate."""
-        return None if self.error is None else min(self.order, self.embedded_order) + 1
+        if self.error is None:
+            return None
+        power = min(self.order, self.embedded_order) + 1
+        return power if self.lower_error is None else 2 * power - (self.lower_order + 1)
 
 
 class TableauArrays(NamedTuple):
-    """A tableau as kernels take it: (S+1, S+1) `a` and its transpose, (S+1,) `c` and `error`."""
+    """A tableau as kernels take it: (S+1, S+1) `a` and its transpose, (S+1,) `c`, (2, S+1) `error`."""
 
     a: np.ndarray
     a_transposed: np.ndarray
@@ -117,6 +133,8 @@ def butcher(
     embedded: Sequence | str | None = None,
     error: Sequence | str | None = None,
     embedded_order: int | None = None,
+    lower: Sequence | str | None = None,
+    lower_order: int | None = None,
     stability_pair: tuple[int, int] | None = None,
     stability_size: float | None = None,
     reference: str = "",
@@ -128,7 +146,7 @@ def butcher(
 
     Parameters
     ----------
-    name, order, embedded_order, stability_pair, stability_size, reference
+    name, order, embedded_order, lower_order, stability_pair, stability_size, reference
         As in `ButcherTableau`. Orders are taken on trust: `order_conditions` checks them.
     a : sequence of rows
         The strictly lower triangle, with or without row 0, which is empty. A last row that repeats
@@ -140,6 +158,8 @@ def butcher(
     embedded, error : row, optional
         Weights b_hat of the embedded method, or the weights b - b_hat of the error estimate.
         The weight of k_S, if any, comes last. One of the two at most, and `embedded_order` with it.
+    lower : row, optional
+        Weights of a second embedded method, of order `lower_order`.
 
     Returns
     -------
@@ -150,7 +170,7 @@ def butcher(
     ValueError
         If this is no explicit Runge-Kutta method; says what is wrong, and in which row (from 0).
     """
-    printed = (*a, b, c, embedded, error)
+    printed = (*a, b, c, embedded, error, lower)
     b = _parse(name, "`b`", b)
     rows = _triangle(name, a, len(b))
     repeats_b = len(b) > 1 and (*rows[-1], 0) == b
@@ -161,9 +181,13 @@ def butcher(
     c = _parse(name, "`c`", c, stages, last=1)
     if embedded is not None and error is not None:
         raise _malformed(name, "takes `embedded` or `error`, not both")
+
+    def less(label, weights):
+        weights = _parse(name, label, weights, stages, last=0)
+        return tuple(x - x_hat for x, x_hat in zip((*rows[-1], 0), weights, strict=True))
+
     if embedded is not None:
-        b_hat = _parse(name, "`embedded`", embedded, stages, last=0)
-        error = [x - x_hat for x, x_hat in zip((*rows[-1], 0), b_hat, strict=True)]
+        error = less("`embedded`", embedded)
     if error is not None:
         error = _parse(name, "`error`", error, stages, last=0)
     exact = not any(_is_rounded(entry) for row in printed for entry in _entries(row))
@@ -179,6 +203,8 @@ def butcher(
         stability_pair=stability_pair,
         stability_size=stability_size,
         reference=reference,
+        lower_error=None if lower is None else less("`lower`", lower),
+        lower_order=lower_order,
     )
 
 
@@ -197,7 +223,9 @@ def arrays(tableau: ButcherTableau, dtype) -> TableauArrays:
     for i, row in enumerate(tableau.a):
         a[i, :i] = [_round(x, real) for x in row]
     c = np.array([_round(x, real) for x in tableau.c])
-    error = np.array([_round(x, real) for x in tableau.error or [Fraction(0)] * n])
+    error = np.zeros((2, n), real)
+    for row, weights in zip(error, (tableau.error, tableau.lower_error), strict=True):
+        row[:] = [_round(x, real) for x in weights or ()] or 0
     return TableauArrays(a, np.ascontiguousarray(a.T), c, error)
 
 
@@ -282,6 +310,12 @@ def _check(tableau):
         require(error, 0, "the error weights, `b` less `embedded`, sum to", "must sum to")
     if (error is None) != (tableau.embedded_order is None):
         raise _malformed(name, "needs `embedded_order` with `embedded` or `error`, and only then")
+    if tableau.lower_error is not None:
+        require(tableau.lower_error, 0, "the weights `b` less `lower` sum to", "must sum to")
+    if (tableau.lower_error is None) != (tableau.lower_order is None):
+        raise _malformed(name, "needs `lower_order` with `lower`, and only then")
+    if tableau.lower_error is not None and error is None:
+        raise _malformed(name, "takes `lower` only beside `embedded` or `error`")
     if tableau.stability_pair is not None:
         x, y = tableau.stability_pair
         if not 0 <= y < x < tableau.n_weights or c[x] != c[y]:

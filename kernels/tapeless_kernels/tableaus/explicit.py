@@ -1,6 +1,7 @@
 """Explicit Runge-Kutta methods; to add one, write it here and name it in `EXPLICIT`."""
 
 from .butcher import butcher
+from .dop853 import DOP853
 from .verner import VERN6, VERN7
 
 EULER = butcher(
@@ -205,5 +206,5 @@ TSIT5 = butcher(
 
 EXPLICIT = (
     EULER, MIDPOINT, HEUN21, RALSTON2, RALSTON3, BOSH3, RK4, RK4_38, RKF45, CASH_KARP, DOPRI5, TSIT5,
-    VERN6, VERN7,
+    VERN6, VERN7, DOP853,
 )  # fmt: skip

@@ -47,7 +47,9 @@ class Case:
     def __init__(self, tableau, adaptive, outputs, backward):
         self.tableau = tableau
         fsal = int(tableau.fsal or outputs == "hermite")
-        self.method = Method(*arrays(tableau, np.complex128), tableau.stages, fsal)
+        self.method = Method(
+            *arrays(tableau, np.complex128), tableau.stages, fsal, tableau.n_errors
+        )
         order = tableau.error_exponent_order or tableau.order
         numbers = control_numbers(PI, order, np.float64)
         interpolate, n_steps = int(outputs == "hermite"), 0 if adaptive else 5

@@ -49,7 +49,7 @@ def march(kernels, field, f, tableau, dtype, n):
     """Return y(T1) after n equal steps."""
     y, theta = (np.array(x, dtype) for x in PROBLEMS[f])
     stages, dim = tableau.stages, len(y)
-    method = Method(*arrays(tableau, dtype), stages, int(tableau.fsal))
+    method = Method(*arrays(tableau, dtype), stages, int(tableau.fsal), 1)
     k, z = np.zeros((stages + 1, dim, 1), dtype), np.zeros((stages, dim, 1), dtype)
     work = np.zeros((2, 1), dtype), np.zeros(1, np.uint8)
     h, y, y_next = np.full(1, dtype(T1) / n), y[:, None].copy(), np.zeros((dim, 1), dtype)

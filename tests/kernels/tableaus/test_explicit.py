@@ -8,7 +8,7 @@ import pytest
 import scipy.integrate
 
 from tapeless_kernels.tableaus.butcher import arrays, butcher
-from tapeless_kernels.tableaus.explicit import BOSH3, DOPRI5, EXPLICIT
+from tapeless_kernels.tableaus.explicit import BOSH3, DOP853, DOPRI5, EXPLICIT
 from tapeless_kernels.tableaus.order_conditions import (
     density,
     nodes,
@@ -29,10 +29,14 @@ def worst(a, b, c, order):
 def tolerance(tableau):
     """Rationals meet the conditions exactly.
 
-    Tsit5's are irrational and written to 40 decimals. The arithmetic is exact all the same: what
-    remains, 2e-40, is the rounding of what is written.
+    Tsit5's are irrational and written to 40 decimals, DOP853's to 28 or more. The arithmetic is
+    exact all the same: what remains, 2e-40 and 5e-28, is the rounding of what is written.
     """
-    return 0 if tableau.exact else Fraction(1, 10**39)
+    return (
+        0
+        if tableau.exact
+        else {"tsit5": Fraction(1, 10**39), "dop853": Fraction(1, 10**27)}[tableau.name]
+    )
 
 
 @every
@@ -55,6 +59,13 @@ def test_embedded_order_is_met_and_not_exceeded(tableau):
     a, b_hat, c = tableau.a, tableau.embedded, tableau.c
     assert worst(a, b_hat, c, tableau.embedded_order) <= tolerance(tableau)
     assert worst(a, b_hat, c, tableau.embedded_order + 1) > 1e-4
+
+
+def test_lower_order_is_met_and_not_exceeded():
+    (tableau,) = (t for t in EXPLICIT if t.lower_error is not None)
+    weights = [b - e for b, e in zip((*tableau.b, 0), tableau.lower_error, strict=True)]
+    assert worst(tableau.a, weights, tableau.c, tableau.lower_order) <= tolerance(tableau)
+    assert worst(tableau.a, weights, tableau.c, tableau.lower_order + 1) > 1e-4
 
 
 @every
@@ -110,6 +121,7 @@ def test_order_conditions_on_methods_of_other_hands():
         ("tsit5", 6, 7, True, 5),
         ("vern6", 8, 9, True, 6),
         ("vern7", 10, 10, False, 7),
+        ("dop853", 12, 13, True, 8),
     ],
 )
 def test_shape_of_each_method(name, stages, n_weights, fsal, exponent):
@@ -158,7 +170,12 @@ def test_arrays_are_the_nearest_numbers_of_the_dtype(tableau, dtype):
     rounded = arrays(tableau, dtype)
     rows = [[*row, *[0] * (n - len(row))] for row in tableau.a]
     columns = zip(*rows, strict=True)
-    rationals = (chain(*rows), chain(*columns), tableau.c, tableau.error or [0] * n)
+    rationals = (
+        chain(*rows),
+        chain(*columns),
+        tableau.c,
+        [*(tableau.error or [0] * n), *(tableau.lower_error or [0] * n)],
+    )
     for array, rational in zip(rounded, rationals, strict=True):
         assert array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned
         for x, exact in zip(array.flat, rational, strict=True):
@@ -166,7 +183,7 @@ def test_arrays_are_the_nearest_numbers_of_the_dtype(tableau, dtype):
             below, here, above = (abs(Fraction(*y.as_integer_ratio()) - exact) for y in around)
             assert here < below and here < above
     assert rounded.a.shape == rounded.a_transposed.shape == (n, n)
-    assert rounded.c.shape == rounded.error.shape == (n,) and rounded.c[-1] == 1
+    assert rounded.c.shape == rounded.error[0].shape == (n,) and rounded.c[-1] == 1
     assert not np.triu(rounded.a).any()
 
 
@@ -197,7 +214,18 @@ def test_agrees_with_scipy(tableau, scipy_method):
     np.testing.assert_array_equal(a[:rows, :columns], scipy_method.A)
     np.testing.assert_array_equal(a[-1, :-1], scipy_method.B)
     np.testing.assert_array_equal(c[:-1], scipy_method.C)
-    np.testing.assert_array_equal(error, -scipy_method.E)
+    np.testing.assert_array_equal(error[0], -scipy_method.E)
+    assert not error[1].any()
+
+
+def test_dop853_agrees_with_scipy():
+    a, _, c, error = arrays(DOP853, np.float64)
+    n, ulp = DOP853.stages, 2.0**-52
+    np.testing.assert_array_equal(a[:-1, :-1], scipy.integrate.DOP853.A[:n, :n])
+    np.testing.assert_array_equal(a[-1, :-1], scipy.integrate.DOP853.B)
+    np.testing.assert_array_equal(c[:-1], scipy.integrate.DOP853.C[:n])
+    np.testing.assert_array_equal(error[0], scipy.integrate.DOP853.E5)
+    np.testing.assert_allclose(error[1], scipy.integrate.DOP853.E3, rtol=0, atol=ulp)  # b - b_hat
 
 
 @every
