@@ -72,22 +72,24 @@ def assert_in_time(times):
 def test_solve_ends_in_time_and_keeps_what_it_reached(case):
     solve, y0 = make(case)
     expected = solve(n_steps=2).ys  # compiles what is not yet, and shows what the library gives
-    times = []
+    times, reached = [], []
     for after in (0.1, 0.25, 0.17):
         late, error = interrupt(lambda: solve(n_steps=10**8, t_eval=[0, 1e-6, 1]), after)
         times.append(late)
         partial = error.solution
         status, t = partial.stats.status, partial.stats.t
         assert (status == INTERRUPTED).all() and not partial.success
-        assert (t >= 0).all() and t.max() > 0 and (t < 1).all()
+        assert (t >= 0).all() and (t < 1).all()
+        reached.append(t.max())
         assert np.isfinite(partial.y).all() and np.isnan(partial.ys[:, 2]).all()
         begun = partial.stats.accepted > 0
         np.testing.assert_allclose(partial.stats.accepted, t * 1e8, atol=2)
         assert np.array_equal(partial.ys[begun, 0], y0[begun])
         assert np.array_equal(partial.y[~begun], y0[~begun])
-        assert abs(partial.y[begun] - y0[begun]).max() > 0
+        assert not begun.any() or abs(partial.y[begun] - y0[begun]).max() > 0
         assert np.isfinite(partial.ys[t >= 1e-6, 1]).all()
     assert_in_time(times)
+    assert max(reached) > 0  # on a busy machine 0.1 s may be gone before the first step
     assert np.array_equal(solve(n_steps=2).ys, expected)
 
 
