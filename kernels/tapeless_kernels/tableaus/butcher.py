@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .interpolant import Interpolant, dense_arrays
+
 # Sums of rationals close exactly. Sums of decimals close to the digits printed: in the tables of
 # most papers those of a double. Of the sum of the sizes, or of 1 if that is less.
 DECIMAL_TOLERANCE = Fraction(1, 10**14)
@@ -55,6 +57,8 @@ class ButcherTableau:
         The method is stable for real h lambda in [-stability_size, 0]. None as for the pair.
     reference : str
         Where the coefficients are printed.
+    interpolant : Interpolant
+        The method's own dense output; None where it is the cubic Hermite interpolant.
     """
 
     name: str
@@ -70,6 +74,7 @@ class ButcherTableau:
     reference: str
     lower_error: tuple[Fraction, ...] | None = None
     lower_order: int | None = None
+    interpolant: Interpolant | None = None
 
     def __post_init__(self):
         _check(self)
@@ -138,6 +143,7 @@ def butcher(
     stability_pair: tuple[int, int] | None = None,
     stability_size: float | None = None,
     reference: str = "",
+    interpolant: Interpolant | None = None,
 ) -> ButcherTableau:
     """Make a tableau from the table that a paper prints, and check that it is one.
 
@@ -146,7 +152,7 @@ def butcher(
 
     Parameters
     ----------
-    name, order, embedded_order, lower_order, stability_pair, stability_size, reference
+    name, order, embedded_order, lower_order, stability_pair, stability_size, reference, interpolant
         As in `ButcherTableau`. Orders are taken on trust: `order_conditions` checks them.
     a : sequence of rows
         The strictly lower triangle, with or without row 0, which is empty. A last row that repeats
@@ -205,6 +211,7 @@ def butcher(
         reference=reference,
         lower_error=None if lower is None else less("`lower`", lower),
         lower_order=lower_order,
+        interpolant=interpolant,
     )
 
 
@@ -227,6 +234,20 @@ def arrays(tableau: ButcherTableau, dtype) -> TableauArrays:
     for row, weights in zip(error, (tableau.error, tableau.lower_error), strict=True):
         row[:] = [_round(x, real) for x in weights or ()] or 0
     return TableauArrays(a, np.ascontiguousarray(a.T), c, error)
+
+
+class DenseArrays(NamedTuple):
+    """A tableau with its extra stages, R stages in all: (R, R) `a`, (R,) `c`, (degree, R) `weights`."""
+
+    a: np.ndarray
+    c: np.ndarray
+    weights: np.ndarray
+
+
+@lru_cache
+def arrays_with_dense(tableau: ButcherTableau, dtype) -> DenseArrays:
+    """Round the coefficients of all stages, and those of the dense output as `between_ends` has them."""
+    return DenseArrays(*dense_arrays(tableau, dtype, _round))
 
 
 def _round(x, dtype):

@@ -1,7 +1,9 @@
 """Explicit Runge-Kutta methods; to add one, write it here and name it in `EXPLICIT`."""
 
 from .butcher import butcher
+from .dense_weights import TSIT5_DENSE
 from .dop853 import DOP853
+from .interpolant import interpolant
 from .verner import VERN6, VERN7
 
 EULER = butcher(
@@ -128,6 +130,17 @@ BOSH3 = butcher(
     "Appl. Math. Lett. 2(4), 321-325",
 )
 
+DOPRI5_DENSE = interpolant(
+    4,
+    [
+        "-12715105075/11282082432 0 87487479700/32700410799 -10690763975/1880347072 "
+        "701980252875/199316789632 -1453857185/822651844 69997945/29380423"
+    ],
+    nested=True,
+    reference="Hairer, Norsett and Wanner, Solving ODEs I (2nd ed., 1993), section II.6, DOPRI5; "
+    "the interpolant of Shampine (1986), Math. Comp. 46, 135-150",
+)
+
 DOPRI5 = butcher(
     "dopri5",
     order=5,
@@ -144,6 +157,7 @@ DOPRI5 = butcher(
     embedded_order=4,
     stability_pair=(6, 5),
     stability_size=3.3066,
+    interpolant=DOPRI5_DENSE,
     reference="RK5(4)7M of Dormand and Prince (1980), A family of embedded Runge-Kutta formulae, "
     "J. Comput. Appl. Math. 6(1), 19-26, p. 23; Hairer, Norsett and Wanner, "
     "Solving ODEs I (2nd ed., 1993), table II.5.2",
@@ -200,6 +214,7 @@ TSIT5 = butcher(
     embedded_order=4,
     stability_pair=(6, 5),
     stability_size=3.5068,
+    interpolant=TSIT5_DENSE,
     reference="Tsitouras (2011), Runge-Kutta pairs of order 5(4) satisfying only the first column "
     "simplifying assumption, Comput. Math. Appl. 62(2), 770-775, table 1",
 )

@@ -1,6 +1,7 @@
 """Verner's "most efficient" pairs, in exact rationals."""
 
 from .butcher import butcher
+from .dense_weights import VERN6_DENSE, VERN7_DENSE
 
 SOURCE = (
     "Verner (2010), Numerically optimal Runge-Kutta pairs with interpolants, Numer. Algorithms 53, "
@@ -65,6 +66,7 @@ VERN6 = butcher(
     embedded_order=5,
     stability_pair=(8, 7),
     stability_size=4.8553,
+    interpolant=VERN6_DENSE,
     reference=SOURCE + "6(5)",
 )
 
@@ -150,5 +152,6 @@ VERN7 = butcher(
     embedded_order=6,
     stability_pair=(9, 8),
     stability_size=4.64,
+    interpolant=VERN7_DENSE,
     reference=SOURCE + "7(6)",
 )
