@@ -157,12 +157,16 @@ class Family:
         self.label, self.bind, self.cached = label, bind, made is None
         self._called, self._entries, self._addresses = made or {}, {}, {}
 
-    def __call__(self, kernel):
-        """Return `kernel` as compiled in this family, to be called from Python; its first call compiles."""
+    def __call__(self, kernel, nogil=True):
+        """Return `kernel` as compiled in this family, to be called from Python; its first call compiles.
+
+        One that is short and often called keeps the interpreter's lock, with nogil=False.
+        """
         function = getattr(kernel, "py_func", kernel)
         if function not in self._entries:
             rebound = rebind(function, self.bind, self._called, self._compile)
-            dispatcher = numba.njit(**OPTIONS)(_rename(rebound, f"{self.label}_entry"))
+            options = OPTIONS | {"nogil": nogil}
+            dispatcher = numba.njit(**options)(_rename(rebound, f"{self.label}_entry"))
             if self.cached:
                 dispatcher._cache = KernelCache(dispatcher.py_func)
             self._entries[function] = dispatcher

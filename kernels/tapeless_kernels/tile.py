@@ -9,9 +9,10 @@ from numba.extending import intrinsic
 
 from ._jit import kernel
 from .ieee import fma
-from .vector_ir import Loop, Vectors, int64
+from .vector_ir import Loop, Vectors, int64, vector_bytes
 
 LANES, Real = 1, np.float64  # bound for each dtype and width
+WHOLE = 1  # rows of a single lane are padded to a multiple of this, those of `combine_whole`
 
 
 @kernel
@@ -34,6 +35,18 @@ def contract(out, h, w, k, start, stop):
             for j in range(start + 1, stop):
                 total = fma(w[j], k[j, m, lane], total)
             out[m, lane] = h[lane] * total
+
+
+@kernel
+def combine_whole(out, y, h, w, k, n):
+    """`combine` of a single lane whose rows are padded to whole vectors."""
+    combine(out, y, h, w, k, n)
+
+
+@kernel
+def contract_whole(out, h, w, k, start, stop):
+    """`contract` of a single lane whose rows are padded to whole vectors."""
+    contract(out, h, w, k, start, stop)
 
 
 @kernel
@@ -89,10 +102,15 @@ def fill(out, value):
 
 
 class _Tile:
-    """IR of one tile operation: arrays by their data pointers, rows of n vectors."""
+    """IR of one tile operation: arrays by their data pointers, rows of n vectors.
+
+    The rows of a single lane, padded to whole vectors, are read as one vector for so many rows.
+    """
 
     def __init__(self, context, builder, signature, values, itemsize, lanes):
         self.v = Vectors(builder, itemsize)
+        self.single = lanes == 1
+        lanes = self.v.width if self.single else lanes
         self.builder, self.n = builder, lanes // self.v.width
         self.row = lanes * itemsize
         self._arrays = [
@@ -108,7 +126,8 @@ class _Tile:
 
     def dim(self, i):
         """Return the number of rows of argument i, an array (dim, lanes)."""
-        return self.builder.extract_value(self._arrays[i].shape, 0)
+        dim = self.builder.extract_value(self._arrays[i].shape, 0)
+        return self.builder.udiv(dim, int64(self.v.width)) if self.single else dim
 
     def at(self, base, c):
         """Return the address of vector c of the row at `base`."""
@@ -117,6 +136,10 @@ class _Tile:
     def load_row(self, base):
         """Load the n vectors of a row."""
         return [self.v.load(self.at(base, c)) for c in range(self.n)]
+
+    def steps(self, h):
+        """Load the steps of the lanes, that of a single one for all of its components."""
+        return [self.v.broadcast(h)] if self.single else self.load_row(h)
 
     def store_row(self, row, base):
         """Store the n vectors of a row."""
@@ -167,7 +190,7 @@ def _typed(emit, itemsize, lanes, *arguments):
 def _emit_combine(tile, values):
     out, y, h, w, k = (tile.data(i) for i in range(5))
     stride = tile.builder.mul(tile.dim(0), int64(tile.row))
-    steps = tile.load_row(h)
+    steps = tile.steps(h)
     with Loop(tile.builder, tile.dim(0)) as loop:
         row = tile.builder.mul(loop.index, int64(tile.row))
         sums = tile.weighted(w, tile.builder.add(k, row), stride, values[5])
@@ -182,7 +205,7 @@ def _emit_contract(tile, values):
     stride = tile.builder.mul(tile.dim(0), int64(tile.row))
     k, w = tile.offset(k, start, stride), tile.offset(w, start, int64(tile.v.itemsize))
     n = tile.builder.sub(stop, start)
-    steps = tile.load_row(h)
+    steps = tile.steps(h)
     with Loop(tile.builder, tile.dim(0)) as loop:
         row = tile.builder.mul(loop.index, int64(tile.row))
         sums = tile.weighted(w, tile.builder.add(k, row), stride, n)
@@ -212,9 +235,7 @@ def _emit_error_squares(tile, values):
 
 
 def bindings(itemsize, lanes):
-    """Return the explicit-vector operations of one float type and width; none for a single lane."""
-    if lanes == 1:
-        return {"LANES": 1}
+    """Return the explicit-vector operations of one float type and width."""
 
     @intrinsic
     def combine(typing, out, y, h, w, k, n):
@@ -229,5 +250,8 @@ def bindings(itemsize, lanes):
         arrays = (squares, h, w, k, n, y, z, rtol, atol)
         return _typed(_emit_error_squares, itemsize, lanes, *arrays)
 
+    if lanes == 1:
+        whole = {"combine_whole": combine, "contract_whole": contract}
+        return {"LANES": 1, "WHOLE": vector_bytes() // itemsize, **whole}
     vectors = {"combine": combine, "contract": contract, "error_squares": error_squares}
     return {"LANES": lanes, **vectors}

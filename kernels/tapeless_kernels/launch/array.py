@@ -20,3 +20,8 @@ def carve(wanted):
     block = np.empty(size + 64, np.uint8)
     first = -block.ctypes.data % 64
     return [np.ndarray(shape, dtype, block, first + at) for shape, dtype, at in places]
+
+
+def contiguous(x, dtype):
+    """Return a copy of x as kernels read it: of this dtype, C-contiguous and writable."""
+    return np.array(x, dtype, order="C")

@@ -134,7 +134,7 @@ class Chunk:
         )
         self._step_bytes = tiles * plan.lanes * per_lane
         most = BYTES_PER_CALL // self._step_bytes if plan.keep else UNBOUNDED
-        self._budget, self._budget_vjp = _Budget(work, most), _Budget(3 * work, UNBOUNDED)
+        self._budget, self._budget_vjp = Budget(work, most), Budget(3 * work)
         # What it occupies at most, blocks of earlier solves included.
         self.n_bytes = sum(array.nbytes for array in self._arrays)
         self._blocks, self._n_blocks, self.begun = [], 0, False
@@ -237,10 +237,10 @@ class Chunk:
         return code
 
 
-class _Budget:
+class Budget:
     """How many iterations one call may take, so that it returns about every SECONDS_PER_CALL."""
 
-    def __init__(self, flops, most):
+    def __init__(self, flops, most=UNBOUNDED):
         self.iterations, self._most = 1, max(1, most)
         self._set(SECONDS_PER_CALL * 5e9 / flops)
 

@@ -1,0 +1,349 @@
+"""Runs the loop for one trajectory: `Single` in memory, and how Python calls `resume`."""
+
+import functools
+import time
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from .._jit import kernel
+from ..field_abi import Field, array_at, call_field
+from ..loops import single_state as place
+from ..loops.single import next_stage, resume
+from ..loops.single_state import (
+    CAPACITY,
+    DEGREE,
+    DIM,
+    FAILED,
+    FSAL,
+    N_PLACES,
+    N_STOPS,
+    N_TIMES,
+    PHASE,
+    ROWS,
+    SPENT,
+    STAGE,
+    STAGES,
+    T_EVALUATE,
+    TRY,
+    X_PLACES,
+    Single,
+)  # isort: skip  # fmt: skip
+from ..loops.start import Time
+from ..tableaus.butcher import arrays, arrays_with_dense
+from ..tile import WHOLE, Real
+from .array import carve
+from .cpu import BYTES_PER_CALL, family
+
+# After the places of `single_state`: the field, and the addresses of the arrays.
+FIELD, CONTEXT, N_CACHE, N_THETA = range(N_PLACES, N_PLACES + 4)
+ARRAYS = N_PLACES + 4
+Z = ARRAYS + Single._fields.index("z") - 1
+THETA = ARRAYS + len(Single._fields) - 1
+CACHE, LANE_STATUS, TIME = THETA + 1, THETA + 2, THETA + 3
+TABLE = TIME + 1
+AT_STOPS = ARRAYS + Single._fields.index("stops") - 1
+AT_BLOCK = ARRAYS + Single._fields.index("kept_t") - 1
+INFINITY = float("inf")
+
+FIRST_STEPS = 64  # room for the first; then twice as many, and again
+STIFF_PART = 0.95  # of the stability bound: so near to it a step is limited by it
+
+
+@kernel
+def single_of(n):
+    """Return the Single of a table."""
+    dim, rows, degree = n[DIM], n[ROWS], n[DEGREE]
+    at, last, capacity, n_stops = ARRAYS, n[STAGES] + 1, n[CAPACITY], n[N_STOPS]
+    wide = (dim + WHOLE - 1) // WHOLE * WHOLE
+    return Single(
+        n, array_at(n[at], Time, (X_PLACES,)), array_at(n[at + 1], Real, (8,)),
+        array_at(n[at + 2], Real, (rows, rows)), array_at(n[at + 3], Real, (rows,)),
+        array_at(n[at + 4], Real, (degree, rows)), array_at(n[at + 5], Real, (2, last)),
+        array_at(n[at + 6], Real, (1,)), array_at(n[at + 7], Real, (wide, 1)),
+        array_at(n[at + 8], Real, (wide, 1)), array_at(n[at + 9], Real, (wide, 1)),
+        array_at(n[at + 10], Real, (wide, 1)), array_at(n[at + 11], Real, (rows, wide, 1)),
+        array_at(n[at + 12], Real, (degree, wide, 1)), array_at(n[at + 13], Real, (2, wide, 1)),
+        array_at(n[at + 14], Real, (dim,)), array_at(n[at + 15], Real, (dim,)),
+        array_at(n[at + 16], Time, (n_stops,)), array_at(n[at + 17], Time, (n_stops, 2)),
+        array_at(n[at + 18], Time, (n[N_TIMES],)), array_at(n[at + 19], Real, (n[N_TIMES], dim)),
+        array_at(n[at + 20], Time, (capacity,)), array_at(n[at + 21], Time, (capacity,)),
+        array_at(n[at + 22], Real, (capacity, dim)),
+        array_at(n[at + 23], Real, (capacity, degree, dim)),
+    )  # fmt: skip
+
+
+def advance(table, budget):
+    """Run up to `budget` evaluations; without a field, to the next one, and return its place in k."""
+    n = array_at(table, np.int64, (TABLE,))
+    s = single_of(n)
+    field = Field(n[FIELD], 0, n[CONTEXT], 0)
+    t = array_at(n[TIME], Real, (1,))
+    cache = array_at(n[CACHE], Real, (n[N_CACHE], 1))
+    theta = array_at(n[THETA], Real, (n[N_THETA],))
+    lane_status = array_at(n[LANE_STATUS], np.uint8, (1,))
+    z = array_at(n[Z], Real, (n[DIM], 1))
+    for _ in range(budget):
+        if n[PHASE] == TRY and n[STAGE] < n[STAGES] + n[FSAL]:
+            slot = next_stage(s)  # what `resume` would do: most evaluations, and twice as fast
+        else:
+            slot = resume(s)
+        if slot < 0 or field.address == 0:
+            return slot
+        t[0] = Real(s.x[T_EVALUATE])
+        code = call_field(field, t, z, theta, cache, s.k[slot], lane_status)
+        if code != 0 or lane_status[0] != 0:
+            return FAILED
+    return SPENT
+
+
+@intrinsic
+def call_at(typing, address, table, budget):
+    """Return what the int64 function of two int64 at an address returns."""
+
+    def codegen(context, builder, signature, values):
+        integer = values[0].type
+        kind = ir.FunctionType(integer, [integer, integer])
+        return builder.call(builder.inttoptr(values[0], kind.as_pointer()), values[1:])
+
+    return types.int64(types.int64, types.int64, types.int64), codegen
+
+
+@kernel
+def call_short(address, table, budget):
+    """Call `advance` and keep the interpreter's lock: giving it up takes longer than an evaluation."""
+    return call_at(address, table, budget)
+
+
+@kernel
+def call_long(address, table, budget):
+    """Call `advance` without the interpreter's lock."""
+    return call_at(address, table, budget)
+
+
+@functools.cache
+def callers(dtype):
+    """Return `advance` as two functions of (table, budget), that keep the interpreter's lock and do not."""
+    integers = types.int64(types.int64, types.int64)
+    kernels = family(dtype, 1)
+    address = kernels.address(advance, integers)
+    found = []
+    for caller, nogil in ((call_short, False), (call_long, True)):
+        dispatcher = kernels(caller, nogil)
+        signature = (types.int64,) * 3
+        dispatcher.compile(signature)
+        # What a dispatcher calls when it has found the signature, which takes as long again.
+        found.append(functools.partial(dispatcher.overloads[signature].entry_point, address))
+    return found
+
+
+class Machine:
+    """The memory of one solve, to be used for solves alike, one after the other.
+
+    Parameters
+    ----------
+    tableau : ButcherTableau
+        The method.
+    dtype : dtype
+        Of the state, or of its parts if it is complex.
+    dim : int
+        Real components of the state.
+    pairs : bool
+        Whether two and two of them are a complex number.
+    """
+
+    def __init__(self, tableau, dtype, dim, pairs):
+        dense = arrays_with_dense(tableau, dtype)
+        rows, degree = len(dense.c), len(dense.weights)
+        whole = family(dtype, 1).bind["WHOLE"]
+        state = (-(-dim // whole) * whole, 1)
+        numbers, h, y, e, y_next, z, k, q, pair, rtol, atol, x, time, lane_status, n = carve(
+            [((8,), dtype), ((1,), dtype), (state, dtype), (state, dtype), (state, dtype),
+             (state, dtype), ((rows, *state), dtype), ((degree, *state), dtype), ((2, *state), dtype),
+             ((dim,), dtype), ((dim,), dtype), ((X_PLACES,), "f8"), ((1,), dtype), ((1,), "u1"),
+             ((TABLE,), "i8")]
+        )  # fmt: skip
+        for array in (n, x, y, e, y_next, z, k, q, pair):
+            array[:] = 0  # what only pads stays so
+        pair_x, pair_y = tableau.stability_pair or (-1, -1)
+        n[: place.PHASE] = (
+            dim, tableau.stages, tableau.fsal, rows, degree, tableau.n_errors, pairs,
+            tableau.error is not None, 0, 0, 0, 0, 0, 0, 0, pair_x, pair_y,
+        )  # fmt: skip
+        self.error = arrays(tableau, dtype).error
+        self._arrays = [
+            x, numbers, dense.a, dense.c, dense.weights, self.error, h, y, e, y_next, z, k, q, pair,
+            rtol, atol,
+        ]  # fmt: skip
+        n[ARRAYS : ARRAYS + len(self._arrays)] = [array.ctypes.data for array in self._arrays]
+        n[LANE_STATUS], n[TIME] = lane_status.ctypes.data, time.ctypes.data
+        self.tableau, self.n, self.x, self.numbers, self.rtol, self.atol = (
+            tableau, n, x, numbers, rtol, atol,
+        )  # fmt: skip
+        self.stability = tableau.stability_size or 0.0
+        self.lane_status, self.table, self.dtype = lane_status, n.ctypes.data, dtype
+        kind = np.result_type(dtype, np.complex64) if pairs else dtype
+        self.y, self.y_next, self.z = (a[:dim, 0].view(kind) for a in (y, y_next, z))
+        self.k, self.q = k[:, :dim, 0].view(kind), q[:, :dim, 0].view(kind)
+        self.rows = list(self.k)
+        self.kind, self.floats, self.ints = kind, memoryview(x), memoryview(n)
+        self._start, self._first = n[:N_PLACES].copy(), None
+        self.short, self.long = callers(dtype)
+        self._blocks, self._cache = [], np.empty(1, dtype)
+        n[CACHE] = self._cache.ctypes.data
+
+    def begin(self, y0, t0, t1, numbers, step, max_step, start_ratio):
+        """Set the state to the start of a solve; tolerances and what follows are set by the caller."""
+        n, x = self.n, self.floats
+        n[:N_PLACES] = self._start
+        self._blocks = []
+        self.y[:] = y0
+        self.numbers[:] = numbers
+        x[place.T], x[place.T_BOUND], x[place.H], x[place.MAX_STEP] = t0, t1, step, max_step
+        x[place.SIGN] = -1.0 if t1 < t0 else 1.0
+        x[place.LOW], x[place.HIGH] = -INFINITY, INFINITY
+        x[place.Q1] = x[place.Q2] = start_ratio
+        x[place.STEP] = 0.0
+        x[place.STABILITY] = STIFF_PART * self.stability
+        self.lane_status[0] = 0
+
+    def set_tolerances(self, rtol, atol):
+        """Set the tolerances, each a number or one for each component."""
+        if self.kind is not self.dtype:  # for the numbers, not for their parts
+            half = len(self.rtol) // 2
+            self.rtol[:half], self.atol[:half] = rtol, atol
+        else:
+            self.rtol[:], self.atol[:] = rtol, atol
+
+    def set_stops(self, stops, jumps):
+        """Have steps end at these times, in their order, and keep evaluations to one side of the jumps."""
+        self._stops = stops, jumps  # kept alive here
+        n = self.n
+        n[place.N_STOPS] = len(stops)
+        n[AT_STOPS], n[AT_STOPS + 1] = stops.ctypes.data, jumps.ctypes.data
+        if len(stops):
+            side = place.HIGH if self.x[place.SIGN] > 0 else place.LOW
+            self.x[side] = jumps[0, 0]
+
+    def set_times(self, times):
+        """Have outputs written at these times, in their order; return where they are written to."""
+        dim = int(self.n[place.DIM])
+        self._times = times, np.empty((len(times), dim), self.dtype)
+        self.n[place.N_TIMES] = len(times)
+        self.n[AT_STOPS + 2 : AT_STOPS + 4] = [array.ctypes.data for array in self._times]
+        return self._times[1].view(self.kind)
+
+    def set_field(self, field, n_cache, theta):
+        """Have evaluations made by a compiled field, of which theta is None or an array; by the caller if None."""
+        n = self.ints
+        if field is None:
+            n[FIELD] = 0
+            return
+        self._field = field, theta
+        n[FIELD], n[CONTEXT], n[N_CACHE] = field.address, field.context, n_cache
+        if len(self._cache) < n_cache:
+            self._cache = np.empty(n_cache, self.dtype)
+            n[CACHE] = self._cache.ctypes.data
+        n[N_THETA], n[THETA] = (0, 0) if theta is None else (theta.size, theta.ctypes.data)
+
+    def keep(self, dense):
+        """Keep every step, and its interpolant if `dense`."""
+        self.ints[place.KEEP], self.ints[place.ALWAYS] = 1, dense
+        self.next_block()
+
+    def next_block(self):
+        """Make room for steps to come: for twice as many each time, as far as one call may fill it."""
+        n, kept = self.ints, len(self._blocks)
+        if kept:
+            self._filled.append(n[place.FILLED])
+            block = self._new_block(FIRST_STEPS << min(kept, 40))
+        else:
+            self._filled = []
+            dense = n[place.ALWAYS]
+            block = self._new_block(FIRST_STEPS) if dense or not self._first else self._first
+            if not dense:
+                self._first = block  # used by every solve: `kept` is copied from
+        self._blocks.append(block)
+        n[place.FILLED], n[place.CAPACITY] = 0, len(block[0])
+        n[AT_BLOCK], n[AT_BLOCK + 1], n[AT_BLOCK + 2], n[AT_BLOCK + 3] = block[-1]
+
+    def _new_block(self, steps):
+        n = self.ints
+        dim, degree = n[place.DIM], n[place.DEGREE] if n[place.ALWAYS] else 0
+        step_bytes = 16 + dim * (1 + degree) * self.dtype.itemsize
+        steps = max(1, min(steps, BYTES_PER_CALL // step_bytes))
+        arrays = (
+            np.empty(steps), np.empty(steps), np.empty((steps, dim), self.dtype),
+            np.empty((steps, degree, dim), self.dtype),
+        )  # fmt: skip
+        return (*arrays, tuple(array.ctypes.data for array in arrays))
+
+    def kept(self):
+        """Return ends (m,), sizes (m,), states (m, dim) and interpolants (m, degree, dim) of the steps."""
+        last = self.ints[place.FILLED]
+        if len(self._blocks) == 1:
+            t, h, y, q = (array[:last] for array in self._blocks[0][:4])
+        else:
+            filled = [*self._filled, last]
+            columns = list(zip(*self._blocks, strict=True))[:4]
+            t, h, y, q = (
+                np.concatenate([a[:m] for a, m in zip(column, filled, strict=True)])
+                for column in columns
+            )
+        return t, h, y.view(self.kind), q.view(self.kind) if q.size else q
+
+    def step_interpolant(self):
+        """Return the interpolant of the step that was just taken, as a function of time."""
+        x = self.x
+        t_old, t, h = float(x[place.T]), float(x[place.T_NEXT]), float(x[place.STEP])
+        y_old, y, q, kind = self.y.copy(), self.y_next.copy(), self.q.copy(), self.kind
+
+        def solution(time):
+            if time == t_old or time == t:
+                return (y_old if time == t_old else y).copy()
+            s = (time - t_old) / h
+            total = q[-1]
+            for row in q[-2:0:-1]:
+                total = row + s * total
+            return (y_old + s * (q[0] + (1 - s) * total)).astype(kind, copy=False)
+
+        return solution
+
+    def forget(self):
+        """Let go of what belongs to the last solve."""
+        self._blocks, self._field, self._times, self._stops = [], None, None, None
+
+    def run(self, budget):
+        """Evaluate the compiled field up to `budget.iterations` times; return a code of `single_state`."""
+        begun = time.perf_counter()
+        code = self.long(self.table, budget.iterations)
+        if code == SPENT:
+            budget.learn(time.perf_counter() - begun)
+        return code
+
+
+_FREE = {}
+POOLED = 4  # machines of one kind that are kept
+POOLED_COMPONENTS = 1 << 12
+
+
+def take(tableau, dtype, dim, pairs):
+    """Return a machine for a solve: making one costs more than a small solve."""
+    free = _FREE.get((tableau, dtype, dim, pairs))
+    try:
+        return free.pop() if free else Machine(tableau, dtype, dim, pairs)
+    except IndexError:  # another thread was faster
+        return Machine(tableau, dtype, dim, pairs)
+
+
+def give_back(machine):
+    """Keep a machine for the next solve; all that it returned has to be copied."""
+    dim, pairs = int(machine.n[place.DIM]), bool(machine.n[place.PAIRS])
+    if dim > POOLED_COMPONENTS:
+        return
+    machine.forget()
+    free = _FREE.setdefault((machine.tableau, machine.dtype, dim, pairs), [])
+    if len(free) < POOLED:
+        free.append(machine)
