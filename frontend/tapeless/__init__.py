@@ -3,12 +3,18 @@
 from typing import TYPE_CHECKING
 
 from tapeless import fields, methods, optim
+from tapeless._dense import OdeSolution
+from tapeless._ivp import solve_ivp
+from tapeless._ivp_result import IvpStats, OdeResult
 from tapeless._ode import solve_ode
 from tapeless._solution import Solution, Stats
 from tapeless.errors import SolverError
 from tapeless.methods import check_tableau
 
 __all__ = [
+    "IvpStats",
+    "OdeResult",
+    "OdeSolution",
     "Solution",
     "SolverError",
     "Stats",
@@ -16,6 +22,7 @@ __all__ = [
     "fields",
     "methods",
     "optim",
+    "solve_ivp",
     "solve_ode",
 ]
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tapeless._check import FLOATS
+from tapeless._ivp import solve_ivp
 from tapeless._ode import FEW, solve_ode
 from tapeless.fields import MLP
 from tapeless_kernels import _jit
@@ -47,6 +48,8 @@ def compile_kernels(dtype, lanes, adjoint=True):
     sol = solve_ode(field, (0.0, 1.0), y0, theta, adjoint="store" if adjoint else None)
     if adjoint:
         sol.vjp(y0)
+    if lanes == 1:  # what `solve_ivp` runs on
+        solve_ivp(lambda t, y: y, (0.0, 1.0), y0[0], dense_output=True).sol(0.5)
     made = used_kernels()[before:]
     _remember(f"{dtype}_{lanes}", [kernel for kernel in made if not kernel.loaded])
     return made

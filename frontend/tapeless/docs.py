@@ -11,6 +11,7 @@ from tapeless_kernels.activations import ACTIVATIONS
 from tapeless_kernels.controllers.step_size import CONTROLLERS, control_numbers
 from tapeless_kernels.fields.layers import LAYERS
 from tapeless_kernels.tableaus.explicit import EXPLICIT
+from tapeless_kernels.tableaus.interpolant import dense_order
 
 __all__ = ["main", "methods_page"]
 
@@ -20,19 +21,23 @@ HEAD = """\
 <!-- Written by `make docs` from the registries in the kernels; edit those. -->
 # Methods
 
-What there is, by the names that `solve_ode` and `tapeless.fields` take.
+What there is, by the names that `solve_ode`, `solve_ivp` and `tapeless.fields` take.
 [adding.md](adding.md) says how to add to each list.
 """
 
 METHODS = """\
 ## Explicit Runge-Kutta methods
 
-`solve_ode(..., method=NAME)`. A step costs as many evaluations of the field as the table says, and
+`solve_ode(..., method=NAME)` and `solve_ivp(..., method=NAME)`, where `RK23` is `bosh3`, `RK45` is
+`dopri5` and `DOP853` is `dop853`. A step costs as many evaluations of the field as the table says, and
 an FSAL method one more at the very start: its last slope is the first of the next step. "Embedded"
 is the order of the second solution that the error estimate is the difference to; methods without
-one need `n_steps`; `dop853` has a second one, of order 3, that steadies the first. "Stable"
-is the real interval of h times the eigenvalue on which the method does not blow up. A tableau of
-your own, made and checked by `tapeless.check_tableau`, can be given in place of a name.
+one need `n_steps`, or `first_step` in `solve_ivp`; `dop853` has a second one, of order 3, that
+steadies the first. "Stable" is the real interval of h times the eigenvalue on which the method does
+not blow up. "Dense" is the order of the dense output of `solve_ivp` and, in brackets, the
+evaluations that it takes in a step from which an output is asked for; methods that are not listed
+below the table have the cubic Hermite interpolant.
+A tableau of your own, made and checked by `tapeless.check_tableau`, can be given in place of a name.
 """
 
 STEP_SIZES = """\
@@ -106,7 +111,7 @@ def _table(text, header, rows):
 
 
 def _methods():
-    header = "name order embedded evaluations FSAL stable coefficients source".split()
+    header = "name order embedded evaluations FSAL stable dense coefficients source".split()
     rows = [
         (
             f"`{m.name}`",
@@ -115,12 +120,22 @@ def _methods():
             m.stages,
             "yes" if m.fsal else "",
             f"[-{m.stability_size}, 0]" if m.stability_size else "",
+            _dense(m),
             "rationals" if m.exact else "decimals",
             m.reference,
         )
         for m in EXPLICIT
     ]
-    return _table(METHODS, header, rows)
+    own = [f"- `{m.name}`: {m.interpolant.reference}" for m in EXPLICIT if m.interpolant]
+    return (
+        _table(METHODS, header, rows) + "\nDense output of their own:\n\n" + "\n".join(own) + "\n"
+    )
+
+
+def _dense(method):
+    order = min(dense_order(method), method.order)
+    extra = method.interpolant.n_extra if method.interpolant else 0
+    return f"{order} (+{extra})" if extra else order
 
 
 def _controllers():

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from tapeless import solve_ode
+from tapeless import solve_ivp, solve_ode
 from tapeless.fields import MLP, Activation, ConcatTime, Dense, Network, Residual
 from tapeless_kernels import _jit
 from tapeless_kernels.launch import cpu
@@ -57,8 +57,22 @@ def solve_variously(dtype, lanes):
                 field, (np.zeros(batch), own), read_only, backward, rtol=1e-3 * own, threads=2,
                 t_eval=np.stack([own / 2, own], 1),
             )  # fmt: skip
+            if lanes == 1:
+                ivp_variously(y0[0])
             sol.vjp(np.broadcast_to(np.ones(field.dim), sol.ys.shape))
             sol.vjp(np.ones(sol.ys.shape[::-1]).T)
+
+
+def ivp_variously(y0):
+    """Solve by solve_ivp with methods, outputs, stops, events and complex states."""
+    complex_y0 = y0 * y0.dtype.type(1).astype(np.result_type(y0, np.complex64))
+    for state in (y0, complex_y0):
+        for method in ("RK23", "tsit5", "DOP853"):
+            sol = solve_ivp(lambda t, y: -y, (0, 1), state, method, dense_output=True, jump_ts=0.5)
+            sol.sol(np.linspace(0, 1, 7))
+        solve_ivp(
+            lambda t, y: -y, (1, 0), state, "rkf45", t_eval=[0.5], events=lambda t, y: t - 0.3
+        )
 
 
 @pytest.mark.parametrize(("dtype", "lanes"), KINDS, ids=str)
@@ -66,6 +80,8 @@ def test_new_shapes_compile_nothing_and_add_no_signature(dtype, lanes):
     field = MLP(2, [3])
     sol = solve_ode(field, (0, 1), np.ones((max(batches(lanes)), 2), dtype), field.init(rng=0))
     sol.vjp(sol.ys)  # makes every kernel ready
+    if lanes == 1:
+        ivp_variously(np.ones(2, dtype))
     dispatchers, callbacks = entries(dtype, lanes)
     before, names = len(_jit.COMPILATIONS), (set(dispatchers), set(callbacks))
     solve_variously(dtype, lanes)

@@ -8,7 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 import tapeless
-from tapeless import Solution, SolverError, Stats, check_tableau, methods, solve_ode
+from tapeless import (
+    IvpStats,
+    OdeResult,
+    OdeSolution,
+    Solution,
+    SolverError,
+    Stats,
+    check_tableau,
+    methods,
+    solve_ivp,
+    solve_ode,
+)
 from tapeless.fields import MLP, Activation, ConcatTime, Dense, Network, Residual
 from tapeless.optim import Adam
 
@@ -55,3 +66,22 @@ try:
     solve_ode(field, (0, 1), y0, theta, max_steps=1)
 except SolverError as error:
     assert_type(error.solution, Solution)
+
+
+def decay(t: float, y: Floats, rate: float) -> Floats:
+    return -rate * y
+
+
+def half(t: float, y: Floats, rate: float) -> float:
+    return float(y[0]) - 0.5
+
+
+result = assert_type(
+    solve_ivp(decay, (0, 1), [1, 2], events=[half], args=(2.0,), dense_output=True), OdeResult
+)
+solve_ivp(lambda t, y: -y, [0.0, 1.0], np.ones(2, np.float32), method, t_eval=(0.5, 1), events=None)
+continuous: OdeSolution = result.sol
+assert_type(continuous([0.1, 0.2]), NDArray[Any])
+assert_type(continuous.t_max, float)
+statistics: IvpStats = result["stats"]
+assert_type((statistics.looks_stiff, statistics.advice), tuple[bool, str])

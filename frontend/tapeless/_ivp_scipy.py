@@ -1,0 +1,30 @@
+"""Solvers that solve_ivp passes to SciPy."""
+
+import numpy as np
+
+from tapeless import _ivp_field as fields
+from tapeless._ivp_result import OdeResult
+
+DEFAULTS = {"rtol": 1e-3, "atol": 1e-6, "first_step": None, "max_step": np.inf}
+
+
+def solve_by_scipy(
+    fun, t_span, y0, method, t_eval, dense_output, events, vectorized, args, given, options
+):
+    """Return what SciPy's solve_ivp does; it is given the options that were."""
+    from scipy.integrate import solve_ivp
+
+    state = np.asarray(y0)
+    kind = np.dtype(complex if state.dtype.kind == "c" else float)
+    field = None if vectorized else fields.compiled(fun, args, kind, state.size)
+    if field is not None and field.fun is None:
+        fun = fields.python_function(field, kind)
+    for name, value in given.items():
+        if value is not DEFAULTS[name] and not (
+            isinstance(value, float) and value == DEFAULTS[name]
+        ):
+            options[name] = value
+    found = solve_ivp(
+        fun, t_span, y0, method, t_eval, dense_output, events, vectorized, args or None, **options
+    )
+    return OdeResult(**found, stats=None, backend="scipy")
