@@ -3,9 +3,7 @@
 from typing import TYPE_CHECKING
 
 from tapeless import fields, methods, optim
-from tapeless._dense import OdeSolution
-from tapeless._ivp import solve_ivp
-from tapeless._ivp_result import IvpStats, OdeResult
+from tapeless._ivp import IvpStats, OdeResult, OdeSolution, solve_ivp
 from tapeless._ode import solve_ode
 from tapeless._solution import Solution, Stats
 from tapeless.errors import SolverError

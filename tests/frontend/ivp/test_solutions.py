@@ -354,6 +354,23 @@ def test_tiny_steps_end_by_max_steps_and_not_never():
     assert sol.status == -1 and "max_steps" in sol.message and time.perf_counter() - begun < 20
 
 
+def test_flags_and_counts_of_other_types():
+    sol = tapeless.solve_ivp(
+        pendulum, (0, 1), [1.0, 0.0], np.str_("RK45"), dense_output=np.True_, events=[],
+        max_steps=10**30,
+    )  # fmt: skip
+    assert sol.sol is not None and sol.t_events == sol.y_events == []
+    assert tapeless.solve_ivp(pendulum, (0, 1), [1.0, 0.0], dense_output=0).sol is None
+
+
+def test_many_components_in_little_time():
+    y0 = np.linspace(0, 1, 200_001)
+    begun = time.perf_counter()
+    sol = tapeless.solve_ivp(lambda t, y: -y, (0, 1), y0, t_eval=[0.5, 1.0], rtol=1e-6)
+    assert time.perf_counter() - begun < 10
+    np.testing.assert_allclose(sol.y, y0[:, None] * np.exp([-0.5, -1.0]), rtol=1e-4)
+
+
 def test_arguments_are_left_alone():
     y0, times = np.array([1.0, 0.0]), np.linspace(0, 1, 5)
     y0.flags.writeable = times.flags.writeable = False

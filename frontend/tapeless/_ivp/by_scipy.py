@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from tapeless import _ivp_field as fields
-from tapeless._ivp_result import OdeResult
+from tapeless._ivp import field as fields
+from tapeless._ivp.result import OdeResult
 
 DEFAULTS = {"rtol": 1e-3, "atol": 1e-6, "first_step": None, "max_step": np.inf}
 

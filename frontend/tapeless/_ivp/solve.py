@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from tapeless._complain import describe
-from tapeless._dense import OdeSolution
-from tapeless._ivp_events import CALLER, Events
-from tapeless._ivp_failures import advice, failure
-from tapeless._ivp_field import CompiledField
-from tapeless._ivp_result import IvpStats, OdeResult
+from tapeless._ivp.dense import OdeSolution
+from tapeless._ivp.events import CALLER, Events
+from tapeless._ivp.failures import advice, failure
+from tapeless._ivp.field import CompiledField
+from tapeless._ivp.result import IvpStats, OdeResult
 from tapeless_kernels.launch.cpu import Budget
 from tapeless_kernels.launch.single import Machine
 from tapeless_kernels.loops import single_state as place

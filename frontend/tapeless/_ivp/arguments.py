@@ -101,7 +101,7 @@ def solver_options(first_step, max_step, max_steps, t0, t1, tableau):
     largest = _number("max_step", max_step)
     if not largest > 0:
         raise _error(ValueError, "`max_step` must be positive.", describe(max_step))
-    return step, largest, check.positive_int(CALLER, "max_steps", max_steps)
+    return step, largest, min(check.positive_int(CALLER, "max_steps", max_steps), 1 << 62)
 
 
 def _number(name, x):

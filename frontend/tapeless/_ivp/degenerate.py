@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from tapeless._dense import OdeSolution
-from tapeless._ivp_result import IvpStats, OdeResult
-from tapeless._ivp_solve import REACHED, TERMINATED, as_slope
+from tapeless._ivp.dense import OdeSolution
+from tapeless._ivp.result import IvpStats, OdeResult
+from tapeless._ivp.solve import REACHED, TERMINATED, as_slope
 
 
 def solve_without_steps(fun, t0, t1, y0, times, dense_output, events, args):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tapeless._complain import complain, describe
-from tapeless._ivp_field import CALLER, c_pointer
+from tapeless._ivp.field import CALLER, c_pointer
 
 TOLERANCE = 4 * np.finfo(float).eps
 NEVER = float("inf")
