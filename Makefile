@@ -38,9 +38,9 @@ bench: .venv/installed-bench ## the benchmarks of HEAD, published as pages
 	$(BIN)/asv publish --config asv_benchmarks/asv.conf.json
 
 # On one core, by a Python that has the peers too: see asv_benchmarks/peers/README.md.
-ONLY ?= W1
+ONLY ?= W1/
 PEERS_PYTHON ?= $(BIN)/python
-peers: .venv/installed-test ## our time against other libraries', say ONLY=W1
+peers: .venv/installed-test ## our time against other libraries', say ONLY=W1/
 	taskset -c 0 $(PEERS_PYTHON) asv_benchmarks/peers/bench.py --only '$(ONLY)'
 	$(PEERS_PYTHON) asv_benchmarks/peers/report.py --ratios --only '$(ONLY)'
 

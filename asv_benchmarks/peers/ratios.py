@@ -71,17 +71,21 @@ def ratio(ours, theirs, name="median_s"):
     return theirs[name] / ours[name] if ours and theirs else None
 
 
+def disturbances(results):
+    """Return what has to be said against a ratio of results, however exact they are."""
+    found = (
+        (" (other run)", len({result.get("run") for result in results}) > 1),
+        (" (busy)", any(result.get("cpu_share", 1.0) < core.QUIET for result in results)),
+    )
+    return "".join(mark for mark, holds in found if holds)
+
+
 def warnings(ours, diffrax):
     """Return what has to be said against a ratio."""
     if not ours:
         return ""
     both = [result for result in (ours, diffrax) if result]
-    found = (
-        (" (!)", not is_comparable(ours, diffrax)),
-        (" (other run)", len({result.get("run") for result in both}) > 1),
-        (" (busy)", any(result.get("cpu_share", 1.0) < core.QUIET for result in both)),
-    )
-    return "".join(mark for mark, holds in found if holds)
+    return " (!)" * (not is_comparable(ours, diffrax)) + disturbances(both)
 
 
 def row(ours, results, rates):

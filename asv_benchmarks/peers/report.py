@@ -10,6 +10,7 @@ import core
 from bench import RESULTS
 from floors import Rates
 from ratios import NOTE, ratio_table
+from ratios_nonstiff import nonstiff_tables
 from tables import number, seconds, table
 
 TITLES = {
@@ -18,10 +19,12 @@ TITLES = {
     "W2": "W2 neural ODE, gradient of sum(y(1)^2) in all parameters and y0",
     "W3": "W3 RK4 (3/8 rule), 100 fixed steps",
     "W9": "W9 fresh process to the first result",
+    "W10": "W10 non-stiff single systems (rtol = atol, in the names of cases)",
 }
 LIMIT_COLUMNS = ("what", "dtype", "library", "method", "median", "rate")
 TIME_COLUMNS = ("case", "dtype", "library", "method", "median", "min", "x fastest")
-ODE_COLUMNS = ("NFE / steps", "error", "gradient error", "x peak floor", "x shape floor")
+SOLVE_COLUMNS = ("NFE / steps", "error")
+ODE_COLUMNS = (*SOLVE_COLUMNS, "gradient error", "x peak floor", "x shape floor")
 MEMORY_COLUMNS = ("peak RSS delta",)
 STARTUP_COLUMNS = ("import", "setup", "first call", "second call")
 
@@ -39,12 +42,19 @@ def rate(result):
     return f"{work / result['min_s'] * 1e-9:.2f} G{unit}/s"
 
 
+def solve_cells(result, rates):
+    """Return the cells of SOLVE_COLUMNS."""
+    return [
+        f"{number(result.get('nfe'), 'd')} / {number(result.get('steps'), 'd')}",
+        number(result.get("err"), ".1e"),
+    ]
+
+
 def ode_cells(result, rates):
     """Return the cells of ODE_COLUMNS."""
     floors = rates.peak_floor(result), rates.shape_floor(result)
     return [
-        f"{number(result.get('nfe'), 'd')} / {number(result.get('steps'), 'd')}",
-        number(result.get("err"), ".1e"),
+        *solve_cells(result, rates),
         number(result.get("gerr"), ".1e"),
         *(number(floor and result["median_s"] / floor, ".1f") for floor in floors),
     ]
@@ -69,8 +79,10 @@ FURTHER = {
         lambda result, rates: ode_cells(result, rates) + memory_cells(result, rates),
     ),
     "W9": (STARTUP_COLUMNS, startup_cells),
+    "W10": (SOLVE_COLUMNS, solve_cells),
 }
 FURTHER["W3"] = FURTHER["W2"]
+RATIO_TABLES = {"W10": nonstiff_tables}
 
 
 def full_table(workload, results, rates):
@@ -114,16 +126,18 @@ def main():
     data = core.load(args.results)
     rates = Rates(data["results"].values())
     chosen = [r for key, r in data["results"].items() if re.search(args.only, key)]
-    chosen.sort(key=lambda r: (r["workload"], r["case"], r["dtype"]))
+    chosen.sort(key=lambda r: (len(r["workload"]), r["workload"], r["case"], r["dtype"]))
     if not chosen:
         return print(f"report.py: no result in {args.results} matches; run bench.py first")
     print(describe(data["meta"]))
     for workload, group in itertools.groupby(chosen, key=lambda r: r["workload"]):
         if args.ratios and workload == "L":
             continue
-        make_table = ratio_table if args.ratios else functools.partial(full_table, workload)
+        make_table = functools.partial(full_table, workload)
+        if args.ratios:
+            make_table = RATIO_TABLES.get(workload, ratio_table)
         print(f"## {TITLES.get(workload, workload)}\n\n{make_table(list(group), rates)}\n")
-    if args.ratios:
+    if args.ratios and any(r["workload"] not in RATIO_TABLES for r in chosen):
         print(NOTE)
 
 

@@ -17,18 +17,25 @@ from .mlp import (
     rk4_forward,
     rk4_grad,
 )
+from .nonstiff import NONSTIFF, NONSTIFF_CASES, lorenz_f, nonstiff, nonstiff_reference, pleiades_f
 
 __all__ = [
     "ATOL",
     "MLP_SIZES",
+    "NONSTIFF",
+    "NONSTIFF_CASES",
     "PARAMS",
     "RTOL",
     "cached",
+    "lorenz_f",
     "mlp",
     "mlp_f",
     "mlp_reference",
     "mlp_reference_rk4",
     "mlp_work",
+    "nonstiff",
+    "nonstiff_reference",
+    "pleiades_f",
     "rk4_forward",
     "rk4_grad",
 ]
