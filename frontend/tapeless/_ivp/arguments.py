@@ -70,17 +70,22 @@ def output_times(t_eval, t0, t1):
     times = check.as_real(CALLER, "t_eval", t_eval)
     if times.ndim != 1:
         raise _error(ValueError, "`t_eval` must be 1-dimensional.", describe(times))
+    if times.size == 0:
+        return times.astype(np.float64)
     low, high = min(t0, t1), max(t0, t1)
+    steps = times[1:] - times[:-1] if t1 >= t0 else times[:-1] - times[1:]
+    first, last = (times[0], times[-1]) if t1 >= t0 else (times[-1], times[0])
+    if low <= first and last <= high and (times.size == 1 or (steps > 0).all()):
+        return np.array(times, np.float64, order="C")
     if not ((times >= low) & (times <= high)).all():  # and so without NaN
         outside = times[~((times >= low) & (times <= high))][0]
         sentence = "Values in `t_eval` are not within `t_span`."
         raise _error(ValueError, sentence, f"{outside} for a span from {t0} to {t1}")
-    steps = np.diff(times)
-    if (t1 > t0 and (steps <= 0).any()) or (t1 < t0 and (steps >= 0).any()):
-        order = "increase" if t1 > t0 else "decrease"
-        sentence = "Values in `t_eval` are not properly sorted."
-        raise _error(ValueError, sentence, f"times that do not strictly {order}")
-    return np.array(times, np.float64, order="C")
+    if t1 == t0:  # all of them are that time
+        return np.array(times, np.float64, order="C")
+    order = "increase" if t1 > t0 else "decrease"
+    sentence = "Values in `t_eval` are not properly sorted."
+    raise _error(ValueError, sentence, f"times that do not strictly {order}")
 
 
 def solver_options(first_step, max_step, max_steps, t0, t1, tableau):

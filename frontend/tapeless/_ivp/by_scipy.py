@@ -17,8 +17,8 @@ def solve_by_scipy(
     state = np.asarray(y0)
     kind = np.dtype(complex if state.dtype.kind == "c" else float)
     field = None if vectorized else fields.compiled(fun, args, kind, state.size)
-    if field is not None and field.fun is None:
-        fun = fields.python_function(field, kind)
+    if field is not None:
+        fun = field.fun or fields.python_function(field, kind)
     for name, value in given.items():
         if value is not DEFAULTS[name] and not (
             isinstance(value, float) and value == DEFAULTS[name]

@@ -20,7 +20,8 @@ def advice(machine):
 def failure(machine, code):
     """Return the message of a solve that ended with a code of `single_state`, or for a reason given as text."""
     n, x = machine.n, machine.x
-    where = f"at t = {x[place.T]:.6g} of {x[place.T_BOUND]:.6g}, after {n[place.ACCEPTED]} steps"
+    steps = f"{n[place.ACCEPTED]} step{'' if n[place.ACCEPTED] == 1 else 's'}"
+    where = f"at t = {x[place.T]:.6g} of {x[place.T_BOUND]:.6g}, after {steps}"
     stiff = f" Besides, {STIFF.format(x[place.STIFF_SINCE])}." if n[place.LOOKS_STIFF] else ""
     if isinstance(code, str):
         return f"The solve stopped {where}: {code}."

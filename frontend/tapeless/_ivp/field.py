@@ -75,7 +75,18 @@ def _numba(function, args, kind, n):
         if in_place:
             raise
         return None  # called from Python, it says what it does not take
-    return CompiledField(source, fun=None if in_place else function)
+    return CompiledField(source, fun=_returning(function) if in_place else function)
+
+
+def _returning(function):
+    """Return a function that fills its last argument as one that returns it."""
+
+    def fun(t, y, *args):
+        slope = np.empty_like(y)
+        function(t, y, *args, slope)
+        return slope
+
+    return fun
 
 
 @functools.lru_cache(maxsize=1024)

@@ -101,8 +101,11 @@ def resume(s):
             x[T_NEXT] = x[T]
             put(s.z, s.y)
             return ask(s, 0, 0)
-        if n[PHASE] == FIRST and choose_guess(s):
-            return ask(s, 1, n[STAGES])  # c_S = 1
+        if n[PHASE] == FIRST:
+            if not is_finite(s, s.k[0]):  # from which no step is short enough
+                return end(n, NOT_FINITE)
+            if choose_guess(s):
+                return ask(s, 1, n[STAGES])  # c_S = 1
         if n[PHASE] == SECOND:
             choose_step(s)
         code = attempt(s)
@@ -279,7 +282,7 @@ def judge(s):
         combine_whole(s.y_next, s.y, s.h, s.a[last], s.k, last)
     if not n[ADAPTIVE]:
         n[ACCEPTED] += 1
-        return True, 0 if is_finite(s) else NOT_FINITE
+        return True, 0 if is_finite(s, s.y_next) else NOT_FINITE
     h, q = abs(x[STEP]), error_ratio(s)
     if q < Real(1):
         f = Time(factor_of_one(s.numbers, q, x))

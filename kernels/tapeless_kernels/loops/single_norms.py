@@ -80,11 +80,11 @@ def error_ratio(s):
 
 
 @inlined
-def is_finite(s):
-    """Whether the end of the step is."""
+def is_finite(s, v):
+    """Whether all components are."""
     total = Real(0)
     for m in range(s.n[DIM]):
-        total += Real(0) * s.y_next[m, 0]
+        total += Real(0) * v[m, 0]
     return total == Real(0)
 
 

@@ -229,14 +229,20 @@ def test_a_c_function_that_fails_stops_the_solve():
     assert "`fun` reported a failure at t = 0.5" in sol.message
 
 
-@pytest.mark.parametrize("where", ["python", "numba"])
+@pytest.mark.parametrize("where", ["python", "numba", "numba in place"])
 def test_exceptions_pass_through_with_the_solution(where):
     def raises(t, y):
         if t > 0.5:
             raise ZeroDivisionError("half past")
         return -y
 
+    def raises_in_place(t, y, dy):
+        if t > 0.5:
+            raise ZeroDivisionError("half past")
+        dy[:] = -y
+
     function = raises if where == "python" else numba.njit(raises)
+    function = numba.njit(raises_in_place) if where == "numba in place" else function
     with pytest.raises(ZeroDivisionError, match="half past") as caught:
         tapeless.solve_ivp(function, (0, 1), [1.0], max_step=0.1, dense_output=True)
     partial = caught.value.solution

@@ -298,6 +298,15 @@ def test_a_nan_says_which_component():
     )
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("first_step", [None, 0.1])
+def test_a_slope_that_is_not_finite_from_the_start_ends_the_solve_at_once(value, first_step):
+    """SciPy looks for a step for ever."""
+    sol = tapeless.solve_ivp(lambda t, y: y * value, (0, 1), [0.5, 1.0], first_step=first_step)
+    assert sol.status == -1 and sol.nfev == 1 and sol.t.tolist() == [0.0]
+    assert f"component 0 of dy/dt is {value} at t = 0" in sol.message
+
+
 def test_max_steps_ends_a_solve():
     sol = tapeless.solve_ivp(pendulum, (0, 100), [1.0, 0.0], max_steps=10)
     assert sol.status == -1 and sol.stats.accepted + sol.stats.rejected == 10
