@@ -227,7 +227,7 @@ def choose_step(s):
     h = Time(first_step(guess, Real(x[D1]), d2, s.numbers[ORDER]))
     span = abs(x[T_BOUND] - x[T])
     h = h if h < span else span
-    x[H] = h if h < x[MAX_STEP] else x[MAX_STEP]
+    x[H] = h
 
 
 @inlined

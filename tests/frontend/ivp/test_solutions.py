@@ -307,6 +307,13 @@ def test_a_slope_that_is_not_finite_from_the_start_ends_the_solve_at_once(value,
     assert f"component 0 of dy/dt is {value} at t = 0" in sol.message
 
 
+@pytest.mark.parametrize("method", ["RK23", "RK45", "DOP853", "rkf45"])
+def test_a_state_that_overflows_is_not_accepted(method):
+    """Its error is 0 beside an infinite tolerance."""
+    sol = tapeless.solve_ivp(lambda t, y: [1e308], (0, 10), [1e308], method, first_step=5.0)
+    assert sol.status == -1 and np.isfinite(sol.y).all() and sol.t[-1] < 1
+
+
 def test_max_steps_ends_a_solve():
     sol = tapeless.solve_ivp(pendulum, (0, 100), [1.0, 0.0], max_steps=10)
     assert sol.status == -1 and sol.stats.accepted + sol.stats.rejected == 10
