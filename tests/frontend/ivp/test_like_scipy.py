@@ -118,6 +118,26 @@ def test_events(method, terminal, direction):
 
 
 @pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("dense", [False, True])
+@pytest.mark.parametrize("terminal", [False, 1, 2, 3])
+def test_a_zero_at_the_end_of_a_step_counts_in_both(method, dense, terminal):
+    def event(t, y):
+        return t - 1.0
+
+    event.terminal = terminal
+    options = {"first_step": 0.5, "max_step": 0.5, "dense_output": dense, "events": event}
+    for more in ({}, {"t_eval": [0.25, 1.0, 2.0]}):
+        if (
+            more and dense and terminal == 2
+        ):  # where SciPy fails: "`ts` must be strictly increasing"
+            ours = tapeless.solve_ivp(lambda t, y: [1.0], (0, 3), [0.0], method, **options, **more)
+            assert ours.t.tolist() == [0.25, 1.0] and ours.sol.ts.tolist() == [0.0, 0.5, 1.0]
+            continue
+        ours, theirs = both(lambda t, y: [1.0], (0, 3), [0.0], method, **options, **more)
+        check_same(ours, theirs, exact_counts=False)
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_corner_cases(method):
     def event(t, y):
         return t - 0.5
