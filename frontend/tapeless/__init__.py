@@ -7,6 +7,7 @@ from tapeless._ivp import IvpStats, OdeResult, OdeSolution, solve_ivp
 from tapeless._ode import solve_ode
 from tapeless._solution import Solution, Stats
 from tapeless.errors import SolverError
+from tapeless.fields import field
 from tapeless.methods import check_tableau
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "SolverError",
     "Stats",
     "check_tableau",
+    "field",
     "fields",
     "methods",
     "optim",

@@ -8,14 +8,15 @@ from numpy.typing import DTypeLike, NDArray
 from tapeless import _check as check
 from tapeless._complain import complain, describe
 from tapeless._types import ArrayInput
-from tapeless.fields import Network
+from tapeless.fields import Field, Network
 
 SOLVE = "solve_ode"
 T0, T1, FIRST_STEP, RTOL, ATOL = range(5)  # rows of `numbers`
+_ADVICE = {True: "field.init(rng=0) makes one.", False: ""}
 NAMES = ("t_span", "t_span", "first_step", "rtol", "atol")
 
 
-def states(field: Network, y0: ArrayInput) -> tuple[NDArray[np.floating], bool]:
+def states(field: Network | Field, y0: ArrayInput) -> tuple[NDArray[np.floating], bool]:
     """Return y0 as (batch, dim), and whether it came without the batch axis."""
     y0 = check.as_state(SOLVE, "y0", y0)
     if y0.ndim not in (1, 2) or y0.shape[-1] != field.dim:
@@ -25,11 +26,17 @@ def states(field: Network, y0: ArrayInput) -> tuple[NDArray[np.floating], bool]:
     return as_kernel_array(y0), single
 
 
-def parameters(field: Network, theta: ArrayInput | None, dtype: DTypeLike) -> NDArray[np.floating]:
+def parameters(
+    field: Network | Field, theta: ArrayInput | None, dtype: DTypeLike
+) -> NDArray[np.floating]:
     """Return theta in the dtype of the solve."""
+    if theta is None and field.n_params == 0:
+        return np.zeros(0, dtype)
     if theta is None:
         wanted = f"an array of shape ({field.n_params},)"
-        raise complain(TypeError, SOLVE, "theta", wanted, "None", "field.init(rng=0) makes one.")
+        raise complain(
+            TypeError, SOLVE, "theta", wanted, "None", _ADVICE[isinstance(field, Network)]
+        )
     theta = check.as_state(SOLVE, "theta", theta)
     if theta.shape != (field.n_params,):
         wanted = f"of shape ({field.n_params},) for this field"

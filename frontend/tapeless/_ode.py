@@ -13,19 +13,20 @@ from tapeless._complain import check_arrival, complain, describe
 from tapeless._solution import Solution
 from tapeless._solve import Solve
 from tapeless._types import ArrayInput, Integer
-from tapeless.fields import Network
+from tapeless.fields import Field, Network
 from tapeless_kernels.buffers import Control, Method
 from tapeless_kernels.controllers.step_size import Controller, control_numbers
 from tapeless_kernels.fields.lower import Program
 from tapeless_kernels.launch import cpu
 from tapeless_kernels.launch.threads import n_cores
+from tapeless_kernels.launch.user_field import UserProgram
 from tapeless_kernels.tableaus.butcher import ButcherTableau, arrays
 
 FEW = 16  # trajectories below which tiles of width 1 beat one wide tile that is mostly empty
 
 
 def solve_ode(
-    field: Network,
+    field: Network | Field,
     t_span: tuple[ArrayInput, ArrayInput],
     y0: ArrayInput,
     theta: ArrayInput | None = None,
@@ -48,15 +49,15 @@ def solve_ode(
 
     Parameters
     ----------
-    field : Network
-        The vector field, of dimension `dim`.
+    field : Network or Field
+        The vector field, of dimension `dim`: a network, or a function of your own by `tapeless.field`.
     t_span : tuple (t0, t1)
         Initial and final time; t1 < t0 integrates backward. Each a number or an array (batch,).
     y0 : array, shape (batch, dim) or (dim,)
         Initial states: anything with ``__array__``, the buffer protocol or a CPU ``__dlpack__``.
         Its dtype, float32 or float64, is that of the solve; integers become float64.
     theta : array, shape (n_params,)
-        Parameters of the field, shared by the batch.
+        Parameters of the field, shared by the batch; may be left out if it has none.
     method : str or ButcherTableau
         One of `tapeless.methods.table`.
     rtol, atol : float or array (batch,)
@@ -78,7 +79,7 @@ def solve_ode(
         Whether the batch shares one step size, with the norm taken over all of it. By default each
         trajectory steps alone, and its result does not depend on the others by a bit.
     adjoint : "store" or None
-        Keep what `Solution.vjp` needs, or nothing.
+        Keep what `Solution.vjp` needs, or nothing; a `Field` without a `vjp` of its own keeps nothing.
     max_steps : int
         Most steps tried for each trajectory.
     throw : bool
@@ -118,7 +119,7 @@ def solve_ode(
     >>> y0_bar.shape, theta_bar.shape
     ((5, 2), (98,))
     """
-    if not isinstance(field, Network):
+    if not isinstance(field, (Network, Field)):
         wanted = "a tapeless field, say tapeless.fields.MLP(dim, hidden)"
         raise complain(TypeError, SOLVE, "field", wanted, describe(field))
     y0, single = arguments.states(field, y0)
@@ -147,7 +148,7 @@ def solve_ode(
         tableau,
         control,
         len(times),
-        adjoint is not None,
+        adjoint is not None and (isinstance(field, Network) or field.vjp is not None),
         bool(coupled),
         t_eval is not None and (tableau.order <= 4 if interpolate is None else bool(interpolate)),
         check.positive_int(SOLVE, "max_steps", max_steps),
@@ -175,7 +176,7 @@ def solve_ode(
 
 @functools.lru_cache(maxsize=256)
 def _plan(
-    program: Program, dtype: np.dtype, lanes: int, tableau: ButcherTableau, controller: Controller,
+    program: Program | UserProgram, dtype: np.dtype, lanes: int, tableau: ButcherTableau, controller: Controller,
     n_outputs: int, keep: bool, coupled: bool, interpolate: bool, max_steps: int, n_steps: int,
     n_trajectories: int,
 ) -> cpu.Plan:  # fmt: skip

@@ -125,8 +125,9 @@ class Solution:
         """
         if self._reverse is None:
             raise ValueError(
-                "Solution.vjp: solve_ode was called with adjoint=None and kept nothing to "
-                "differentiate; call it with adjoint='store'."
+                "Solution.vjp: solve_ode was called with adjoint=None, or with a field that has no `vjp`, "
+                "and kept nothing to differentiate; call it with adjoint='store', and give tapeless.field a "
+                "`vjp`."
             )
         ys_bar = as_state("Solution.vjp", "ys_bar", ys_bar).astype(self.ys.dtype, copy=False)
         if ys_bar.shape != self.ys.shape:

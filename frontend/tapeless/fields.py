@@ -1,7 +1,7 @@
 """Vector fields: networks of layers with one flat parameter vector."""
 
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable, Iterable, Mapping
+from types import FunctionType, MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -13,8 +13,19 @@ from tapeless._types import RNG, ArrayInput, Integer
 from tapeless_kernels.activations import ACTIVATIONS
 from tapeless_kernels.fields.layers import LAYERS, Activation, ConcatTime, Dense, Residual
 from tapeless_kernels.fields.lower import lower
+from tapeless_kernels.launch.user_field import UserProgram
 
-__all__ = ["LAYERS", "MLP", "Activation", "ConcatTime", "Dense", "Network", "Residual"]
+__all__ = [
+    "LAYERS",
+    "MLP",
+    "Activation",
+    "ConcatTime",
+    "Dense",
+    "Field",
+    "Network",
+    "Residual",
+    "field",
+]
 
 Layer: TypeAlias = Dense | Activation | ConcatTime | Residual
 
@@ -132,6 +143,122 @@ class Network:
                 for name, at, shape in self.program.parts
             }
         )
+
+
+class Field:
+    """A vector field dy/dt = f(t, y, theta) that is a Python function of one trajectory; `field` makes it.
+
+    The function is compiled with the loop over trajectories around it. Its code, its closure and what
+    it names are the key of the compiled form on disk.
+
+    Parameters
+    ----------
+    fun : callable
+        ``f(t, y, theta, dy)``, which fills dy of shape (dim,) and returns nothing. It may use what Numba
+        compiles without allocating: numbers, loops, conditions, functions of `math` and NumPy on numbers,
+        and other such functions.
+    dim : int
+        Number of entries of the state.
+    n_params : int
+        Length of theta.
+    vjp : callable, optional
+        ``vjp(t, y, theta, dy_bar, y_bar, theta_bar)``, which fills y_bar with the product of dy_bar and
+        df/dy, and adds that with df/dtheta to theta_bar. Without it there are no gradients.
+
+    Attributes
+    ----------
+    dim, n_params : int
+        As given.
+    fun, vjp : callable
+        As given.
+
+    Raises
+    ------
+    TypeError
+        If `fun` or `vjp` is not a Python function of the right number of arguments.
+    ValueError
+        If `dim` is not positive, or `n_params` negative.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tapeless
+    >>> @tapeless.field(dim=2, n_params=1)
+    ... def oscillator(t, y, theta, dy):
+    ...     dy[0] = y[1]
+    ...     dy[1] = -theta[0] * y[0]
+    >>> sol = tapeless.solve_ode(oscillator, (0.0, 1.0), np.ones((1000, 2)), [4.0])
+    >>> sol.ys.shape
+    (1000, 2)
+    """
+
+    def __init__(
+        self,
+        fun: Callable[..., None],
+        dim: Integer,
+        n_params: Integer = 0,
+        vjp: Callable[..., None] | None = None,
+    ) -> None:
+        for name, number, least in (("dim", dim, 1), ("n_params", n_params, 0)):
+            if (
+                not isinstance(number, (int, np.integer))
+                or isinstance(number, bool)
+                or number < least
+            ):
+                wanted = "a positive integer" if least else "an integer of at least 0"
+                raise complain(ValueError, "field", name, wanted, describe(number))
+        _check_function("fun", fun, "f(t, y, theta, dy)")
+        if vjp is not None:
+            _check_function("vjp", vjp, "vjp(t, y, theta, dy_bar, y_bar, theta_bar)")
+        self.fun, self.vjp, self.dim, self.n_params = fun, vjp, int(dim), int(n_params)
+        self.program = UserProgram(fun, vjp, self.dim, self.n_params)
+
+    def __repr__(self) -> str:
+        name = getattr(self.fun, "__name__", "fun")
+        return f"Field({name}, dim={self.dim}, n_params={self.n_params})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Field) and self.program == other.program
+
+    def __hash__(self) -> int:
+        return hash(self.program)
+
+
+def field(
+    dim: Integer, n_params: Integer = 0, *, vjp: Callable[..., None] | None = None
+) -> Callable[[Callable[..., None]], Field]:
+    """Return a decorator that makes a `Field` of a Python function.
+
+    Parameters
+    ----------
+    dim : int
+        Number of entries of the state.
+    n_params : int
+        Length of theta.
+    vjp : callable, optional
+        The transpose, as in `Field`.
+
+    Returns
+    -------
+    callable
+        Takes ``f(t, y, theta, dy)`` and returns a `Field`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `Field`.
+    """
+    return lambda fun: Field(fun, dim, n_params, vjp)
+
+
+def _check_function(name: str, function: object, signature: str) -> None:
+    wanted = f"a Python function {signature}"
+    inner = getattr(function, "py_func", function)
+    if not isinstance(inner, FunctionType):
+        raise complain(TypeError, "field", name, wanted, describe(function))
+    count = inner.__code__.co_argcount
+    if count != signature.count(",") + 1:
+        raise complain(TypeError, "field", name, wanted, f"one of {count} arguments")
 
 
 def MLP(

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import hashlib
+import itertools
 import os
 import pathlib
 import shutil
@@ -94,6 +95,7 @@ class Compilation(NamedTuple):
 
 
 COMPILATIONS = []
+_UNKNOWN = itertools.count()  # two functions in one process must not share a symbol
 
 
 def kernel(function):
@@ -261,6 +263,38 @@ class KernelCache(FunctionCache):
     def _record(self, loaded):
         seconds = time.perf_counter() - self._start
         COMPILATIONS.append(Compilation(self._py_func.__name__, seconds, loaded))
+
+
+class _ContentCache(KernelCache):
+    """Numba's cache of one function that is not the package's: its content is the key."""
+
+    def __init__(self, function, key):
+        class Locator(_Locator):
+            def __init__(self, *ignored):
+                self._name, self._py_file = f"field_{key}", ""
+
+            @classmethod
+            def from_function(cls, *ignored):
+                return cls()
+
+        class Implementation(CompileResultCacheImpl):
+            _locator_classes = (Locator,)
+
+        self._impl_class, self._key = Implementation, key
+        super().__init__(function)
+
+    def _index_key(self, signature, codegen):
+        return signature, codegen.magic_tuple(), self._key  # which knows what the closure holds
+
+
+def compile_content(function, signature, key):
+    """Return a function as a C callback, from the disk if its content was compiled before; None: not kept."""
+    function = _rename(function, key or f"{next(_UNKNOWN)}_{os.getpid()}")
+    callback = CFunc(function, (signature.args, signature.return_type), {}, OPTIONS)
+    if key:
+        callback._cache = _ContentCache(function, key)
+    callback.compile()
+    return callback
 
 
 def cache_folder():

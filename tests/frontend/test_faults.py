@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 from tapeless import SolverError, check_tableau, solve_ivp, solve_ode
-from tapeless.fields import MLP, Activation, Dense, Network, Residual
+from tapeless.fields import MLP, Activation, Dense, Field, Network, Residual
 from tapeless.optim import Adam
 from tapeless_kernels.launch import cpu
+from tapeless_kernels.launch.user_field import NotCompiled
 from tapeless_kernels.status import MAX_STEPS, NON_FINITE, STEP_TOO_SMALL, SUCCESS
 
 DOCS = pathlib.Path(__file__).parents[2] / "docs" / "errors.md"
@@ -42,6 +43,14 @@ def decay(t, y, *args):
 
 def event(t, y):
     return y[0]
+
+
+def still(t, y, theta, dy):
+    dy[:] = 0.0
+
+
+def prints(t, y, theta, dy):
+    dy[0] = sys.getrefcount(y)
 
 
 class Terminal:
@@ -170,6 +179,14 @@ FAULTS = (
     Fault(
         lambda: check_tableau("mine", 3, ["1"], "1/2 1/2"), ValueError, "sum b_i c_i^2 = 1/3 fails"
     ),
+    Fault(lambda: Field(None, 2), TypeError, "None"),
+    Fault(lambda: Field(np.sin, 2), TypeError, "<ufunc 'sin'>"),
+    Fault(lambda: Field(lambda t, y: y, 2), TypeError, "one of 2 arguments"),
+    Fault(lambda: Field(still, 2, vjp=still), TypeError, "one of 4 arguments"),
+    Fault(lambda: Field(still, 0), ValueError, "0"),
+    Fault(lambda: Field(still, 2, -1), ValueError, "-1"),
+    Fault(lambda: solve(field=Field(prints, 2), theta=None), NotCompiled, "getrefcount"),
+    Fault(lambda: solve(field=Field(still, 2), theta=None).vjp(Y0), ValueError, "no `vjp`"),
     Fault(lambda: ivp(fun=None), TypeError, "None"),
     Fault(lambda: ivp(fun=[1.0]), TypeError, "[1.0]"),
     Fault(lambda: ivp(fun=lambda t, y: None), TypeError, "None at t = 0"),
@@ -247,7 +264,7 @@ def test_fault_gets_a_sentence(i):
     message = sentence(FAULTS[i])
     function, argument = parts(message)
     assert re.fullmatch(
-        r"solve_ode|Solution\.vjp|MLP|Network(\.\w+)?|Adam(\.step)?|check_tableau|solve_ivp|OdeSolution",
+        r"solve_ode|Solution\.vjp|MLP|Network(\.\w+)?|Adam(\.step)?|check_tableau|solve_ivp|OdeSolution|field",
         function,
     )
     assert (

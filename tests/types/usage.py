@@ -20,7 +20,7 @@ from tapeless import (
     solve_ivp,
     solve_ode,
 )
-from tapeless.fields import MLP, Activation, ConcatTime, Dense, Network, Residual
+from tapeless.fields import MLP, Activation, ConcatTime, Dense, Field, Network, Residual
 from tapeless.optim import Adam
 
 Floats = NDArray[np.floating]
@@ -85,3 +85,13 @@ assert_type(continuous([0.1, 0.2]), NDArray[Any])
 assert_type(continuous.t_max, float)
 statistics: IvpStats = result["stats"]
 assert_type((statistics.looks_stiff, statistics.advice), tuple[bool, str])
+
+
+@tapeless.field(dim=2, n_params=1)
+def oscillator(t: float, y: Floats, theta: Floats, dy: Floats) -> None:
+    dy[0] = y[1]
+    dy[1] = -theta[0] * y[0]
+
+
+assert_type(oscillator, Field)
+solve_ode(oscillator, (0, 1), np.ones((3, 2)), [4.0])

@@ -10,9 +10,9 @@ import numpy as np
 
 from tapeless import _check as check
 from tapeless._complain import complain, describe
-from tapeless.fields import Network
+from tapeless.fields import Field, Network
 from tapeless_kernels.launch.array import contiguous
-from tapeless_kernels.launch.cpu import ProgramField
+from tapeless_kernels.launch.cpu import bound
 from tapeless_kernels.launch.functions import NumbaField, ScalarField, TileField
 
 CALLER = "solve_ivp"
@@ -33,7 +33,7 @@ class CompiledField:
 
 def compiled(fun: Any, args: tuple[Any, ...], kind: np.dtype[Any], n: int) -> CompiledField | None:
     """Return what kernels can call instead of `fun`, for a state of n numbers; None if nothing."""
-    if isinstance(fun, Network):
+    if isinstance(fun, (Network, Field)):
         return _network(fun, args, kind, n)
     if hasattr(type(fun), "nopython_signatures"):
         return _numba(fun, args, kind, n)
@@ -53,6 +53,8 @@ def _network(network, args, kind, n):
     if n != network.dim:
         wanted = f"of shape ({network.dim},) for this field"
         raise complain(ValueError, CALLER, "y0", wanted, f"an array of shape ({n},)")
+    if network.n_params == 0 and not args:
+        args = (np.zeros(0),)
     if len(args) != 1:
         wanted = f"(theta,) with theta of shape ({network.n_params},) for a tapeless field"
         raise complain(TypeError, CALLER, "args", wanted, describe(args))
@@ -60,9 +62,7 @@ def _network(network, args, kind, n):
     if theta.shape != (network.n_params,):
         wanted = f"(theta,) with theta of shape ({network.n_params},) for this field"
         raise complain(ValueError, CALLER, "args", wanted, describe(theta))
-    return CompiledField(
-        ProgramField(network.program, kind, 1, False), theta.astype(kind, order="C")
-    )
+    return CompiledField(bound(network.program, kind, 1, False), theta.astype(kind, order="C"))
 
 
 def _numba(function, args, kind, n):

@@ -59,7 +59,7 @@ class Plan:
 
     dtype: np.dtype
     lanes: int
-    program: Program
+    program: object  # a Program, or a UserProgram
     method: Method
     control: Control
     n_outputs: int
@@ -103,6 +103,13 @@ class ProgramField:
             self._turn(self._program.operations, theta, self._weights)
 
 
+def bound(program, dtype, lanes, transpose):
+    """Return a network, or a user's function, as a field of one dtype and width."""
+    if isinstance(program, Program):
+        return ProgramField(program, dtype, lanes, transpose)
+    return program.bind(dtype, lanes, transpose)
+
+
 class _Block:
     """A part of a record: so many steps, by addresses."""
 
@@ -118,7 +125,7 @@ class Chunk:
         self.plan, self.tiles = plan, tiles
         kernels, method, control = family(plan.dtype, plan.lanes), plan.method, plan.control
         self._entries = [kernels(e) for e in (begin, run, finish)]
-        source = self._source = ProgramField(plan.program, plan.dtype, plan.lanes, plan.keep)
+        source = self._source = bound(plan.program, plan.dtype, plan.lanes, plan.keep)
         self._arrays = carve(layout(plan, tiles, source.n_cache))
         self.table = np.zeros(entry.TABLE, np.int64)
         self.table[: entry.METHOD] = (

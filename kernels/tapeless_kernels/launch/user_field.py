@@ -1,0 +1,149 @@
+"""A Python function of one trajectory as a field of tiles: the loop over lanes around it, compiled and cached.
+
+The function is `f(t, y, theta, dy)` and fills dy; its transpose `f_vjp(t, y, theta, dy_bar, y_bar,
+theta_bar)` fills y_bar and adds to theta_bar.
+"""
+
+import contextlib
+import functools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numba import types
+from numba.core.errors import NumbaError
+
+from .. import elementary
+from .._jit import compile_content, inlined, rebind
+from ..field_abi import Field, address_of, array_at, field_signature, field_vjp_signature
+from ..status import FIELD_FAILED
+from ..tile import LANES, Real
+from .content import digest, may_raise, rebound
+
+user_field = user_field_vjp = None  # bound for each field, as are
+DIM = N_PARAMS = 1
+FLOPS = 20  # of a component, at a guess: how long a call may last is corrected as it goes
+
+
+@dataclass(frozen=True)
+class UserProgram:
+    """A user's function as what a plan is made of; equal if it is the same function."""
+
+    function: object
+    transpose: object
+    dim: int
+    n_params: int
+
+    @property
+    def flops(self):
+        """A guess of the operations in one evaluation."""
+        return FLOPS * self.dim
+
+    def bind(self, dtype, lanes, transpose):
+        """Return the field of one dtype and width, and its transpose if it is wanted."""
+        return UserField(self, dtype, lanes, transpose)
+
+
+class NotCompiled(TypeError):
+    """A user's function is not one that can be compiled."""
+
+
+def user_tile(t, y, theta, theta_stride, cache, dy, lane_status, context, dim, lanes):
+    """Evaluate the function in every lane."""
+    time = array_at(address_of(t), Real, (LANES,))
+    states = array_at(address_of(y), Real, (DIM, LANES))
+    slopes = array_at(address_of(dy), Real, (DIM, LANES))
+    parameters = array_at(address_of(theta), Real, (N_PARAMS,))
+    for lane in range(LANES):
+        user_field(time[lane], states[:, lane], parameters, slopes[:, lane])
+    return 0
+
+
+def user_tile_that_raises(t, y, theta, theta_stride, cache, dy, lane_status, context, dim, lanes):
+    """Evaluate a function that may raise: that ends its lane alone."""
+    time = array_at(address_of(t), Real, (LANES,))
+    states = array_at(address_of(y), Real, (DIM, LANES))
+    slopes = array_at(address_of(dy), Real, (DIM, LANES))
+    parameters = array_at(address_of(theta), Real, (N_PARAMS,))
+    status = array_at(address_of(lane_status), np.uint8, (LANES,))
+    for lane in range(LANES):
+        try:
+            user_field(time[lane], states[:, lane], parameters, slopes[:, lane])
+        except Exception:
+            status[lane] = FIELD_FAILED
+    return 0
+
+
+def user_tile_vjp(t, y, theta, theta_stride, cache, dy_bar, y_bar, theta_bar, context, dim, lanes):
+    """Evaluate the transpose in every lane; each adds to `theta_bar` in its turn."""
+    time = array_at(address_of(t), Real, (LANES,))
+    states = array_at(address_of(y), Real, (DIM, LANES))
+    bars = array_at(address_of(dy_bar), Real, (DIM, LANES))
+    states_bar = array_at(address_of(y_bar), Real, (DIM, LANES))
+    parameters = array_at(address_of(theta), Real, (N_PARAMS,))
+    sums = array_at(address_of(theta_bar), Real, (N_PARAMS,))
+    for lane in range(LANES):
+        user_field_vjp(
+            time[lane], states[:, lane], parameters, bars[:, lane], states_bar[:, lane], sums
+        )
+    return 0
+
+
+class UserField:
+    """The addresses of a user's field in one dtype and width."""
+
+    n_cache = 0
+
+    def __init__(self, program, dtype, lanes, transpose):
+        real = types.float32 if dtype.itemsize == 4 else types.float64
+        self._forward = _compiled(program, dtype, lanes, False, field_signature(real))
+        self._backward = None
+        if transpose and program.transpose is not None:
+            self._backward = _compiled(program, dtype, lanes, True, field_vjp_signature(real))
+        backward = self._backward.address if self._backward else 0
+        self.field = Field(self._forward.address, backward, 0, 0)
+
+    def prepare_vjp(self, theta):
+        """Do nothing: this field has nothing to make ready."""
+
+
+@functools.cache
+def _compiled(program, dtype, lanes, transpose, signature):
+    function = program.transpose if transpose else program.function
+    function = getattr(function, "py_func", function)
+    key = digest(function, program.dim, program.n_params, dtype.name, lanes, transpose)
+    with contextlib.suppress(NumbaError):
+        vectorised = rebound(function, _meanings(dtype))
+        return _compile(program, vectorised, dtype, lanes, transpose, signature, key)
+    try:  # with the scalars of math and NumPy as they are: a sin of an array, say
+        return _compile(program, function, dtype, lanes, transpose, signature, key)
+    except NumbaError as error:
+        lines = [line.strip() for line in str(error).splitlines()]
+        why = next((x for x in lines if x and not x.startswith("Failed in nopython mode")), "")
+        raise NotCompiled(
+            f"field: `{'vjp' if transpose else 'fun'}` must be a function that Numba compiles, of numbers and "
+            f"the arrays it is given; its compiler says: {why.rstrip('.')}."
+        ) from error
+
+
+def _compile(program, function, dtype, lanes, transpose, signature, key):
+    user = inlined(function)
+    bind = {
+        "LANES": lanes, "Real": dtype.type, "DIM": program.dim, "N_PARAMS": program.n_params,
+        "user_field_vjp" if transpose else "user_field": user,
+    }  # fmt: skip
+    made = {function: user}
+    loop = user_tile_that_raises if may_raise(function, set()) else user_tile
+    loop = user_tile_vjp if transpose else loop
+    adapted = rebind(loop, bind, made, lambda function, inline: inlined(function))
+    return compile_content(adapted, signature, key)
+
+
+@functools.cache
+def _meanings(dtype):
+    """Return vectorised meanings of functions of math and NumPy, in one float type."""
+    ours = elementary.bindings(dtype)
+    meanings = {"inlined": inlined}
+    for name in ("sin", "cos", "exp", "log", "tanh"):
+        meanings[getattr(math, name)] = meanings[getattr(np, name)] = ours[name]
+    return meanings

@@ -1,0 +1,197 @@
+"""Python functions of one trajectory as fields: values, widths, transposes, failures, the cache."""
+
+import math
+from math import exp
+from operator import setitem
+
+import numpy as np
+import pytest
+
+import tapeless
+from tapeless.fields import Field
+from tapeless_kernels import _jit
+from tapeless_kernels.launch import cpu
+from tapeless_kernels.launch.content import digest
+from tapeless_kernels.status import FIELD_FAILED, NON_FINITE, SUCCESS
+
+every_dtype = pytest.mark.parametrize("dtype", cpu.WIDTHS, ids=str)
+RATE = 0.5
+
+
+def helper(x):
+    return x * x
+
+
+def forced(t, y, theta, dy):
+    dy[0] = theta[0] * y[1] + RATE * math.sin(t)
+    dy[1] = -theta[1] * helper(y[0]) - np.tanh(y[1])
+
+
+def forced_vjp(t, y, theta, dy_bar, y_bar, theta_bar):
+    y_bar[0] = -2 * theta[1] * y[0] * dy_bar[1]
+    y_bar[1] = theta[0] * dy_bar[0] - (1 - np.tanh(y[1]) ** 2) * dy_bar[1]
+    theta_bar[0] += y[1] * dy_bar[0]
+    theta_bar[1] -= y[0] * y[0] * dy_bar[1]
+
+
+FORCED = Field(forced, 2, 2, forced_vjp)
+THETA = np.array([1.2, 0.7])
+Y0 = np.random.default_rng(0).uniform(-1, 1, (70, 2))
+
+
+def naive(t, y):
+    dy = np.empty_like(y)
+    forced(t, y, THETA, dy)
+    return dy
+
+
+def test_values_are_those_of_the_function():
+    sol = tapeless.solve_ode(FORCED, (0, 2), Y0, THETA, rtol=1e-9, atol=1e-11)
+    for y0, y in zip(Y0[:5], sol.ys, strict=False):
+        expected = tapeless.solve_ivp(naive, (0, 2), y0, "DOP853", rtol=1e-11, atol=1e-13)
+        np.testing.assert_allclose(y, expected.y[:, -1], rtol=1e-8)
+    single = tapeless.solve_ivp(FORCED, (0, 2), Y0[0], "DOP853", args=(THETA,), rtol=1e-11)
+    np.testing.assert_allclose(single.y[:, -1], sol.ys[0], rtol=1e-7)
+
+
+@every_dtype
+def test_a_trajectory_is_alone_in_any_width(dtype):
+    y0 = Y0.astype(dtype)
+    every = tapeless.solve_ode(FORCED, (0, 2), y0, THETA, adjoint=None)
+    for part in (slice(0, 1), slice(3, 9), slice(20, 60)):
+        some = tapeless.solve_ode(FORCED, (0, 2), y0[part], THETA, adjoint=None, threads=2)
+        assert np.array_equal(some.ys, every.ys[part])
+        assert np.array_equal(some.stats.nfe, every.stats.nfe[part])
+
+
+@every_dtype
+def test_functions_of_math_and_numpy_are_vectorised_and_right(dtype):
+    names = ("sin", "cos", "exp", "log", "tanh", "sqrt")
+
+    def all_of_them(t, y, theta, dy):
+        dy[0], dy[1], dy[2] = math.sin(y[0]), math.cos(y[1]), math.exp(y[2])
+        dy[3], dy[4], dy[5] = math.log(y[3]), math.tanh(y[4]), math.sqrt(y[5])
+        dy[6], dy[7], dy[8] = np.sin(y[6]), np.cos(y[7]), np.exp(y[8])
+        dy[9], dy[10], dy[11] = np.log(y[9]), np.tanh(y[10]), np.sqrt(y[11])
+        dy[12] = exp(y[12]) + abs(y[12])
+
+    field = Field(all_of_them, 13)
+    y0 = np.random.default_rng(1).uniform(0.1, 3, (40, 13)).astype(dtype)
+    sol = tapeless.solve_ode(field, (0, 1), y0, method="euler", n_steps=1)
+    slope = np.concatenate([getattr(np, n)(y0[:, [i, i + 6]]) for i, n in enumerate(names)], axis=1)
+    slope = slope[:, [*range(0, 12, 2), *range(1, 12, 2)]]
+    expected = y0 + np.concatenate([slope, np.exp(y0[:, 12:]) + y0[:, 12:]], axis=1)
+    np.testing.assert_allclose(sol.ys, expected, rtol=8 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"method": "rk4", "n_steps": 20}, {"coupled": True}], ids=str
+)
+@pytest.mark.parametrize("batch", [3, 70])
+def test_gradients_by_a_transpose_of_the_users(options, batch):
+    y0, grid = Y0[:batch], {"rtol": 1e-10, "atol": 1e-12} if not options.get("n_steps") else {}
+    weights = np.random.default_rng(2).normal(size=y0.shape)
+
+    def loss(y0, theta):
+        sol = tapeless.solve_ode(FORCED, (0, 1), y0, theta, **options, **grid)
+        return np.sum(weights * sol.ys)
+
+    sol = tapeless.solve_ode(FORCED, (0, 1), y0, THETA, **options, **grid)
+    y0_bar, theta_bar = sol.vjp(weights)
+    h = 1e-5
+    for i in range(2):
+        step = h * np.eye(2)[i]
+        by_theta = (loss(y0, THETA + step) - loss(y0, THETA - step)) / (2 * h)
+        np.testing.assert_allclose(theta_bar[i], by_theta, rtol=1e-6)
+        by_y0 = (loss(y0 + step, THETA) - loss(y0 - step, THETA)) / (2 * h)
+        np.testing.assert_allclose(y0_bar[:, i].sum(), by_y0, rtol=1e-6)
+
+
+def test_without_a_transpose_there_is_no_gradient():
+    sol = tapeless.solve_ode(Field(forced, 2, 2), (0, 1), Y0, THETA)
+    assert sol.nbytes_adjoint == 0
+    with pytest.raises(ValueError, match="a field that has no `vjp`"):
+        sol.vjp(sol.ys)
+
+
+@every_dtype
+@pytest.mark.parametrize("batch", [8, 70])
+def test_what_goes_wrong_in_one_trajectory_ends_it_alone(dtype, batch):
+    def fragile(t, y, theta, dy):
+        if y[1] == 2 and t > 0.5:
+            raise ValueError("two")
+        dy[0] = np.nan if y[1] == 3 and t > 0.5 else -y[0]
+        dy[1] = 0.0
+
+    y0 = np.ones((batch, 2), dtype)
+    healthy = tapeless.solve_ode(Field(fragile, 2), (0, 1), y0)
+    y0[2, 1], y0[5, 1] = 2, 3
+    sol = tapeless.solve_ode(Field(fragile, 2), (0, 1), y0, throw=False)
+    expected = np.full(batch, SUCCESS)
+    expected[[2, 5]] = FIELD_FAILED, NON_FINITE
+    assert np.array_equal(sol.stats.status, expected)
+    others = expected == SUCCESS
+    assert np.array_equal(sol.ys[others], healthy.ys[others])
+
+
+def test_closures_defaults_and_lambdas():
+    def with_rate(rate):
+        def fun(t, y, theta, dy):
+            dy[0] = rate * y[0]
+
+        return Field(fun, 1)
+
+    for rate in (-1.0, 2.0):
+        sol = tapeless.solve_ode(with_rate(rate), (0, 1), [1.0], rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(sol.ys, np.exp(rate), rtol=1e-7)
+    by_lambda = tapeless.field(dim=1)(lambda t, y, theta, dy: setitem(dy, 0, -y[0]))
+    np.testing.assert_allclose(
+        tapeless.solve_ode(by_lambda, (0, 1), [1.0]).ys, np.exp(-1), rtol=1e-3
+    )
+
+
+def test_the_key_is_the_content_and_nothing_else():
+    def make(factor, offset=0.0, deep=helper):
+        def fun(t, y, theta, dy, offset=offset):
+            dy[0] = factor * deep(y[0])
+
+        return fun
+
+    key = digest(make(1.0))
+    assert key == digest(make(1.0)) and len(key) == 24
+    different = [
+        make(2.0),
+        make(1),
+        make(1.0, 0.5),
+        make(1.0, deep=lambda x: x + 1),
+        make(1.0, deep=abs),
+    ]
+    assert len({key, *map(digest, different)}) == 6
+    assert digest(make(1.0), "float32") != digest(make(1.0), "float64") != key
+    assert digest(make(np.arange(3.0))) != digest(make(np.arange(4.0)))
+    assert digest(make(object())) is None  # what that is cannot be told: not kept
+
+
+def test_the_same_function_compiles_once_and_comes_from_the_disk(run_python, tmp_path):
+    script = """
+import numpy as np, tapeless
+from operator import setitem
+from tapeless_kernels._jit import COMPILATIONS
+field = tapeless.field(dim=1, n_params=1)(lambda t, y, theta, dy: setitem(dy, 0, theta[0] * y[0]))
+print(tapeless.solve_ode(field, (0, 1), np.ones((1, 1)), [0.25]).ys[0, 0])
+print([c.loaded for c in COMPILATIONS if c.kernel.startswith("user_tile")])
+"""
+    first, second = (run_python(script, TAPELESS_CACHE_DIR=str(tmp_path)) for _ in range(2))
+    assert first.splitlines()[0] == second.splitlines()[0]
+    assert first.splitlines()[1] == "[False]" and second.splitlines()[1] == "[True]"
+    before = len(_jit.COMPILATIONS)
+    for _ in range(2):
+        same = Field(lambda t, y, theta, dy: setitem(dy, 0, 3.5 * y[0]), 1)
+        tapeless.solve_ode(same, (0, 1), np.ones((1, 1)))
+    assert len(_jit.COMPILATIONS) <= before + 2
+
+
+def test_fields_compare_and_show():
+    assert Field(forced, 2, 2) == Field(forced, 2, 2) != Field(forced, 2, 2, forced_vjp)
+    assert hash(FORCED) == hash(Field(forced, 2, 2, forced_vjp))
+    assert repr(FORCED) == "Field(forced, dim=2, n_params=2)"
