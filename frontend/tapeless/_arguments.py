@@ -27,7 +27,7 @@ def states(field: Network | Field, y0: ArrayInput) -> tuple[NDArray[np.floating]
 
 
 def parameters(
-    field: Network | Field, theta: ArrayInput | None, dtype: DTypeLike
+    field: Network | Field, theta: ArrayInput | None, dtype: DTypeLike, batch: int
 ) -> NDArray[np.floating]:
     """Return theta in the dtype of the solve."""
     if theta is None and field.n_params == 0:
@@ -38,10 +38,15 @@ def parameters(
             TypeError, SOLVE, "theta", wanted, "None", _ADVICE[isinstance(field, Network)]
         )
     theta = check.as_state(SOLVE, "theta", theta)
-    if theta.shape != (field.n_params,):
+    own = isinstance(field, Field) and theta.shape == (batch, field.n_params)
+    if theta.shape != (field.n_params,) and not own:
         wanted = f"of shape ({field.n_params},) for this field"
+        if isinstance(field, Field):
+            wanted = f"of shape ({field.n_params},) or ({batch}, {field.n_params}) for this field"
         raise complain(ValueError, SOLVE, "theta", wanted, describe(theta))
-    if not (math.isfinite(theta.dot(theta)) or np.isfinite(theta).all()):  # the first is faster
+    if not (
+        (theta.ndim == 1 and math.isfinite(theta.dot(theta))) or np.isfinite(theta).all()
+    ):  # the first is faster
         raise complain(ValueError, SOLVE, "theta", "finite", "NaN or inf in it")
     # A copy: `vjp` reads theta again, when the caller may have changed it.
     return theta.astype(dtype, order="C")

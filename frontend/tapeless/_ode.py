@@ -56,8 +56,9 @@ def solve_ode(
     y0 : array, shape (batch, dim) or (dim,)
         Initial states: anything with ``__array__``, the buffer protocol or a CPU ``__dlpack__``.
         Its dtype, float32 or float64, is that of the solve; integers become float64.
-    theta : array, shape (n_params,)
-        Parameters of the field, shared by the batch; may be left out if it has none.
+    theta : array, shape (n_params,) or (batch, n_params)
+        Parameters of the field, shared by the batch or, for a `Field`, of its own for each trajectory;
+        may be left out if it has none.
     method : str or ButcherTableau
         One of `tapeless.methods.table`.
     rtol, atol : float or array (batch,)
@@ -124,7 +125,7 @@ def solve_ode(
         raise complain(TypeError, SOLVE, "field", wanted, describe(field))
     y0, single = arguments.states(field, y0)
     batch, dtype = len(y0), y0.dtype
-    theta = arguments.parameters(field, theta, dtype)
+    theta = arguments.parameters(field, theta, dtype, batch)
     numbers = arguments.numbers(t_span, first_step, rtol, atol, batch)
     times = arguments.output_times(t_eval, numbers, batch)
     tableau = methods.find(SOLVE, method)
@@ -136,9 +137,12 @@ def solve_ode(
             f"{SOLVE}: `n_steps` must be given with method={tableau.name!r}, which has no error "
             f"estimate; adaptive methods are {embedded}."
         )
-    if coupled and any(x.shape[1] > 1 and np.ptp(x, axis=1).any() for x in (numbers[:3], times)):
+    rows = (numbers[:3], times)
+    if coupled and (
+        theta.ndim > 1 or any(x.shape[1] > 1 and np.ptp(x, axis=1).any() for x in rows)
+    ):
         raise ValueError(
-            f"{SOLVE}: `t_span`, `first_step` and `t_eval` must be shared by the batch if "
+            f"{SOLVE}: `t_span`, `first_step`, `t_eval` and `theta` must be shared by the batch if "
             "coupled=True; pass coupled=False for times of its own for each trajectory."
         )
     plan = _plan(
@@ -154,6 +158,7 @@ def solve_ode(
         check.positive_int(SOLVE, "max_steps", max_steps),
         0 if n_steps is None else check.positive_int(SOLVE, "n_steps", n_steps),
         batch if coupled else 0,
+        theta.ndim > 1,
     )
     threads = n_cores() if threads is None else check.positive_int(SOLVE, "threads", threads)
     t1 = numbers[1] if numbers.shape[1] > 1 else numbers[1, 0]
@@ -178,7 +183,7 @@ def solve_ode(
 def _plan(
     program: Program | UserProgram, dtype: np.dtype, lanes: int, tableau: ButcherTableau, controller: Controller,
     n_outputs: int, keep: bool, coupled: bool, interpolate: bool, max_steps: int, n_steps: int,
-    n_trajectories: int,
+    n_trajectories: int, own_theta: bool,
 ) -> cpu.Plan:  # fmt: skip
     # The interpolant needs the slope at the end of the step, so every method is run as FSAL then.
     fsal = int(tableau.fsal or interpolate)
@@ -189,4 +194,6 @@ def _plan(
         int(interpolate), max_steps if n_steps == 0 else np.iinfo(np.int64).max, n_steps,
         n_trajectories,
     )  # fmt: skip
-    return cpu.Plan(dtype, lanes, program, method, control, n_outputs, keep)
+    return cpu.Plan(
+        dtype, lanes, program, method, control, n_outputs, keep, lanes if own_theta else 0
+    )

@@ -110,8 +110,8 @@ class Solution:
         -------
         y0_bar : ndarray, shape of y0
             Gradient with respect to the initial states.
-        theta_bar : ndarray, shape (n_params,)
-            Gradient with respect to the parameters, summed over the batch.
+        theta_bar : ndarray, shape of theta
+            Gradient with respect to the parameters, summed over the batch if they are shared by it.
 
         Raises
         ------

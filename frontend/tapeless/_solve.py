@@ -19,7 +19,8 @@ class Solve:
         self.plan, self.batch, self.theta = plan, len(y0), theta
         self._start_ratio, self._numbers, self._y0, self._times = start_ratio, numbers, y0, times
         lanes, tiles = plan.lanes, n_tiles(len(y0), plan.lanes)
-        whole = plan.control.coupled or lanes == 1
+        # Parameters of its own for each trajectory are those of one tile.
+        whole = (plan.control.coupled or lanes == 1) and plan.theta_stride == 0
         size = tiles if whole else 1
         self.parts = [slice(i * lanes, (i + size) * lanes) for i in range(0, tiles, size or 1)]
         self.chunks, self._lent = [POOL.take(plan, size) for _ in self.parts], False
@@ -36,8 +37,17 @@ class Solve:
             x if x.shape[1] == 1 else np.ascontiguousarray(x[:, part])
             for x in (self._numbers, self._times)
         )
-        chunk.begin(self._y0[part], numbers, times, self._start_ratio, self.theta)
-        chunk.run(self.theta, stop)
+        theta = self.theta_of(part)
+        chunk.begin(self._y0[part], numbers, times, self._start_ratio, theta)
+        chunk.run(theta, stop)
+
+    def theta_of(self, part):
+        """Return the parameters of the trajectories of a chunk, as its field takes them."""
+        if self.plan.theta_stride == 0:
+            return self.theta
+        rows, lanes = self.theta[part], self.plan.lanes
+        last = np.repeat(rows[-1:], lanes - len(rows), axis=0)  # lanes beyond repeat the last
+        return np.concatenate([rows, last]).T.ravel()
 
     def solution(self, ts, single, final, threads):
         """Return what the chunks hold now; with this object's end they can be used again."""
@@ -82,12 +92,13 @@ class Reverse:
 
     def __call__(self, ys_bar: Floats) -> tuple[Floats, Floats]:
         """Return the cotangents of y0 and theta."""
-        solve, theta = self._solve, self._solve.theta
+        solve = self._solve
         ys_bar = as_kernel_array(ys_bar[:, None] if self._final else ys_bar)
         y0_bar = np.empty((solve.batch, solve.plan.program.dim), solve.plan.dtype)
 
         def backward(job, stop):
             chunk, part = job
+            theta = solve.theta_of(part)
             theta_bar = np.zeros_like(theta)
             if chunk.begun:
                 chunk.vjp(ys_bar[part], y0_bar[part], theta, theta_bar, stop)
@@ -99,7 +110,12 @@ class Reverse:
             parts = THREADS.map(
                 backward, list(zip(solve.chunks, solve.parts, strict=True)), self._threads
             )
-        theta_bar = parts[0] if parts else np.zeros_like(theta)
+        if solve.plan.theta_stride:
+            rows = [bar.reshape(-1, solve.plan.lanes).T for bar in parts]
+            return y0_bar, np.concatenate(rows)[: solve.batch] if rows else np.zeros_like(
+                solve.theta
+            )
+        theta_bar = parts[0] if parts else np.zeros_like(solve.theta)
         for part in parts[1:]:  # in the order of the chunks, whoever ran them
             theta_bar += part
         return y0_bar, theta_bar

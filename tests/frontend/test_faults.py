@@ -186,6 +186,13 @@ FAULTS = (
     Fault(lambda: Field(still, 0), ValueError, "0"),
     Fault(lambda: Field(still, 2, -1), ValueError, "-1"),
     Fault(lambda: solve(field=Field(prints, 2), theta=None), NotCompiled, "getrefcount"),
+    Fault(lambda: solve(field=Field(still, 2, 3), theta=np.ones(2)), ValueError, "shape (2,)"),
+    Fault(lambda: solve(field=Field(still, 2, 3), theta=np.ones((3, 3))), ValueError, "(3, 3)"),
+    Fault(
+        lambda: solve(field=Field(still, 2, 3), theta=np.ones((4, 3)), coupled=True),
+        ValueError,
+        "coupled=True",
+    ),
     Fault(lambda: solve(field=Field(still, 2), theta=None).vjp(Y0), ValueError, "no `vjp`"),
     Fault(lambda: ivp(fun=None), TypeError, "None"),
     Fault(lambda: ivp(fun=[1.0]), TypeError, "[1.0]"),

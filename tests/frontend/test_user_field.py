@@ -107,6 +107,26 @@ def test_gradients_by_a_transpose_of_the_users(options, batch):
         np.testing.assert_allclose(y0_bar[:, i].sum(), by_y0, rtol=1e-6)
 
 
+@every_dtype
+@pytest.mark.parametrize("batch", [1, 5, 70])
+def test_parameters_of_its_own_for_each_trajectory(dtype, batch):
+    """States, counts and both gradients are those of the trajectory alone, to the bit."""
+    y0 = Y0[:batch].astype(dtype)
+    theta = (THETA + 0.2 * np.random.default_rng(3).normal(size=(batch, 2))).astype(dtype)
+    sol = tapeless.solve_ode(FORCED, (0, 2), y0, theta, t_eval=[1.0, 2.0])
+    y0_bar, theta_bar = sol.vjp(sol.ys)
+    assert y0_bar.shape == theta_bar.shape == (batch, 2) and theta_bar.dtype == dtype
+    for i in range(batch):
+        alone = tapeless.solve_ode(FORCED, (0, 2), y0[i : i + 1], theta[i], t_eval=[1.0, 2.0])
+        assert np.array_equal(alone.ys[0], sol.ys[i])
+        assert alone.stats.nfe[0] == sol.stats.nfe[i]
+        y0_bar_alone, theta_bar_alone = alone.vjp(alone.ys)
+        assert np.array_equal(y0_bar_alone[0], y0_bar[i])
+        assert np.array_equal(theta_bar_alone, theta_bar[i])
+    threads = tapeless.solve_ode(FORCED, (0, 2), y0, theta, t_eval=[1.0, 2.0], threads=2)
+    assert np.array_equal(threads.vjp(sol.ys)[1], theta_bar)
+
+
 def test_without_a_transpose_there_is_no_gradient():
     sol = tapeless.solve_ode(Field(forced, 2, 2), (0, 1), Y0, THETA)
     assert sol.nbytes_adjoint == 0

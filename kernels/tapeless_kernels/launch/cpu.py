@@ -64,6 +64,7 @@ class Plan:
     control: Control
     n_outputs: int
     keep: bool  # a record for the transpose
+    theta_stride: int = 0  # 0: the tile shares theta; else `lanes`: theta is (n_params, lanes)
 
 
 class ProgramField:
@@ -131,7 +132,7 @@ class Chunk:
         self.table[: entry.METHOD] = (
             tiles, plan.program.dim, method.stages, source.n_cache, plan.n_outputs,
             plan.program.n_params, 0, plan.keep, method.fsal, method.n_errors,
-            *control[1:], *source.field[:3],
+            *control[1:], *source.field[:3], plan.theta_stride,
         )  # fmt: skip
         arrays = (*method[:4], control.numbers, *self._arrays)
         self.table[entry.METHOD : entry.RECORD] = [array.ctypes.data for array in arrays]

@@ -53,9 +53,14 @@ def user_tile(t, y, theta, theta_stride, cache, dy, lane_status, context, dim, l
     time = array_at(address_of(t), Real, (LANES,))
     states = array_at(address_of(y), Real, (DIM, LANES))
     slopes = array_at(address_of(dy), Real, (DIM, LANES))
-    parameters = array_at(address_of(theta), Real, (N_PARAMS,))
-    for lane in range(LANES):
-        user_field(time[lane], states[:, lane], parameters, slopes[:, lane])
+    if theta_stride == 0:
+        shared = array_at(address_of(theta), Real, (N_PARAMS,))
+        for lane in range(LANES):
+            user_field(time[lane], states[:, lane], shared, slopes[:, lane])
+    else:
+        own = array_at(address_of(theta), Real, (N_PARAMS, LANES))
+        for lane in range(LANES):
+            user_field(time[lane], states[:, lane], own[:, lane], slopes[:, lane])
     return 0
 
 
@@ -64,11 +69,15 @@ def user_tile_that_raises(t, y, theta, theta_stride, cache, dy, lane_status, con
     time = array_at(address_of(t), Real, (LANES,))
     states = array_at(address_of(y), Real, (DIM, LANES))
     slopes = array_at(address_of(dy), Real, (DIM, LANES))
-    parameters = array_at(address_of(theta), Real, (N_PARAMS,))
+    shared = array_at(address_of(theta), Real, (N_PARAMS,))
+    own = array_at(address_of(theta), Real, (N_PARAMS, LANES))
     status = array_at(address_of(lane_status), np.uint8, (LANES,))
     for lane in range(LANES):
         try:
-            user_field(time[lane], states[:, lane], parameters, slopes[:, lane])
+            if theta_stride == 0:
+                user_field(time[lane], states[:, lane], shared, slopes[:, lane])
+            else:
+                user_field(time[lane], states[:, lane], own[:, lane], slopes[:, lane])
         except Exception:
             status[lane] = FIELD_FAILED
     return 0
@@ -80,12 +89,21 @@ def user_tile_vjp(t, y, theta, theta_stride, cache, dy_bar, y_bar, theta_bar, co
     states = array_at(address_of(y), Real, (DIM, LANES))
     bars = array_at(address_of(dy_bar), Real, (DIM, LANES))
     states_bar = array_at(address_of(y_bar), Real, (DIM, LANES))
-    parameters = array_at(address_of(theta), Real, (N_PARAMS,))
-    sums = array_at(address_of(theta_bar), Real, (N_PARAMS,))
-    for lane in range(LANES):
-        user_field_vjp(
-            time[lane], states[:, lane], parameters, bars[:, lane], states_bar[:, lane], sums
-        )
+    if theta_stride == 0:
+        shared = array_at(address_of(theta), Real, (N_PARAMS,))
+        sums = array_at(address_of(theta_bar), Real, (N_PARAMS,))
+        for lane in range(LANES):
+            user_field_vjp(
+                time[lane], states[:, lane], shared, bars[:, lane], states_bar[:, lane], sums
+            )
+    else:
+        own = array_at(address_of(theta), Real, (N_PARAMS, LANES))
+        own_bar = array_at(address_of(theta_bar), Real, (N_PARAMS, LANES))
+        for lane in range(LANES):
+            user_field_vjp(
+                time[lane], states[:, lane], own[:, lane], bars[:, lane], states_bar[:, lane],
+                own_bar[:, lane],
+            )  # fmt: skip
     return 0
 
 
