@@ -12,7 +12,6 @@ from .._jit import Family
 from ..buffers import Control, Method
 from ..field_abi import Field, field_signature, field_vjp_signature
 from ..fields import dense
-from ..fields.lower import Program
 from ..fields.program import program_field, program_field_vjp, turn_all
 from ..status import BUDGET_SPENT, BUFFER_FULL, DONE, FIELD_ERROR
 from . import entry
@@ -106,9 +105,9 @@ class ProgramField:
 
 def bound(program, dtype, lanes, transpose):
     """Return a network, or a user's function, as a field of one dtype and width."""
-    if isinstance(program, Program):
-        return ProgramField(program, dtype, lanes, transpose)
-    return program.bind(dtype, lanes, transpose)
+    if hasattr(program, "bind"):
+        return program.bind(dtype, lanes, transpose)
+    return ProgramField(program, dtype, lanes, transpose)
 
 
 class _Block:
