@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from tapeless import fields, methods, optim
+from tapeless import fields, methods, optim, testing
 from tapeless._ivp import IvpStats, OdeResult, OdeSolution, solve_ivp
 from tapeless._ode import solve_ode
 from tapeless._solution import Solution, Stats
@@ -24,6 +24,7 @@ __all__ = [
     "optim",
     "solve_ivp",
     "solve_ode",
+    "testing",
 ]
 
 __version__: str

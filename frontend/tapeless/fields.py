@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from types import FunctionType, MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tapeless._check import as_array, generator
 from tapeless._complain import complain, describe
+from tapeless._symbolic import derived_vjp
 from tapeless._types import RNG, ArrayInput, Integer
 from tapeless_kernels.activations import ACTIVATIONS
 from tapeless_kernels.fields.layers import LAYERS, Activation, ConcatTime, Dense, Residual
@@ -161,9 +162,10 @@ class Field:
         Number of entries of the state.
     n_params : int
         Length of theta.
-    vjp : callable, optional
+    vjp : callable or "symbolic", optional
         ``vjp(t, y, theta, dy_bar, y_bar, theta_bar)``, which fills y_bar with the product of dy_bar and
-        df/dy, and adds that with df/dtheta to theta_bar. Without it there are no gradients.
+        df/dy, and adds that with df/dtheta to theta_bar; or ``"symbolic"``, to have SymPy derive it,
+        which needs a `fun` without conditions on the state. Without it there are no gradients.
 
     Attributes
     ----------
@@ -197,7 +199,7 @@ class Field:
         fun: Callable[..., None],
         dim: Integer,
         n_params: Integer = 0,
-        vjp: Callable[..., None] | None = None,
+        vjp: Callable[..., None] | Literal["symbolic"] | None = None,
     ) -> None:
         for name, number, least in (("dim", dim, 1), ("n_params", n_params, 0)):
             if (
@@ -208,9 +210,12 @@ class Field:
                 wanted = "a positive integer" if least else "an integer of at least 0"
                 raise complain(ValueError, "field", name, wanted, describe(number))
         _check_function("fun", fun, "f(t, y, theta, dy)")
-        if vjp is not None:
+        if vjp == "symbolic":
+            vjp = derived_vjp(fun, int(dim), int(n_params))
+        elif vjp is not None:
             _check_function("vjp", vjp, "vjp(t, y, theta, dy_bar, y_bar, theta_bar)")
-        self.fun, self.vjp, self.dim, self.n_params = fun, vjp, int(dim), int(n_params)
+        self.fun, self.dim, self.n_params = fun, int(dim), int(n_params)
+        self.vjp: Callable[..., None] | None = vjp
         self.program = UserProgram(fun, vjp, self.dim, self.n_params)
 
     def __repr__(self) -> str:
@@ -225,7 +230,10 @@ class Field:
 
 
 def field(
-    dim: Integer, n_params: Integer = 0, *, vjp: Callable[..., None] | None = None
+    dim: Integer,
+    n_params: Integer = 0,
+    *,
+    vjp: Callable[..., None] | Literal["symbolic"] | None = None,
 ) -> Callable[[Callable[..., None]], Field]:
     """Return a decorator that makes a `Field` of a Python function.
 
@@ -235,7 +243,7 @@ def field(
         Number of entries of the state.
     n_params : int
         Length of theta.
-    vjp : callable, optional
+    vjp : callable or "symbolic", optional
         The transpose, as in `Field`.
 
     Returns

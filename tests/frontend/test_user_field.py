@@ -1,6 +1,7 @@
 """Python functions of one trajectory as fields: values, widths, transposes, failures, the cache."""
 
 import math
+import sys
 from math import exp
 from operator import setitem
 
@@ -125,6 +126,62 @@ def test_parameters_of_its_own_for_each_trajectory(dtype, batch):
         assert np.array_equal(theta_bar_alone, theta_bar[i])
     threads = tapeless.solve_ode(FORCED, (0, 2), y0, theta, t_eval=[1.0, 2.0], threads=2)
     assert np.array_equal(threads.vjp(sol.ys)[1], theta_bar)
+
+
+def test_a_transpose_derived_by_sympy():
+    def many(t, y, theta, dy):
+        a = math.exp(-theta[0] * y[0]) + np.sqrt(1 + y[1] * y[1])
+        for i in range(2):
+            dy[i] = a * math.sin(t * y[i]) + theta[1] ** 2 * math.log(2 + y[1 - i] ** 2)
+        dy[2] = (
+            np.tanh(y[2] * y[0]) - np.cos(y[1]) / (2 + y[2] ** 2) + math.atan(y[0]) + helper(y[2])
+        )
+
+    field = tapeless.field(dim=3, n_params=2, vjp="symbolic")(many)
+    tapeless.testing.check_vjp(field, rng=1)
+    by_hand = tapeless.solve_ode(FORCED, (0, 2), Y0, THETA)
+    derived = tapeless.solve_ode(Field(forced, 2, 2, "symbolic"), (0, 2), Y0, THETA)
+    for ours, theirs in zip(by_hand.vjp(Y0), derived.vjp(Y0), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-10)
+    assert Field(forced, 2, 2, "symbolic") == Field(forced, 2, 2, "symbolic")
+
+
+def test_what_sympy_cannot_follow():
+    def with_a_condition(t, y, theta, dy):
+        dy[0] = y[0] if y[0] > 0 else 0.0
+
+    def with_a_gap(t, y, theta, dy):
+        dy[0] = y[0]
+
+    with pytest.raises(TypeError, match="as at conditions on the state"):
+        Field(with_a_condition, 1, vjp="symbolic")
+    with pytest.raises(TypeError, match="must fill all of dy"):
+        Field(with_a_gap, 2, vjp="symbolic")
+
+
+def test_sympy_is_asked_for_where_it_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sympy", None)
+    with pytest.raises(ImportError, match=r"pip install 'tapeless\[symbolic\]'"):
+        Field(lambda t, y, theta, dy: None, 1, vjp="symbolic")
+
+
+def test_check_vjp_finds_what_is_wrong():
+    tapeless.testing.check_vjp(FORCED)
+
+    def wrong(t, y, theta, dy_bar, y_bar, theta_bar):
+        forced_vjp(t, y, theta, dy_bar, y_bar, theta_bar)
+        theta_bar[1] *= 1.001
+
+    with pytest.raises(AssertionError, match=r"theta_bar\[1\] is .* by the vjp of Field\(forced"):
+        tapeless.testing.check_vjp(Field(forced, 2, 2, wrong))
+
+    def forgets(t, y, theta, dy_bar, y_bar, theta_bar):
+        y_bar[0] = 0.0
+
+    with pytest.raises(AssertionError, match="y_bar"):
+        tapeless.testing.check_vjp(Field(forced, 2, 2, forgets))
+    with pytest.raises(TypeError, match="a Field with a `vjp`"):
+        tapeless.testing.check_vjp(Field(forced, 2, 2))
 
 
 def test_without_a_transpose_there_is_no_gradient():

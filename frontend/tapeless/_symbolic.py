@@ -1,0 +1,76 @@
+"""The transpose of a user's function, derived by SymPy from what the function computes."""
+
+import functools
+import math
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from tapeless_kernels.launch.content import rebound
+
+NAMES = ("sin", "cos", "tan", "exp", "log", "tanh", "sinh", "cosh", "sqrt", "atan")
+NUMPY_NAMES = {"atan": "arctan"}
+
+
+@functools.lru_cache(maxsize=256)
+def derived_vjp(function: Callable[..., None], dim: int, n_params: int) -> Callable[..., None]:
+    """Return ``vjp(t, y, theta, dy_bar, y_bar, theta_bar)`` of ``f(t, y, theta, dy)``."""
+    sympy = _sympy()
+    t = sympy.Symbol("t", real=True)
+    y, theta, bars = (
+        sympy.symbols(f"{name}:{n}", real=True)
+        for name, n in (("y", dim), ("theta", n_params), ("bar", dim))
+    )
+    slopes = _trace(sympy, function, t, y, theta, dim)
+    paired = sum((bar * slope for bar, slope in zip(bars, slopes, strict=True)), sympy.Integer(0))
+    wanted = [sympy.diff(paired, x) for x in (*y, *theta)]
+    shared, wanted = sympy.cse(wanted, symbols=sympy.numbered_symbols("x"))
+    rows = (("y", y), ("theta", theta), ("dy_bar", bars))
+    local = {x: sympy.Symbol(f"{name}_{i}") for name, row in rows for i, x in enumerate(row)}
+
+    def text(expression: Any) -> str:
+        return sympy.pycode(expression.xreplace(local))
+
+    lines = [f"{name}_{i} = {name}[{i}]" for name, row in rows for i in range(len(row))]
+    lines += [f"{x} = {text(expression)}" for x, expression in shared]
+    targets = [f"y_bar[{i}] =" for i in range(dim)]
+    targets += [f"theta_bar[{i}] +=" for i in range(n_params)]
+    lines += [f"{target} {text(e)}" for target, e in zip(targets, wanted, strict=True)]
+    scope: dict[str, Any] = {"math": math}
+    head = "def vjp(t, y, theta, dy_bar, y_bar, theta_bar):"
+    exec("\n    ".join([head, *lines]), scope)
+    return scope["vjp"]
+
+
+def _trace(sympy, function, t, y, theta, dim):
+    """Return what the function computes, as expressions."""
+    meanings = {"inlined": lambda inner: inner}
+    for name in NAMES:
+        meaning = getattr(sympy, name)
+        meanings[getattr(math, name)] = meanings[getattr(np, NUMPY_NAMES.get(name, name))] = meaning
+    slopes = [None] * dim
+    try:
+        rebound(getattr(function, "py_func", function), meanings)(t, y, theta, slopes)
+        expressions = [slope if slope is None else sympy.sympify(slope) for slope in slopes]
+    except (TypeError, AttributeError, ValueError, sympy.SympifyError) as error:
+        raise TypeError(
+            "field: `vjp` must be a function where SymPy cannot follow `fun`, as at conditions on the "
+            f"state; it says: {error}."
+        ) from error
+    if any(slope is None for slope in slopes):
+        raise TypeError(
+            "field: `fun` must fill all of dy for vjp='symbolic'; some entries are not set."
+        )
+    return expressions
+
+
+def _sympy() -> ModuleType:
+    try:
+        import sympy
+    except ImportError:
+        raise ImportError(
+            "field: vjp='symbolic' needs SymPy; install it by: pip install 'tapeless[symbolic]'."
+        ) from None
+    return sympy
