@@ -118,7 +118,7 @@ def solve_ode(
     >>> sol = tapeless.solve_ode(field, (0.0, 1.0), np.ones((5, 2)), theta)
     >>> y0_bar, theta_bar = sol.vjp(2 * sol.ys)
     >>> y0_bar.shape, theta_bar.shape
-    ((5, 2), (98,))
+    ((5, 2), (82,))
     """
     if not isinstance(field, (Network, Field)):
         wanted = "a tapeless field, say tapeless.fields.MLP(dim, hidden)"

@@ -148,7 +148,7 @@ def solve_ivp(
     >>> def decay(t, y):
     ...     return -0.5 * y
     >>> sol = tapeless.solve_ivp(decay, (0, 10), [2.0, 4.0, 8.0], rtol=1e-8, atol=1e-10)
-    >>> sol.success, round(sol.y[0, -1], 6)
+    >>> sol.success, round(float(sol.y[0, -1]), 6)
     (True, 0.013476)
     """
     given = {

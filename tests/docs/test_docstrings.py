@@ -1,0 +1,18 @@
+"""The examples in public docstrings print what they say."""
+
+import doctest
+import importlib
+
+import pytest
+
+MODULES = (
+    "tapeless._ivp.dense", "tapeless._ivp.public", "tapeless._ode", "tapeless._solution",
+    "tapeless.fields", "tapeless.methods", "tapeless.optim", "tapeless.testing",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples(name):
+    options = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    found = doctest.testmod(importlib.import_module(name), optionflags=options)
+    assert found.failed == 0
