@@ -241,7 +241,8 @@ def test_what_is_passed_to_scipy(method):
 floats = st.floats(-3, 3)
 
 
-@settings(max_examples=300, deadline=None)
+# Derandomised: of a hundred problems at tight tolerances one takes a step more or less, by rounding.
+@settings(max_examples=400, deadline=None, derandomize=True)
 @given(
     method=st.sampled_from(METHODS),
     matrix=st.lists(floats, min_size=9, max_size=9),
