@@ -137,9 +137,9 @@ def solve_ode(
             f"{SOLVE}: `n_steps` must be given with method={tableau.name!r}, which has no error "
             f"estimate; adaptive methods are {embedded}."
         )
-    rows = (numbers[:3], times)
     if coupled and (
-        theta.ndim > 1 or any(x.shape[1] > 1 and np.ptp(x, axis=1).any() for x in rows)
+        theta.ndim > 1
+        or any(x.shape[1] > 1 and np.ptp(x, axis=1).any() for x in (numbers[:3], times))
     ):
         raise ValueError(
             f"{SOLVE}: `t_span`, `first_step`, `t_eval` and `theta` must be shared by the batch if "

@@ -37,13 +37,13 @@ class Solve:
             x if x.shape[1] == 1 else np.ascontiguousarray(x[:, part])
             for x in (self._numbers, self._times)
         )
-        theta = self.theta_of(part)
+        theta = self.theta_of(part) if self.plan.theta_stride else self.theta
         chunk.begin(self._y0[part], numbers, times, self._start_ratio, theta)
         chunk.run(theta, stop)
 
     def theta_of(self, part):
         """Return the parameters of the trajectories of a chunk, as its field takes them."""
-        if self.plan.theta_stride == 0:
+        if not self.plan.theta_stride:
             return self.theta
         rows, lanes = self.theta[part], self.plan.lanes
         last = np.repeat(rows[-1:], lanes - len(rows), axis=0)  # lanes beyond repeat the last
