@@ -37,7 +37,7 @@ class Solve:
             x if x.shape[1] == 1 else np.ascontiguousarray(x[:, part])
             for x in (self._numbers, self._times)
         )
-        theta = self.theta_of(part) if self.plan.theta_stride else self.theta
+        theta = self.theta_of(part)
         chunk.begin(self._y0[part], numbers, times, self._start_ratio, theta)
         chunk.run(theta, stop)
 
@@ -112,9 +112,8 @@ class Reverse:
             )
         if solve.plan.theta_stride:
             rows = [bar.reshape(-1, solve.plan.lanes).T for bar in parts]
-            return y0_bar, np.concatenate(rows)[: solve.batch] if rows else np.zeros_like(
-                solve.theta
-            )
+            theta_bar = np.concatenate([*rows, solve.theta[:0]])
+            return y0_bar, theta_bar[: solve.batch]
         theta_bar = parts[0] if parts else np.zeros_like(solve.theta)
         for part in parts[1:]:  # in the order of the chunks, whoever ran them
             theta_bar += part

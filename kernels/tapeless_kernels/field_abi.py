@@ -56,6 +56,18 @@ def address_of(typing, pointer):
     )
 
 
+@intrinsic
+def call_address(typing, address, *arguments):
+    """Return what the C function at an address returns, an int32, for these arguments."""
+
+    def codegen(context, builder, signature, values):
+        arguments = cgutils.unpack_tuple(builder, values[1])
+        kind = ir.FunctionType(ir.IntType(32), [value.type for value in arguments])
+        return builder.call(builder.inttoptr(values[0], kind.as_pointer()), arguments)
+
+    return types.int32(address, types.StarArgTuple.from_types(arguments)), codegen
+
+
 def field_signature(real):
     """t, y, theta, theta_stride, cache, dy, lane_status, context, dim, lanes."""
     p, i, bytes_ = types.CPointer(real), types.int64, types.CPointer(types.uint8)

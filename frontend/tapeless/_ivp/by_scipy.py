@@ -5,13 +5,11 @@ import numpy as np
 from tapeless._ivp import field as fields
 from tapeless._ivp.result import OdeResult
 
-DEFAULTS = {"rtol": 1e-3, "atol": 1e-6, "first_step": None, "max_step": np.inf}
-
 
 def solve_by_scipy(
-    fun, t_span, y0, method, t_eval, dense_output, events, vectorized, args, given, options
+    fun, t_span, y0, method, t_eval, dense_output, events, vectorized, args, options
 ):
-    """Return what SciPy's solve_ivp does; it is given the options that were."""
+    """Return what SciPy's solve_ivp does."""
     from scipy.integrate import solve_ivp
 
     state = np.asarray(y0)
@@ -19,11 +17,6 @@ def solve_by_scipy(
     field = None if vectorized else fields.compiled(fun, args, kind, state.size)
     if field is not None:
         fun = field.fun or fields.python_function(field, kind)
-    for name, value in given.items():
-        if value is not DEFAULTS[name] and not (
-            isinstance(value, float) and value == DEFAULTS[name]
-        ):
-            options[name] = value
     found = solve_ivp(
         fun, t_span, y0, method, t_eval, dense_output, events, vectorized, args or None, **options
     )

@@ -91,7 +91,7 @@ class OdeSolution:
             real = np.finfo(kind).dtype
             _evaluator(real)(
                 out.view(real), np.array(times, ndmin=1), self.ts, self._steps,
-                self._ys.view(real), self._coefficients.view(real),
+                self._ys.view(real)[..., None], self._coefficients.view(real)[..., None],
             )  # fmt: skip
         return out[0] if times.ndim == 0 else out.T
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tapeless._complain import complain, describe
-from tapeless._ivp.field import CALLER, c_pointer
+from tapeless._ivp.arguments import CALLER
+from tapeless._ivp.field import c_pointer
 
 TOLERANCE = 4 * np.finfo(float).eps
 NEVER = float("inf")

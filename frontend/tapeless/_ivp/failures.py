@@ -4,7 +4,6 @@ import numpy as np
 
 from tapeless_kernels.loops import single_state as place
 
-CALLER = "solve_ivp"
 STIFF = (
     "the problem looks stiff since t = {:.6g}, where stability and not accuracy limits the steps: "
     "try method='Radau', 'BDF' or 'LSODA'"

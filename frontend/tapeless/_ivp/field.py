@@ -10,12 +10,12 @@ import numpy as np
 
 from tapeless import _check as check
 from tapeless._complain import complain, describe
+from tapeless._ivp.arguments import CALLER
 from tapeless.fields import Field, Network
 from tapeless_kernels.launch.array import contiguous
 from tapeless_kernels.launch.cpu import bound
 from tapeless_kernels.launch.functions import NumbaField, ScalarField, TileField
 
-CALLER = "solve_ivp"
 WANTED = (
     "a callable f(t, y, *args), a Numba function, a tapeless field, or a C function pointer of "
     "cffi, ctypes or scipy.LowLevelCallable"

@@ -151,20 +151,23 @@ def solve_ivp(
     >>> sol.success, round(float(sol.y[0, -1]), 6)
     (True, 0.013476)
     """
-    given = {
-        "rtol": rtol, "atol": atol, "first_step": first_step, "max_step": max_step,
-    }  # fmt: skip
     args = unpackable(args)
     tableau = _method(method)
     if tableau is None:
+        of_scipys = {
+            "rtol": rtol, "atol": atol, "first_step": first_step, "max_step": max_step,
+        }  # fmt: skip
+        _warn_of_no_effect(
+            _given(
+                max_steps=max_steps, step_ts=step_ts, jump_ts=jump_ts, interpolate=interpolate,
+                controller=controller,
+            )
+        )  # fmt: skip
+        options |= _given(**of_scipys)
         return solve_by_scipy(
-            fun, t_span, y0, method, t_eval, dense_output, events, vectorized, args, given, options
+            fun, t_span, y0, method, t_eval, dense_output, events, vectorized, args, options
         )
-    if options:
-        names = ", ".join(f"`{name}`" for name in options)
-        warnings.warn(
-            f"The following arguments have no effect for a chosen solver: {names}.", stacklevel=2
-        )
+    _warn_of_no_effect(options)
     t0, t1 = span(t_span)
     state = initial_state(y0)
     n, kind = len(state), state.dtype
@@ -199,6 +202,20 @@ def solve_ivp(
     result = solve.run()
     give_back(machine)
     return result
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    """Return the options that are not what they are by default."""
+    defaults = solve_ivp.__kwdefaults__ or {}
+    return {name: value for name, value in options.items() if value is not defaults[name]}
+
+
+def _warn_of_no_effect(options: Any) -> None:
+    if options:
+        names = ", ".join(f"`{name}`" for name in options)
+        warnings.warn(
+            f"The following arguments have no effect for a chosen solver: {names}.", stacklevel=3
+        )
 
 
 def _method(method: Any) -> ButcherTableau | None:

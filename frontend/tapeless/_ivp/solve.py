@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from tapeless._complain import describe
+from tapeless._ivp.arguments import CALLER
 from tapeless._ivp.dense import OdeSolution
-from tapeless._ivp.events import CALLER, Events
+from tapeless._ivp.events import Events
 from tapeless._ivp.failures import advice, failure
 from tapeless._ivp.field import CompiledField
 from tapeless._ivp.result import IvpStats, OdeResult
@@ -18,6 +19,13 @@ from tapeless_kernels.loops import single_state as place
 
 REACHED = "The solver successfully reached the end of the integration interval."
 TERMINATED = "A termination event occurred."
+
+
+class _Ended(Exception):
+    """The loop has ended where an interpolant was wanted of it."""
+
+    def __init__(self, code: int) -> None:
+        self.code = code
 
 
 class IvpSolve:
@@ -52,6 +60,8 @@ class IvpSolve:
             if self.events is not None:
                 self.events.start(self.t0, self.y0)
             code = self._run()
+        except _Ended as ended:
+            code = ended.code
         except BaseException as error:
             with contextlib.suppress(Exception):
                 reason = f"{type(error).__name__} was raised"
@@ -114,9 +124,9 @@ class IvpSolve:
         assert events is not None
         x, n = machine.x, machine.n
         t_old, t = float(x[place.T]), float(x[place.T_NEXT])
-        made: list[Callable[..., Any]] = []
+        made: list[OdeSolution] = []
 
-        def dense() -> Callable[..., Any]:
+        def dense() -> OdeSolution:
             n[place.WANT] = 1
             # A method that does not evaluate the end of a step has not done so at the end of the span.
             late = not n[place.FSAL] and t == x[place.T_BOUND]
@@ -124,7 +134,9 @@ class IvpSolve:
             code = self._wait()
             while code == place.SPENT:
                 code = self._wait()
-            made.append(machine.step_interpolant())
+            if code != place.PAUSED:
+                raise _Ended(code)
+            made.append(OdeSolution(*machine.step()))
             return made[0]
 
         root = events.step(t_old, t, machine.y_next, dense)
@@ -186,7 +198,7 @@ def as_slope(slope: Any, t: float, kind: np.dtype[Any], shape: tuple[int, ...]) 
     if array.shape != shape and not array.size == shape[0] == 1:
         what = f"an array of shape {array.shape}"
         raise _complaint(ValueError, what, t, kind, shape)
-    return array if array.shape == shape else array.reshape(shape)
+    return array.reshape(shape)
 
 
 def _complaint(error, got, t, kind, shape, advice=""):

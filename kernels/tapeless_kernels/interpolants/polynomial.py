@@ -22,7 +22,9 @@ def polynomial(out, s, y, q):
 
 @kernel
 def evaluate_dense(out, times, ts, hs, ys, q):
-    """out[i] = the solution at times[i]; ts (n+1,), steps hs (n,), ys (n+1, dim), q (n, degree, dim).
+    """out[i] = the solution at times[i], of n steps.
+
+    Their ends ts are (n+1,), their sizes hs (n,), ys (n+1, dim, 1), q (n, degree, dim, 1).
 
     Times beyond the ends are those of the first and of the last polynomial.
     """
@@ -47,11 +49,6 @@ def evaluate_dense(out, times, ts, hs, ys, q):
             at = low
         if t == ts[at + 1]:
             for m in range(out.shape[1]):
-                out[i, m] = ys[at + 1, m]
+                out[i, m] = ys[at + 1, m, 0]
         else:
-            s = Real((t - ts[at]) / hs[at])
-            for m in range(out.shape[1]):
-                total = q[at, q.shape[1] - 1, m]
-                for p in range(q.shape[1] - 2, 0, -1):
-                    total = fma(s, total, q[at, p, m])
-                out[i, m] = fma(s, fma(Real(1) - s, total, q[at, 0, m]), ys[at, m])
+            polynomial(out[i], Real((t - ts[at]) / hs[at]), ys[at], q[at])

@@ -4,11 +4,10 @@ import itertools
 import weakref
 
 import numpy as np
-from llvmlite import ir
 from numba import cfunc, njit, typeof, types
 from numba.extending import intrinsic, overload
 
-from ..field_abi import Field, address_of, array_at, field_signature
+from ..field_abi import Field, address_of, array_at, call_address, field_signature
 from .cpu import family
 
 RAISED, WRONG_SHAPE = 1, 2  # what an adapted Numba function returns instead of 0
@@ -18,25 +17,14 @@ _LABELS = itertools.count()  # two adaptors in one process must not share a symb
 # ---------------------------------------------------------------- C functions of one trajectory
 
 
-@intrinsic
-def call_scalar(typing, address, t, y, dy, p, data):
-    """Return what `int f(double t, const double *y, double *dy, const double *p, void *data)` does."""
-
-    def codegen(context, builder, signature, values):
-        kind = ir.FunctionType(ir.IntType(32), [value.type for value in values[1:]])
-        return builder.call(builder.inttoptr(values[0], kind.as_pointer()), values[1:])
-
-    return types.int32(address, t, y, dy, p, data), codegen
-
-
 def scalar_field(t, y, theta, theta_stride, cache, dy, lane_status, context, dim, lanes):
     """The field of a C function: its address, its parameters' and its data are the context."""
-    return call_scalar(context[0], t[0], y, dy, context[1], context[2])
+    return call_address(context[0], t[0], y, dy, context[1], context[2])
 
 
 def scalar_field_of_void(t, y, theta, theta_stride, cache, dy, lane_status, context, dim, lanes):
     """The field of a C function that returns nothing."""
-    call_scalar(context[0], t[0], y, dy, context[1], context[2])
+    call_address(context[0], t[0], y, dy, context[1], context[2])
     return 0
 
 
@@ -117,12 +105,15 @@ def _stored(kind):
 
         return types.void(types.int64, kind), codegen
 
+    def load(context, builder, address):
+        data = context.get_data_type(kind)
+        packed = builder.load(builder.inttoptr(address, data.as_pointer()))
+        return context.data_model_manager[kind].from_data(builder, packed)
+
     @intrinsic
     def get(typing, address):
         def codegen(context, builder, signature, values):
-            data = context.get_data_type(kind)
-            packed = builder.load(builder.inttoptr(values[0], data.as_pointer()))
-            value = context.data_model_manager[kind].from_data(builder, packed)
+            value = load(context, builder, values[0])
             context.nrt.incref(builder, kind, value)
             return value
 
@@ -131,10 +122,7 @@ def _stored(kind):
     @intrinsic
     def let_go(typing, address):
         def codegen(context, builder, signature, values):
-            data = context.get_data_type(kind)
-            packed = builder.load(builder.inttoptr(values[0], data.as_pointer()))
-            value = context.data_model_manager[kind].from_data(builder, packed)
-            context.nrt.decref(builder, kind, value)
+            context.nrt.decref(builder, kind, load(context, builder, values[0]))
             return context.get_dummy_value()
 
         return types.void(types.int64), codegen

@@ -4,33 +4,13 @@ import functools
 import time
 
 import numpy as np
-from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 
 from .._jit import kernel
-from ..field_abi import Field, array_at, call_field
+from ..field_abi import Field, array_at, call_address, call_field
 from ..loops import single_state as place
 from ..loops.single import next_stage, resume
-from ..loops.single_state import (
-    CAPACITY,
-    DEGREE,
-    DIM,
-    FAILED,
-    FSAL,
-    N_PLACES,
-    N_STOPS,
-    N_TIMES,
-    PHASE,
-    ROWS,
-    SPENT,
-    STAGE,
-    STAGES,
-    T_EVALUATE,
-    TRY,
-    X_PLACES,
-    Single,
-)  # isort: skip  # fmt: skip
+from ..loops.single_state import Single
 from ..loops.start import Time
 from ..tableaus.butcher import arrays, arrays_with_dense
 from ..tile import WHOLE, Real
@@ -38,8 +18,8 @@ from .array import carve
 from .cpu import BYTES_PER_CALL, family
 
 # After the places of `single_state`: the field, and the addresses of the arrays.
-FIELD, CONTEXT, N_CACHE, N_THETA = range(N_PLACES, N_PLACES + 4)
-ARRAYS = N_PLACES + 4
+FIELD, CONTEXT, N_CACHE, N_THETA = range(place.N_PLACES, place.N_PLACES + 4)
+ARRAYS = place.N_PLACES + 4
 Z = ARRAYS + Single._fields.index("z") - 1
 THETA = ARRAYS + len(Single._fields) - 1
 CACHE, LANE_STATUS, TIME = THETA + 1, THETA + 2, THETA + 3
@@ -55,11 +35,11 @@ STIFF_PART = 0.95  # of the stability bound: so near to it a step is limited by 
 @kernel
 def single_of(n):
     """Return the Single of a table."""
-    dim, rows, degree = n[DIM], n[ROWS], n[DEGREE]
-    at, last, capacity, n_stops = ARRAYS, n[STAGES] + 1, n[CAPACITY], n[N_STOPS]
+    dim, rows, degree = n[place.DIM], n[place.ROWS], n[place.DEGREE]
+    at, last, capacity, n_stops = ARRAYS, n[place.STAGES] + 1, n[place.CAPACITY], n[place.N_STOPS]
     wide = (dim + WHOLE - 1) // WHOLE * WHOLE
     return Single(
-        n, array_at(n[at], Time, (X_PLACES,)), array_at(n[at + 1], Real, (8,)),
+        n, array_at(n[at], Time, (place.X_PLACES,)), array_at(n[at + 1], Real, (8,)),
         array_at(n[at + 2], Real, (rows, rows)), array_at(n[at + 3], Real, (rows,)),
         array_at(n[at + 4], Real, (degree, rows)), array_at(n[at + 5], Real, (2, last)),
         array_at(n[at + 6], Real, (1,)), array_at(n[at + 7], Real, (wide, 1)),
@@ -68,7 +48,7 @@ def single_of(n):
         array_at(n[at + 12], Real, (degree, wide, 1)), array_at(n[at + 13], Real, (2, wide, 1)),
         array_at(n[at + 14], Real, (dim,)), array_at(n[at + 15], Real, (dim,)),
         array_at(n[at + 16], Time, (n_stops,)), array_at(n[at + 17], Time, (n_stops, 2)),
-        array_at(n[at + 18], Time, (n[N_TIMES],)), array_at(n[at + 19], Real, (n[N_TIMES], dim)),
+        array_at(n[at + 18], Time, (n[place.N_TIMES],)), array_at(n[at + 19], Real, (n[place.N_TIMES], dim)),
         array_at(n[at + 20], Time, (capacity,)), array_at(n[at + 21], Time, (capacity,)),
         array_at(n[at + 22], Real, (capacity, dim)),
         array_at(n[at + 23], Real, (capacity, degree, dim)),
@@ -84,58 +64,46 @@ def advance(table, budget):
     cache = array_at(n[CACHE], Real, (n[N_CACHE], 1))
     theta = array_at(n[THETA], Real, (n[N_THETA],))
     lane_status = array_at(n[LANE_STATUS], np.uint8, (1,))
-    z = array_at(n[Z], Real, (n[DIM], 1))
+    z = array_at(n[Z], Real, (n[place.DIM], 1))
     for _ in range(budget):
-        if n[PHASE] == TRY and n[STAGE] < n[STAGES] + n[FSAL]:
+        if n[place.PHASE] == place.TRY and n[place.STAGE] < n[place.STAGES] + n[place.FSAL]:
             slot = next_stage(s)  # what `resume` would do: most evaluations, and twice as fast
         else:
             slot = resume(s)
         if slot < 0 or field.address == 0:
             return slot
-        t[0] = Real(s.x[T_EVALUATE])
+        t[0] = Real(s.x[place.T_EVALUATE])
         code = call_field(field, t, z, theta, cache, s.k[slot], lane_status)
         if code != 0 or lane_status[0] != 0:
-            return FAILED
-    return SPENT
-
-
-@intrinsic
-def call_at(typing, address, table, budget):
-    """Return what the int64 function of two int64 at an address returns."""
-
-    def codegen(context, builder, signature, values):
-        integer = values[0].type
-        kind = ir.FunctionType(integer, [integer, integer])
-        return builder.call(builder.inttoptr(values[0], kind.as_pointer()), values[1:])
-
-    return types.int64(types.int64, types.int64, types.int64), codegen
+            return place.FAILED
+    return place.SPENT
 
 
 @kernel
 def call_short(address, table, budget):
     """Call `advance` and keep the interpreter's lock: giving it up takes longer than an evaluation."""
-    return call_at(address, table, budget)
+    return call_address(address, table, budget)
 
 
 @kernel
 def call_long(address, table, budget):
     """Call `advance` without the interpreter's lock."""
-    return call_at(address, table, budget)
+    return call_address(address, table, budget)
 
 
 @functools.cache
 def callers(dtype):
     """Return `advance` as two functions of (table, budget), that keep the interpreter's lock and do not."""
-    integers = types.int64(types.int64, types.int64)
+    signature = types.int32(types.int64, types.int64)
     kernels = family(dtype, 1)
-    address = kernels.address(advance, integers)
+    address = kernels.address(advance, signature)
     found = []
     for caller, nogil in ((call_short, False), (call_long, True)):
         dispatcher = kernels(caller, nogil)
-        signature = (types.int64,) * 3
-        dispatcher.compile(signature)
+        dispatcher.compile((types.int64,) * 3)
         # What a dispatcher calls when it has found the signature, which takes as long again.
-        found.append(functools.partial(dispatcher.overloads[signature].entry_point, address))
+        (compiled,) = dispatcher.overloads.values()
+        found.append(functools.partial(compiled.entry_point, address))
     return found
 
 
@@ -162,7 +130,7 @@ class Machine:
         numbers, h, y, e, y_next, z, k, q, pair, rtol, atol, x, time, lane_status, n = carve(
             [((8,), dtype), ((1,), dtype), (state, dtype), (state, dtype), (state, dtype),
              (state, dtype), ((rows, *state), dtype), ((degree, *state), dtype), ((2, *state), dtype),
-             ((dim,), dtype), ((dim,), dtype), ((X_PLACES,), "f8"), ((1,), dtype), ((1,), "u1"),
+             ((dim,), dtype), ((dim,), dtype), ((place.X_PLACES,), "f8"), ((1,), dtype), ((1,), "u1"),
              ((TABLE,), "i8")]
         )  # fmt: skip
         for array in (n, x, y, e, y_next, z, k, q, pair):
@@ -189,7 +157,7 @@ class Machine:
         self.k, self.q = k[:, :dim, 0].view(kind), q[:, :dim, 0].view(kind)
         self.rows = list(self.k)
         self.kind, self.floats, self.ints = kind, memoryview(x), memoryview(n)
-        self._start, self._first = n[:N_PLACES].copy(), None
+        self._start, self._first = n[: place.N_PLACES].copy(), None
         self.short, self.long = callers(dtype)
         self._blocks, self._cache = [], np.empty(1, dtype)
         n[CACHE] = self._cache.ctypes.data
@@ -197,7 +165,7 @@ class Machine:
     def begin(self, y0, t0, t1, numbers, step, max_step, start_ratio):
         """Set the state to the start of a solve; tolerances and what follows are set by the caller."""
         n, x = self.n, self.floats
-        n[:N_PLACES] = self._start
+        n[: place.N_PLACES] = self._start
         self._blocks = []
         self.y[:] = y0
         self.numbers[:] = numbers
@@ -294,22 +262,11 @@ class Machine:
             )
         return t, h, y.view(self.kind), q.view(self.kind) if q.size else q
 
-    def step_interpolant(self):
-        """Return the interpolant of the step that was just taken, as a function of time."""
-        x = self.x
-        t_old, t, h = float(x[place.T]), float(x[place.T_NEXT]), float(x[place.STEP])
-        y_old, y, q, kind = self.y.copy(), self.y_next.copy(), self.q.copy(), self.kind
-
-        def solution(time):
-            if time == t_old or time == t:
-                return (y_old if time == t_old else y).copy()
-            s = (time - t_old) / h
-            total = q[-1]
-            for row in q[-2:0:-1]:
-                total = row + s * total
-            return (y_old + s * (q[0] + (1 - s) * total)).astype(kind, copy=False)
-
-        return solution
+    def step(self):
+        """Return the step just taken, as `kept` returns steps, but with the state at its start first."""
+        x = self.floats
+        ends = np.array([x[place.T], x[place.T_NEXT]])
+        return ends, np.array([x[place.STEP]]), np.stack([self.y, self.y_next]), self.q[None].copy()
 
     def forget(self):
         """Let go of what belongs to the last solve."""
@@ -319,13 +276,13 @@ class Machine:
         """Evaluate the compiled field up to `budget.iterations` times; return a code of `single_state`."""
         begun = time.perf_counter()
         code = self.long(self.table, budget.iterations)
-        if code == SPENT:
+        if code == place.SPENT:
             budget.learn(time.perf_counter() - begun)
         return code
 
 
 _FREE = {}
-POOLED = 4  # machines of one kind that are kept
+KINDS, POOLED = 64, 4  # kinds of machines, and machines of one kind, that are kept
 POOLED_COMPONENTS = 1 << 12
 
 
@@ -344,6 +301,8 @@ def give_back(machine):
     if dim > POOLED_COMPONENTS:
         return
     machine.forget()
+    while len(_FREE) >= KINDS:
+        _FREE.pop(next(iter(_FREE), None), None)
     free = _FREE.setdefault((machine.tableau, machine.dtype, dim, pairs), [])
     if len(free) < POOLED:
         free.append(machine)

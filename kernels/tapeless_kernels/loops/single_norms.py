@@ -4,22 +4,7 @@ from .._jit import inlined, kernel
 from ..activations import power
 from ..ieee import fma
 from ..tile import Real, contract_whole
-from .single_state import (
-    CALM,
-    DIM,
-    FSAL,
-    LOOKS_STIFF,
-    N_ERRORS,
-    PAIR_X,
-    PAIR_Y,
-    PAIRS,
-    STABILITY,
-    STAGES,
-    STEP,
-    STIFF,
-    STIFF_SINCE,
-    T,
-)  # isort: skip  # fmt: skip
+from . import single_state as at
 
 # Hairer's counts: so many steps near the bound look stiff, so many in a row far from it do not.
 TIMES_STIFF, TIMES_CALM = 15, 6
@@ -41,8 +26,8 @@ def modulus(x, m, pairs):
 @kernel
 def scaled_mean(s, v):
     """Return the mean of (|v| / (atol + rtol |y|))**2."""
-    pairs = s.n[PAIRS]
-    count, total = s.n[DIM] >> pairs, Real(0)
+    pairs = s.n[at.PAIRS]
+    count, total = s.n[at.DIM] >> pairs, Real(0)
     for m in range(count):
         ratio = modulus(v, m, pairs) / fma(s.rtol[m], modulus(s.y, m, pairs), s.atol[m])
         total = fma(ratio, ratio, total)
@@ -52,9 +37,9 @@ def scaled_mean(s, v):
 @inlined
 def error_mean(s, which):
     """Return the mean of (|e| / (atol + rtol max(|y|, |y_next|)))**2 of one error estimate."""
-    pairs = s.n[PAIRS]
-    count, total = s.n[DIM] >> pairs, Real(0)
-    contract_whole(s.e, s.h, s.error[which], s.k, 0, s.n[STAGES] + s.n[FSAL])
+    pairs = s.n[at.PAIRS]
+    count, total = s.n[at.DIM] >> pairs, Real(0)
+    contract_whole(s.e, s.h, s.error[which], s.k, 0, s.n[at.STAGES] + s.n[at.FSAL])
     for m in range(count):
         a, b = modulus(s.y, m, pairs), modulus(s.y_next, m, pairs)
         scale = fma(s.rtol[m], a if a > b else b, s.atol[m])
@@ -73,7 +58,7 @@ def error_mean(s, which):
 def error_ratio(s):
     """Return the squared error ratio of a step: at most 1 is good enough."""
     q = error_mean(s, 0)
-    if s.n[N_ERRORS] == 2 and q > Real(0):
+    if s.n[at.N_ERRORS] == 2 and q > Real(0):
         # The error as DOP853 measures it: Hairer, Norsett and Wanner, Solving ODEs I, II.10.
         return q * (q / fma(Real(0.01), error_mean(s, 1), q))
     return q
@@ -83,7 +68,7 @@ def error_ratio(s):
 def is_finite(s, v):
     """Whether all components are."""
     total = Real(0)
-    for m in range(s.n[DIM]):
+    for m in range(s.n[at.DIM]):
         total += Real(0) * v[m, 0]
     return total == Real(0)
 
@@ -97,19 +82,19 @@ def look_for_stiffness(s):
     """
     n, x = s.n, s.x
     slopes = states = Real(0)
-    for m in range(n[DIM]):
-        k = s.k[n[PAIR_X], m, 0] - s.k[n[PAIR_Y], m, 0]
+    for m in range(n[at.DIM]):
+        k = s.k[n[at.PAIR_X], m, 0] - s.k[n[at.PAIR_Y], m, 0]
         z = s.pair[1, m, 0] - s.pair[0, m, 0]
         slopes, states = fma(k, k, slopes), fma(z, z, states)
-    bound = Real(x[STABILITY] / x[STEP])
+    bound = Real(x[at.STABILITY] / x[at.STEP])
     if states > Real(0) and slopes > bound * bound * states:
-        if n[STIFF] == 0:
-            x[STIFF_SINCE] = x[T]
-        n[CALM] = 0
-        n[STIFF] += 1
-        if n[STIFF] >= TIMES_STIFF:
-            n[LOOKS_STIFF] = 1
-    elif n[STIFF] > 0:
-        n[CALM] += 1
-        if n[CALM] >= TIMES_CALM:
-            n[STIFF] = n[CALM] = 0
+        if n[at.STIFF] == 0:
+            x[at.STIFF_SINCE] = x[at.T]
+        n[at.CALM] = 0
+        n[at.STIFF] += 1
+        if n[at.STIFF] >= TIMES_STIFF:
+            n[at.LOOKS_STIFF] = 1
+    elif n[at.STIFF] > 0:
+        n[at.CALM] += 1
+        if n[at.CALM] >= TIMES_CALM:
+            n[at.STIFF] = n[at.CALM] = 0
