@@ -131,7 +131,7 @@ def retarget(kernel, bind, made, compile):
 def rebind(function, bind, made, compile):
     """Return `function` with the names in `bind` and the kernels it calls replaced, not yet compiled."""
     scope = dict(function.__globals__)
-    for name in _global_names(function.__code__):
+    for name in global_names(function.__code__):
         meaning = bind.get(name, scope.get(name))
         if isinstance(meaning, Dispatcher):
             meaning = retarget(meaning, bind, made, compile)
@@ -142,11 +142,12 @@ def rebind(function, bind, made, compile):
     )
 
 
-def _global_names(code):
+def global_names(code):
+    """Yield the global names in a code object and in those within it."""
     yield from code.co_names
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
-            yield from _global_names(constant)
+            yield from global_names(constant)
 
 
 class Family:

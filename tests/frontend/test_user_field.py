@@ -4,6 +4,7 @@ import math
 import sys
 from math import exp
 from operator import setitem
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -225,6 +226,37 @@ def test_closures_defaults_and_lambdas():
     np.testing.assert_allclose(
         tapeless.solve_ode(by_lambda, (0, 1), [1.0]).ys, np.exp(-1), rtol=1e-3
     )
+
+
+def test_functions_within_closures():
+    def square(x):
+        return x * x
+
+    from math import sin
+
+    def fun(t, y, theta, dy):
+        dy[0] = square(sin(y[0]))
+
+    def of_arrays(t, y, theta, dy):
+        np.sin(y, dy)
+        dy[0] = square(dy[0])
+
+    for function in (fun, of_arrays):
+        sol = tapeless.solve_ode(Field(function, 1), (0, 1), [0.5], method="euler", n_steps=1)
+        np.testing.assert_allclose(sol.ys, 0.5 + np.sin(0.5) ** 2, rtol=1e-15)
+
+
+def test_what_another_module_holds_is_not_kept():
+    """It may change without a change of the function, whose compiled form would stay."""
+    constants = ModuleType("constants")
+    constants.RATE = 2.0
+
+    def fun(t, y, theta, dy):
+        dy[0] = constants.RATE * y[0]
+
+    assert digest(fun) is None
+    sol = tapeless.solve_ode(Field(fun, 1), (0, 1), [1.0], method="euler", n_steps=1)
+    assert sol.ys[0] == 3.0
 
 
 def test_the_key_is_the_content_and_nothing_else():

@@ -1,14 +1,19 @@
 """What a Python function is, as text: the key of its compiled form on disk, wherever it was defined."""
 
+import cmath
 import dis
 import hashlib
 import math
+import operator
 import types
 from numbers import Number
 
 import numpy as np
 
-from .._jit import content_key
+from .._jit import content_key, global_names
+
+KNOWN_MODULES = (math, cmath, operator, np)
+KNOWN_TYPES = (bool, int, float, complex, *np.sctypeDict.values())
 
 
 class Unknown(Exception):
@@ -39,9 +44,11 @@ def describe(value, seen):
         return "array", value.dtype.str, value.shape, value.tobytes()
     if isinstance(value, (tuple, list)):
         return type(value).__name__, *(describe(x, seen) for x in value)
-    if isinstance(value, types.ModuleType):
+    if any(
+        value is module for module in KNOWN_MODULES
+    ):  # what others hold may change without a change of the function
         return "module", value.__name__
-    if isinstance(value, types.BuiltinFunctionType | np.ufunc | type):
+    if isinstance(value, types.BuiltinFunctionType | np.ufunc) or _is_known_type(value):
         return "builtin", getattr(value, "__module__", ""), value.__name__
     if isinstance(value, types.FunctionType):
         if value in seen:
@@ -50,14 +57,20 @@ def describe(value, seen):
     raise Unknown(value)
 
 
+def _is_known_type(value):
+    return isinstance(value, type) and value in KNOWN_TYPES
+
+
 def _describe_function(function, seen):
     cells = [cell.cell_contents for cell in function.__closure__ or ()]
     named = [
         (name, describe(function.__globals__[name], seen))
-        for name in sorted(names(function.__code__))
+        for name in sorted(set(global_names(function.__code__)))
         if name in function.__globals__
     ]
-    outside = describe([*cells, function.__defaults__], seen)
+    outside = describe(
+        [*cells, function.__defaults__, *(function.__kwdefaults__ or {}).items()], seen
+    )
     return "function", _describe_code(function.__code__), tuple(named), outside
 
 
@@ -72,15 +85,6 @@ def _describe_code(code):
     )  # fmt: skip
 
 
-def names(code):
-    """Return the global names in a code object and in those within it."""
-    found = set(code.co_names)
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            found |= names(constant)
-    return found
-
-
 def may_raise(function, seen):
     """Whether a function, or one that it calls, has a `raise` or an `assert`."""
     function = getattr(function, "py_func", function)
@@ -89,7 +93,7 @@ def may_raise(function, seen):
     seen.add(function)
     if any(i.opname == "RAISE_VARARGS" for i in dis.get_instructions(function)):
         return True
-    called = [function.__globals__.get(name) for name in names(function.__code__)]
+    called = [function.__globals__.get(name) for name in global_names(function.__code__)]
     called += [cell.cell_contents for cell in function.__closure__ or ()]
     return any(may_raise(callee, seen) for callee in called)
 
@@ -104,18 +108,23 @@ def rebound(function, meanings, seen=None):
     if function in seen:
         return seen[function]
     scope = dict(function.__globals__)
-    again = types.FunctionType(
-        function.__code__, scope, function.__name__, function.__defaults__, function.__closure__
+    cells = [types.CellType() for _ in function.__closure__ or ()]
+    again = seen[function] = types.FunctionType(
+        function.__code__, scope, function.__name__, function.__defaults__, tuple(cells)
     )
-    seen[function] = again
-    for name in names(function.__code__):
-        value = scope.get(name)
-        if value in (math, np):
-            scope[name] = _module(value, meanings)
-        elif isinstance(value, types.FunctionType):
-            scope[name] = meanings["inlined"](rebound(value, meanings, seen))
-        elif isinstance(value, types.BuiltinFunctionType | np.ufunc) and value in meanings:
-            scope[name] = meanings[value]
+
+    def meaning(value):
+        if value is math or value is np:
+            return _module(value, meanings)
+        if isinstance(value, types.FunctionType):
+            return meanings["inlined"](rebound(value, meanings, seen))
+        named = isinstance(value, types.BuiltinFunctionType | np.ufunc)
+        return meanings.get(value, value) if named else value
+
+    for name in set(global_names(function.__code__)) & scope.keys():
+        scope[name] = meaning(scope[name])
+    for cell, old in zip(cells, function.__closure__ or (), strict=True):
+        cell.cell_contents = meaning(old.cell_contents)
     return again
 
 
