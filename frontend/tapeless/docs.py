@@ -37,7 +37,9 @@ steadies the first. "Stable" is the real interval of h times the eigenvalue on w
 not blow up. "Dense" is the order of the dense output of `solve_ivp` and, in brackets, the
 evaluations that it takes in a step from which an output is asked for; methods that are not listed
 below the table have the cubic Hermite interpolant.
-A tableau of your own, made and checked by `tapeless.check_tableau`, can be given in place of a name.
+The order conditions of all of these are checked, in rationals where the source has them, by
+`pytest tests/kernels/tableaus`. A tableau of your own, made and checked by `tapeless.check_tableau`,
+can be given in place of a name.
 """
 
 STEP_SIZES = """\

@@ -150,7 +150,8 @@ class Field:
     """A vector field dy/dt = f(t, y, theta) that is a Python function of one trajectory; `field` makes it.
 
     The function is compiled with the loop over trajectories around it. Its code, its closure and what
-    it names are the key of the compiled form on disk.
+    it names, with their values at its first use, are the key of the compiled form on disk; a function
+    that names another module than math, NumPy and operator is compiled anew in each process.
 
     Parameters
     ----------

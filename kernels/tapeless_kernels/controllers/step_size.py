@@ -61,22 +61,11 @@ def bounded(x, least, largest):
 @inlined
 def factor(numbers, q0, q1, q2):
     """Return the factor after an accepted step, from squared error ratios."""
-    f = numbers[SAFETY] * term(numbers[E0], q0)
-    f *= term(numbers[E1], q1)
-    f *= term(numbers[E2], q2)
+    tiny, huge = Real(1e-30), Real(1e30)
+    f = numbers[SAFETY] * power(bounded(q0, tiny, huge), -numbers[E0])
+    f *= power(bounded(q1, tiny, huge), -numbers[E1])
+    f *= power(bounded(q2, tiny, huge), -numbers[E2])
     return bounded(f, numbers[LEAST], numbers[LARGEST])
-
-
-@inlined
-def factor_without_memory(numbers, q0):
-    """Return what `factor` does if the other exponents are 0."""
-    return bounded(numbers[SAFETY] * term(numbers[E0], q0), numbers[LEAST], numbers[LARGEST])
-
-
-@inlined
-def term(exponent, q):
-    """Return the power of a squared error ratio."""
-    return power(bounded(q, Real(1e-30), Real(1e30)), -exponent)
 
 
 @kernel

@@ -1,110 +1,20 @@
-"""Runs the loop for one trajectory: `Single` in memory, and how Python calls `resume`."""
+"""Runs the loop for one trajectory: the memory of a solve, and a pool of such."""
 
-import functools
 import time
 
 import numpy as np
-from numba import types
 
-from .._jit import kernel
-from ..field_abi import Field, array_at, call_address, call_field
 from ..loops import single_state as place
-from ..loops.single import next_stage, resume
-from ..loops.single_state import Single
-from ..loops.start import Time
-from ..tableaus.butcher import arrays, arrays_with_dense
-from ..tile import WHOLE, Real
+from ..loops.single_state import N_PLACES, SPENT, X_PLACES
+from ..tableaus.butcher import arrays_with_dense
+from . import single_entry as entry
 from .array import carve
 from .cpu import BYTES_PER_CALL, family
 
-# After the places of `single_state`: the field, and the addresses of the arrays.
-FIELD, CONTEXT, N_CACHE, N_THETA = range(place.N_PLACES, place.N_PLACES + 4)
-ARRAYS = place.N_PLACES + 4
-Z = ARRAYS + Single._fields.index("z") - 1
-THETA = ARRAYS + len(Single._fields) - 1
-CACHE, LANE_STATUS, TIME = THETA + 1, THETA + 2, THETA + 3
-TABLE = TIME + 1
-AT_STOPS = ARRAYS + Single._fields.index("stops") - 1
-AT_BLOCK = ARRAYS + Single._fields.index("kept_t") - 1
 INFINITY = float("inf")
 
 FIRST_STEPS = 64  # room for the first; then twice as many, and again
 STIFF_PART = 0.95  # of the stability bound: so near to it a step is limited by it
-
-
-@kernel
-def single_of(n):
-    """Return the Single of a table."""
-    dim, rows, degree = n[place.DIM], n[place.ROWS], n[place.DEGREE]
-    at, last, capacity, n_stops = ARRAYS, n[place.STAGES] + 1, n[place.CAPACITY], n[place.N_STOPS]
-    wide = (dim + WHOLE - 1) // WHOLE * WHOLE
-    return Single(
-        n, array_at(n[at], Time, (place.X_PLACES,)), array_at(n[at + 1], Real, (8,)),
-        array_at(n[at + 2], Real, (rows, rows)), array_at(n[at + 3], Real, (rows,)),
-        array_at(n[at + 4], Real, (degree, rows)), array_at(n[at + 5], Real, (2, last)),
-        array_at(n[at + 6], Real, (1,)), array_at(n[at + 7], Real, (wide, 1)),
-        array_at(n[at + 8], Real, (wide, 1)), array_at(n[at + 9], Real, (wide, 1)),
-        array_at(n[at + 10], Real, (wide, 1)), array_at(n[at + 11], Real, (rows, wide, 1)),
-        array_at(n[at + 12], Real, (degree, wide, 1)), array_at(n[at + 13], Real, (2, wide, 1)),
-        array_at(n[at + 14], Real, (dim,)), array_at(n[at + 15], Real, (dim,)),
-        array_at(n[at + 16], Time, (n_stops,)), array_at(n[at + 17], Time, (n_stops, 2)),
-        array_at(n[at + 18], Time, (n[place.N_TIMES],)), array_at(n[at + 19], Real, (n[place.N_TIMES], dim)),
-        array_at(n[at + 20], Time, (capacity,)), array_at(n[at + 21], Time, (capacity,)),
-        array_at(n[at + 22], Real, (capacity, dim)),
-        array_at(n[at + 23], Real, (capacity, degree, dim)),
-    )  # fmt: skip
-
-
-def advance(table, budget):
-    """Run up to `budget` evaluations; without a field, to the next one, and return its place in k."""
-    n = array_at(table, np.int64, (TABLE,))
-    s = single_of(n)
-    field = Field(n[FIELD], 0, n[CONTEXT], 0)
-    t = array_at(n[TIME], Real, (1,))
-    cache = array_at(n[CACHE], Real, (n[N_CACHE], 1))
-    theta = array_at(n[THETA], Real, (n[N_THETA],))
-    lane_status = array_at(n[LANE_STATUS], np.uint8, (1,))
-    z = array_at(n[Z], Real, (n[place.DIM], 1))
-    for _ in range(budget):
-        if n[place.PHASE] == place.TRY and n[place.STAGE] < n[place.STAGES] + n[place.FSAL]:
-            slot = next_stage(s)  # what `resume` would do: most evaluations, and twice as fast
-        else:
-            slot = resume(s)
-        if slot < 0 or field.address == 0:
-            return slot
-        t[0] = Real(s.x[place.T_EVALUATE])
-        code = call_field(field, t, z, theta, cache, s.k[slot], lane_status)
-        if code != 0 or lane_status[0] != 0:
-            return place.FAILED
-    return place.SPENT
-
-
-@kernel
-def call_short(address, table, budget):
-    """Call `advance` and keep the interpreter's lock: giving it up takes longer than an evaluation."""
-    return call_address(address, table, budget)
-
-
-@kernel
-def call_long(address, table, budget):
-    """Call `advance` without the interpreter's lock."""
-    return call_address(address, table, budget)
-
-
-@functools.cache
-def callers(dtype):
-    """Return `advance` as two functions of (table, budget), that keep the interpreter's lock and do not."""
-    signature = types.int32(types.int64, types.int64)
-    kernels = family(dtype, 1)
-    address = kernels.address(advance, signature)
-    found = []
-    for caller, nogil in ((call_short, False), (call_long, True)):
-        dispatcher = kernels(caller, nogil)
-        dispatcher.compile((types.int64,) * 3)
-        # What a dispatcher calls when it has found the signature, which takes as long again.
-        (compiled,) = dispatcher.overloads.values()
-        found.append(functools.partial(compiled.entry_point, address))
-    return found
 
 
 class Machine:
@@ -130,8 +40,8 @@ class Machine:
         numbers, h, y, e, y_next, z, k, q, pair, rtol, atol, x, time, lane_status, n = carve(
             [((8,), dtype), ((1,), dtype), (state, dtype), (state, dtype), (state, dtype),
              (state, dtype), ((rows, *state), dtype), ((degree, *state), dtype), ((2, *state), dtype),
-             ((dim,), dtype), ((dim,), dtype), ((place.X_PLACES,), "f8"), ((1,), dtype), ((1,), "u1"),
-             ((TABLE,), "i8")]
+             ((dim,), dtype), ((dim,), dtype), ((X_PLACES,), "f8"), ((1,), dtype), ((1,), "u1"),
+             ((entry.TABLE,), "i8")]
         )  # fmt: skip
         for array in (n, x, y, e, y_next, z, k, q, pair):
             array[:] = 0  # what only pads stays so
@@ -140,13 +50,15 @@ class Machine:
             dim, tableau.stages, tableau.fsal, rows, degree, tableau.n_errors, pairs,
             tableau.error is not None, 0, 0, 0, 0, 0, 0, 0, pair_x, pair_y,
         )  # fmt: skip
-        self.error = arrays(tableau, dtype).error
+        self.error = dense.error
         self._arrays = [
             x, numbers, dense.a, dense.c, dense.weights, self.error, h, y, e, y_next, z, k, q, pair,
             rtol, atol,
         ]  # fmt: skip
-        n[ARRAYS : ARRAYS + len(self._arrays)] = [array.ctypes.data for array in self._arrays]
-        n[LANE_STATUS], n[TIME] = lane_status.ctypes.data, time.ctypes.data
+        n[entry.ARRAYS : entry.ARRAYS + len(self._arrays)] = [
+            array.ctypes.data for array in self._arrays
+        ]
+        n[entry.LANE_STATUS], n[entry.TIME] = lane_status.ctypes.data, time.ctypes.data
         self.tableau, self.n, self.x, self.numbers, self.rtol, self.atol = (
             tableau, n, x, numbers, rtol, atol,
         )  # fmt: skip
@@ -157,15 +69,15 @@ class Machine:
         self.k, self.q = k[:, :dim, 0].view(kind), q[:, :dim, 0].view(kind)
         self.rows = list(self.k)
         self.kind, self.floats, self.ints = kind, memoryview(x), memoryview(n)
-        self._start, self._first = n[: place.N_PLACES].copy(), None
-        self.short, self.long = callers(dtype)
+        self._start, self._first = n[:N_PLACES].copy(), None
+        self.short, self.long = entry.callers(dtype)
         self._blocks, self._cache = [], np.empty(1, dtype)
-        n[CACHE] = self._cache.ctypes.data
+        n[entry.CACHE] = self._cache.ctypes.data
 
     def begin(self, y0, t0, t1, numbers, step, max_step, start_ratio):
         """Set the state to the start of a solve; tolerances and what follows are set by the caller."""
         n, x = self.n, self.floats
-        n[: place.N_PLACES] = self._start
+        n[:N_PLACES] = self._start
         self._blocks = []
         self.y[:] = y0
         self.numbers[:] = numbers
@@ -190,7 +102,7 @@ class Machine:
         self._stops = stops, jumps  # kept alive here
         n = self.n
         n[place.N_STOPS] = len(stops)
-        n[AT_STOPS], n[AT_STOPS + 1] = stops.ctypes.data, jumps.ctypes.data
+        n[entry.AT_STOPS], n[entry.AT_STOPS + 1] = stops.ctypes.data, jumps.ctypes.data
         if len(stops):
             side = place.HIGH if self.x[place.SIGN] > 0 else place.LOW
             self.x[side] = jumps[0, 0]
@@ -200,21 +112,25 @@ class Machine:
         dim = int(self.n[place.DIM])
         self._times = times, np.empty((len(times), dim), self.dtype)
         self.n[place.N_TIMES] = len(times)
-        self.n[AT_STOPS + 2 : AT_STOPS + 4] = [array.ctypes.data for array in self._times]
+        self.n[entry.AT_STOPS + 2 : entry.AT_STOPS + 4] = [
+            array.ctypes.data for array in self._times
+        ]
         return self._times[1].view(self.kind)
 
     def set_field(self, field, n_cache, theta):
         """Have evaluations made by a compiled field, of which theta is None or an array; by the caller if None."""
         n = self.ints
         if field is None:
-            n[FIELD] = 0
+            n[entry.FIELD] = 0
             return
         self._field = field, theta
-        n[FIELD], n[CONTEXT], n[N_CACHE] = field.address, field.context, n_cache
+        n[entry.FIELD], n[entry.CONTEXT], n[entry.N_CACHE] = field.address, field.context, n_cache
         if len(self._cache) < n_cache:
             self._cache = np.empty(n_cache, self.dtype)
-            n[CACHE] = self._cache.ctypes.data
-        n[N_THETA], n[THETA] = (0, 0) if theta is None else (theta.size, theta.ctypes.data)
+            n[entry.CACHE] = self._cache.ctypes.data
+        n[entry.N_THETA], n[entry.THETA] = (
+            (0, 0) if theta is None else (theta.size, theta.ctypes.data)
+        )
 
     def keep(self, dense):
         """Keep every step, and its interpolant if `dense`."""
@@ -235,7 +151,9 @@ class Machine:
                 self._first = block  # used by every solve: `kept` is copied from
         self._blocks.append(block)
         n[place.FILLED], n[place.CAPACITY] = 0, len(block[0])
-        n[AT_BLOCK], n[AT_BLOCK + 1], n[AT_BLOCK + 2], n[AT_BLOCK + 3] = block[-1]
+        n[entry.AT_BLOCK], n[entry.AT_BLOCK + 1], n[entry.AT_BLOCK + 2], n[entry.AT_BLOCK + 3] = (
+            block[-1]
+        )
 
     def _new_block(self, steps):
         n = self.ints
@@ -276,7 +194,7 @@ class Machine:
         """Evaluate the compiled field up to `budget.iterations` times; return a code of `single_state`."""
         begun = time.perf_counter()
         code = self.long(self.table, budget.iterations)
-        if code == place.SPENT:
+        if code == SPENT:
             budget.learn(time.perf_counter() - begun)
         return code
 

@@ -9,20 +9,15 @@ import numpy as np
 
 from .._jit import inlined, kernel
 from ..controllers.step_size import (
-    E1,
-    E2,
-    ORDER,
     factor,
     factor_after_rejection,
-    factor_without_memory,
-    first_guess,
-    first_step,
 )
 from ..ieee import from_bits, to_bits
 from ..interpolants.polynomial import polynomial
 from ..tile import Real, combine_whole, contract_whole, put
 from . import single_state as at
-from .single_norms import error_ratio, is_finite, look_for_stiffness, scaled_mean
+from .single_norms import error_ratio, is_finite, look_for_stiffness
+from .single_start import choose_guess, choose_step
 from .start import Time
 
 EVERY = 16  # accepted steps: how often a look is taken for stiffness
@@ -135,41 +130,6 @@ def ask(s, i, node):
     return i
 
 
-@kernel
-def choose_guess(s):
-    """Take the first step that is given; otherwise move by a guess, and return True, for a second slope."""
-    n, x = s.n, s.x
-    if x[at.H] > Time(0):
-        return False
-    span = abs(x[at.T_BOUND] - x[at.T])
-    d0 = scaled_mean(s, s.y)
-    d1 = scaled_mean(s, s.k[0])
-    guess = Time(first_guess(d0, d1))
-    guess = guess if guess < span else span
-    x[at.GUESS], x[at.D1] = guess, Time(d1)
-    x[at.STEP] = x[at.SIGN] * guess
-    x[at.T_NEXT] = x[at.T] + x[at.STEP]
-    s.h[0] = Real(x[at.STEP])
-    last = n[at.STAGES]
-    combine_whole(s.z, s.y, s.h, s.c[last:], s.k, 1)
-    n[at.PHASE] = at.SECOND
-    return True
-
-
-@kernel
-def choose_step(s):
-    """Choose the first step from two slopes, as Hairer does."""
-    n, x = s.n, s.x
-    guess = Real(x[at.GUESS])
-    for m in range(n[at.DIM]):
-        s.k[1, m, 0] = (s.k[1, m, 0] - s.k[0, m, 0]) / guess
-    d2 = scaled_mean(s, s.k[1])
-    h = Time(first_step(guess, Real(x[at.D1]), d2, s.numbers[ORDER]))
-    span = abs(x[at.T_BOUND] - x[at.T])
-    h = h if h < span else span
-    x[at.H] = h
-
-
 @inlined
 def attempt(s):
     """Decide where the next step ends; return a code if there is none."""
@@ -227,7 +187,7 @@ def judge(s):
         return True, 0 if is_finite(s, s.y_next) else at.NOT_FINITE
     h, q = abs(x[at.STEP]), error_ratio(s)
     if q < Real(1):
-        f = Time(factor_of_one(s.numbers, q, x))
+        f = Time(factor(s.numbers, q, Real(x[at.Q1]), Real(x[at.Q2])))
         f = Time(1) if n[at.RETRY] and f > Time(1) else f
         # A step cut short at a forced time says nothing against the longer one that it cut.
         if not (n[at.CUT] and h * f < x[at.H]):
@@ -240,14 +200,6 @@ def judge(s):
     n[at.RETRY] = 1
     n[at.REJECTED] += 1
     return False, 0
-
-
-@inlined
-def factor_of_one(numbers, q, x):
-    """Return the factor after an accepted step; a controller without memory takes one power, not three."""
-    if numbers[E1] == Real(0) and numbers[E2] == Real(0):
-        return factor_without_memory(numbers, q)
-    return factor(numbers, q, Real(x[at.Q1]), Real(x[at.Q2]))
 
 
 @inlined

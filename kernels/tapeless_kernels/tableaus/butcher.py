@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from numbers import Rational
 from typing import NamedTuple
 
 import numpy as np
 
-from .interpolant import Interpolant, dense_arrays
+from .coefficients import coefficient, entries, is_rounded
+from .interpolant import Interpolant, between_ends, dense_powers
 
 # Sums of rationals close exactly. Sums of decimals close to the digits printed: in the tables of
 # most papers those of a double. Of the sum of the sizes, or of 1 if that is less.
@@ -196,7 +196,7 @@ def butcher(
         error = less("`embedded`", embedded)
     if error is not None:
         error = _parse(name, "`error`", error, stages, last=0)
-    exact = not any(_is_rounded(entry) for row in printed for entry in _entries(row))
+    exact = not any(is_rounded(entry) for row in printed for entry in entries(row))
     return ButcherTableau(
         name=name,
         order=order,
@@ -237,17 +237,27 @@ def arrays(tableau: ButcherTableau, dtype) -> TableauArrays:
 
 
 class DenseArrays(NamedTuple):
-    """A tableau with its extra stages, R stages in all: (R, R) `a`, (R,) `c`, (degree, R) `weights`."""
+    """A tableau of R stages with the extra ones: (R, R) `a`, (R,) `c`, (degree, R) `weights`, (2, S+1) `error`."""
 
     a: np.ndarray
     c: np.ndarray
     weights: np.ndarray
+    error: np.ndarray
 
 
 @lru_cache
 def arrays_with_dense(tableau: ButcherTableau, dtype) -> DenseArrays:
     """Round the coefficients of all stages, and those of the dense output as `between_ends` has them."""
-    return DenseArrays(*dense_arrays(tableau, dtype, _round))
+    base, own, n = arrays(tableau, dtype), tableau.interpolant, tableau.stages + 1
+    size = n + (own.n_extra if own else 0)
+    a, c = np.zeros((size, size), dtype), np.zeros(size, dtype)
+    a[:n, :n], c[:n] = base.a, base.c
+    for i in range(n, size):
+        row = own.a[i - n]
+        a[i, : len(row)], c[i] = [_round(x, dtype) for x in row], _round(own.c[i - n], dtype)
+    rows = between_ends(dense_powers(tableau), tableau.b)
+    weights = np.array([[_round(x, dtype) for x in row] for row in rows])
+    return DenseArrays(a, c, np.ascontiguousarray(weights.T), base.error)
 
 
 def _round(x, dtype):
@@ -264,28 +274,10 @@ def _malformed(name, message):
     return ValueError(f"butcher: tableau {name!r}: {message}")
 
 
-def _entries(row):
-    return row.split() if isinstance(row, str) else () if row is None else row
-
-
-def _is_rounded(entry):
-    if isinstance(entry, str):
-        return entry.strip("+-/0123456789") != ""
-    return not isinstance(entry, Rational)
-
-
-def _coefficient(entry):
-    if isinstance(entry, str):
-        return Fraction(entry)
-    if isinstance(entry, Rational):  # int() because NumPy's integers are Rational, and overflow
-        return Fraction(int(entry.numerator), int(entry.denominator))
-    return Fraction(*entry.as_integer_ratio())
-
-
 def _parse(name, label, row, stages=None, last=None):
     """The row as Fractions; with `stages`, S + 1 of them, the `last` of which may be left out."""
     try:
-        row = tuple(_coefficient(entry) for entry in _entries(row))
+        row = tuple(coefficient(entry) for entry in entries(row))
     except (AttributeError, TypeError, ValueError, OverflowError, ZeroDivisionError) as reason:
         raise _malformed(name, f"{label} is no row of numbers: {reason}") from None
     if stages is None or len(row) == stages + 1:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-import numpy as np
+from .coefficients import coefficient, entries, is_rounded
 
 HERMITE_ORDER = 3
 
@@ -49,9 +49,11 @@ def interpolant(
     order: int, rows: Sequence[str], *, nested=False, a=(), c="", reference=""
 ) -> Interpolant:
     """Make an `Interpolant` from strings of coefficients with blanks between them."""
-    parse = lambda row: tuple(Fraction(entry) for entry in row.split())  # noqa: E731
-    entries = [entry for row in (*rows, *a, c) for entry in row.split()]
-    exact = all(entry.strip("+-/0123456789") == "" for entry in entries)
+
+    def parse(row):
+        return tuple(map(coefficient, entries(row)))
+
+    exact = not any(is_rounded(x) for row in (*rows, *a, c) for x in entries(row))
     return Interpolant(
         order, tuple(map(parse, rows)), nested, tuple(map(parse, a)), parse(c), exact, reference
     )
@@ -119,17 +121,3 @@ def between_ends(powers, b):
 def dense_order(tableau):
     """Return the order of a method's dense output."""
     return HERMITE_ORDER if tableau.interpolant is None else tableau.interpolant.order
-
-
-def dense_arrays(tableau, dtype, round_to):
-    """Return `a` and `c` of all stages and (degree, R) weights as `between_ends` has them, rounded."""
-    own, n = tableau.interpolant, tableau.stages + 1
-    extra = own.a if own else ()
-    size = n + len(extra)
-    a, c = np.zeros((size, size), dtype), np.zeros(size, dtype)
-    for i, row in enumerate((*tableau.a, *extra)):
-        a[i, : len(row)] = [round_to(x, dtype) for x in row]
-    c[:] = [round_to(x, dtype) for x in (*tableau.c, *(own.c if own else ()))]
-    rows = between_ends(dense_powers(tableau), tableau.b)
-    weights = np.array([[round_to(x, dtype) for x in row] for row in rows], dtype)
-    return a, c, np.ascontiguousarray(weights.T)

@@ -238,6 +238,13 @@ def test_what_is_passed_to_scipy(method):
         assert (ours.message, ours.backend) == (theirs.message, "scipy")
 
 
+def test_options_that_scipys_solvers_do_not_have():
+    call = {"fun": lambda t, y: -y, "t_span": (0, 1), "y0": [1.0], "method": "BDF"}
+    with pytest.warns(UserWarning, match="no effect for a chosen solver: `jump_ts`") as caught:
+        tapeless.solve_ivp(**call, jump_ts=[0.5], rtol=1e-3)
+    assert caught[0].filename == __file__
+
+
 floats = st.floats(-3, 3)
 
 
