@@ -298,6 +298,19 @@ def compile_content(function, signature, key):
     return callback
 
 
+def users_callback(function, signature):
+    """Return a C callback that may call a user's Numba function, allocate and catch: with Numba's own options."""
+    return numba.cfunc(signature)(function)
+
+
+def users_helper(function, *arguments):
+    """Return a function for `users_callback` to call, compiled now for arguments of these types if given."""
+    dispatcher = numba.njit(function)
+    if arguments:
+        dispatcher.compile(arguments)
+    return dispatcher
+
+
 def cache_folder():
     """Return the folder that holds compiled kernels: $TAPELESS_CACHE_DIR, else the user's cache."""
     chosen = os.environ.get("TAPELESS_CACHE_DIR")

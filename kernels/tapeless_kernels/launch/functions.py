@@ -4,9 +4,10 @@ import itertools
 import weakref
 
 import numpy as np
-from numba import cfunc, njit, typeof, types
+from numba import typeof, types
 from numba.extending import intrinsic, overload
 
+from .._jit import users_callback, users_helper
 from ..field_abi import Field, address_of, array_at, call_address, field_signature
 from .cpu import family
 
@@ -150,7 +151,7 @@ class _Adaptor:
             def evaluate(t, y, args, dy):
                 return _write(dy, function(*((t, y) + args)))  # noqa: RUF005
 
-        evaluate = njit(evaluate)
+        evaluate = users_helper(evaluate)
 
         def field(t, y, theta, theta_stride, cache, dy, lane_status, context, dim, lanes):
             state = array_at(address_of(cache), scalar, (dim // parts,))
@@ -167,11 +168,9 @@ class _Adaptor:
 
         field.__name__ = field.__qualname__ = f"user_field_{next(_LABELS)}"
         signature = field_signature(types.float32 if real.itemsize == 4 else types.float64)
-        self.callback = cfunc(signature)(field)
-        self.put = njit(lambda address, args: put(address, args))
-        self.let_go = njit(lambda address: let_go(address))
-        self.put.compile((types.int64, kind))
-        self.let_go.compile((types.int64,))
+        self.callback = users_callback(field, signature)
+        self.put = users_helper(lambda address, args: put(address, args), types.int64, kind)
+        self.let_go = users_helper(lambda address: let_go(address), types.int64)
         self.n_bytes = _size_of(kind)
 
 
