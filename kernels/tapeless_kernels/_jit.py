@@ -29,10 +29,17 @@ OPTIONS = {"nogil": True, "error_model": "numpy", "_nrt": False}
 class _Unoptimised(JITCodeLibrary):
     """The code of a kernel that only kernels call: IR to be taken in, and optimised once, by an entry."""
 
+    apart = False
+
     def _optimize_final_module(self):
         pass
 
     def _finalize_final_module(self):
+        if self.apart:
+            for function in self._final_module.functions:
+                attributes = b" ".join(function.attributes)
+                if not function.is_declaration and b"alwaysinline" not in attributes:
+                    function.add_function_attribute("noinline")
         self._finalize_dynamic_globals()
         self._finalized = True
 
@@ -48,7 +55,9 @@ class _BeforeLowering(FunctionPass):
 
     def run_pass(self, state):
         state.library = _Unoptimised(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.library.apart = getattr(state.func_id.func, "apart", False)
         state.flags.no_compile = True
+        state.flags.noalias = True  # no kernel writes what it also reads by another argument
         return False
 
 
@@ -95,12 +104,24 @@ class Compilation(NamedTuple):
 
 
 COMPILATIONS = []
+_APART = set()  # code of kernels that stay functions of their own
 _UNKNOWN = itertools.count()  # two functions in one process must not share a symbol
 
 
 def kernel(function):
     """Make `function` a kernel; a `Family` compiles it, and a call from Python compiles it as it stands."""
     return numba.njit(**OPTIONS)(function)
+
+
+def apart(function):
+    """Make `function` a kernel that LLVM does not copy into its callers, unless it has one lane.
+
+    Its arguments do not overlap, and only as its arguments LLVM takes that for granted: a lane loop over many
+    arrays vectorises there and not where it is called. A short loop says `range(len(x))`, not `range(LANES)`,
+    which would be unrolled before it could be.
+    """
+    _APART.add(function.__code__)
+    return kernel(function)
 
 
 def inlined(function):
@@ -190,6 +211,7 @@ class Family:
     def _compile(self, function, inline):
         if inline:
             return inline(function)
+        function.apart = function.__code__ in _APART and self.bind["LANES"] > 1
         return _constants_as_variables(numba.njit(**CALLED)(_rename(function, self.label)))
 
 

@@ -42,6 +42,8 @@ class Lanes(NamedTuple):
     t_next: np.ndarray  # where the step being tried ends
     h: np.ndarray  # the step proposed next; 0 before the first asks for an automatic one
     last: np.ndarray  # the last step taken
+    due: np.ndarray  # the next output time, t1 if there is none
+    forced: np.ndarray  # where the step being tried must end at the latest
     ratios: (
         np.ndarray
     )  # (tiles, 2, LANES): squared error ratios of the accepted steps before, latest first
@@ -91,6 +93,7 @@ class Work(NamedTuple):
     squares: np.ndarray  # (tiles, 3, LANES)
     ends: np.ndarray  # (tiles, LANES) uint8: the step was cut or stretched to end on a forced time
     accepted: np.ndarray  # (tiles, LANES) uint8
+    fate: np.ndarray  # (tiles, LANES) uint8, `loops.integrate`: what becomes of the step
     lane_status: np.ndarray  # (tiles, LANES) uint8
     y_next: np.ndarray  # (tiles, dim, LANES), where no stage holds it
 

@@ -7,7 +7,7 @@ import numpy as np
 from numba import types
 from numba.extending import intrinsic
 
-from ._jit import kernel
+from ._jit import apart, kernel
 from .ieee import fma
 from .vector_ir import Loop, Vectors, int64, vector_bytes
 
@@ -66,12 +66,13 @@ def error_squares(squares, h, w, k, n, y, z, rtol, atol):
             squares[lane] = fma(ratio, ratio, squares[lane])
 
 
-@kernel
+@apart
 def take(accepted, y, z):
     """Y = z in the lanes where accepted is 1, and y stays elsewhere."""
     for m in range(y.shape[0]):
-        for lane in range(LANES):
-            y[m, lane] = z[m, lane] if accepted[lane] == 1 else y[m, lane]
+        for lane in range(len(accepted)):
+            old, new = y[m, lane], z[m, lane]
+            y[m, lane] = new if accepted[lane] == 1 else old
 
 
 @kernel

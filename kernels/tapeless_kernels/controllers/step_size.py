@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._jit import inlined, kernel
+from .._jit import apart, inlined, kernel
 from ..activations import power
 from ..tile import LANES, Real
 
@@ -59,22 +59,75 @@ def bounded(x, least, largest):
 
 
 @inlined
+def to_the_power(q, exponent):
+    """q**-exponent, q kept from 0 and infinity."""
+    return power(bounded(q, Real(1e-30), Real(1e30)), -exponent)
+
+
+@inlined
 def factor(numbers, q0, q1, q2):
     """Return the factor after an accepted step, from squared error ratios."""
-    tiny, huge = Real(1e-30), Real(1e30)
-    f = numbers[SAFETY] * power(bounded(q0, tiny, huge), -numbers[E0])
-    f *= power(bounded(q1, tiny, huge), -numbers[E1])
-    f *= power(bounded(q2, tiny, huge), -numbers[E2])
+    f = numbers[SAFETY] * to_the_power(q0, numbers[E0])
+    f *= to_the_power(q1, numbers[E1])
+    f *= to_the_power(q2, numbers[E2])
     return bounded(f, numbers[LEAST], numbers[LARGEST])
 
 
 @kernel
+def factors(f, scratch, numbers, q0, q1, q2):
+    """F = `factor` in every lane, in loops that vectorise; an exponent of 0 costs nothing."""
+    powers(f, q0, numbers[E0])
+    scale(f, numbers[SAFETY])
+    if numbers[E1] != Real(0):
+        powers(scratch, q1, numbers[E1])
+        multiply(f, scratch)
+    if numbers[E2] != Real(0):
+        powers(scratch, q2, numbers[E2])
+        multiply(f, scratch)
+    bound(f, numbers[LEAST], numbers[LARGEST])
+
+
+@apart
+def powers(out, q, exponent):
+    """Out = q**-exponent."""
+    for lane in range(LANES):
+        out[lane] = to_the_power(q[lane], exponent)
+
+
+@apart
+def scale(x, c):
+    """X *= c."""
+    for lane in range(len(x)):
+        x[lane] *= c
+
+
+@apart
+def bound(x, least, largest):
+    """Keep x between two bounds."""
+    for lane in range(len(x)):
+        x[lane] = bounded(x[lane], least, largest)
+
+
+@apart
+def multiply(out, x):
+    """Out *= x."""
+    for lane in range(len(out)):
+        out[lane] *= x[lane]
+
+
+@inlined
 def factor_after_rejection(numbers, q0):
     """Return the factor after a rejected step; a ratio that is not finite gives the least."""
-    if not q0 < Real(1e30):
-        return numbers[LEAST]
-    f = numbers[SAFETY] * power(q0, -numbers[ON_REJECT])
-    return bounded(f, numbers[LEAST], Real(1))
+    f = numbers[SAFETY] * to_the_power(q0, numbers[ON_REJECT])
+    f = bounded(f, numbers[LEAST], Real(1))
+    return f if q0 < Real(1e30) else numbers[LEAST]
+
+
+@apart
+def factors_after_rejection(f, numbers, q):
+    """F = `factor_after_rejection` in every lane."""
+    for lane in range(LANES):
+        f[lane] = factor_after_rejection(numbers, q[lane])
 
 
 @kernel

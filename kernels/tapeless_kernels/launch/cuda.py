@@ -128,6 +128,7 @@ def copy_lane(out, o, lanes, i):
     """Copy the state of lane i into lane o."""
     out.t0[0, o], out.t1[0, o] = lanes.t0[0, i], lanes.t1[0, i]
     out.t[0, o], out.h[0, o], out.last[0, o] = lanes.t[0, i], lanes.h[0, i], lanes.last[0, i]
+    out.due[0, o] = lanes.due[0, i]
     out.rtol[0, o], out.atol[0, o] = lanes.rtol[0, i], lanes.atol[0, i]
     out.status[0, o], out.emitted[0, o] = lanes.status[0, i], lanes.emitted[0, i]
     for j in range(2):
@@ -146,6 +147,7 @@ def local_lanes():
         cuda.local.array((1, 1), Time), cuda.local.array((1, 1), Time),
         cuda.local.array((1, 1), Time), cuda.local.array((1, 1), Time),
         cuda.local.array((1, 1), Time), cuda.local.array((1, 1), Time),
+        cuda.local.array((1, 1), Time), cuda.local.array((1, 1), Time),
         cuda.local.array((1, 2, 1), Real), cuda.local.array((1, 1), Real),
         cuda.local.array((1, 1), Real), cuda.local.array((1, 1), np.uint8),
         cuda.local.array((1, 4, 1), np.int64), cuda.local.array((1, 1), np.int64),
@@ -160,7 +162,7 @@ def local_work():
         cuda.local.array((2, 1), Real), cuda.local.array((1, 1), Real),
         cuda.local.array((1, 3, 1), Real), cuda.local.array((1, 1), np.uint8),
         cuda.local.array((1, 1), np.uint8), cuda.local.array((1, 1), np.uint8),
-        cuda.local.array((1, DIM, 1), Real),
+        cuda.local.array((1, 1), np.uint8), cuda.local.array((1, DIM, 1), Real),
     )  # fmt: skip
 
 

@@ -39,13 +39,13 @@ def layout(plan, tiles, n_cache):
     real, time, count, flag = plan.dtype, "f8", "i8", "u1"
     shape, state = (tiles, lanes), (tiles, dim, lanes)
     return [
-        *[(shape, time)] * 6, ((tiles, 2, lanes), real), (shape, real), (shape, real),
+        *[(shape, time)] * 8, ((tiles, 2, lanes), real), (shape, real), (shape, real),
         (shape, flag), ((tiles, 4, lanes), count), (shape, count), (state, real),
         ((tiles, slopes, dim, lanes), real),
         ((tiles, n, lanes), time), ((tiles, n, dim, lanes), real),
         (shape, real), (state, real), ((tiles, n_cache, lanes), real),
         ((2, lanes), real), (shape, real), ((tiles, 3, lanes), real), (shape, flag),
-        (shape, flag), (shape, flag), (state, real),
+        *[(shape, flag)] * 3, (state, real),
     ]  # fmt: skip
 
 
@@ -97,12 +97,13 @@ def lanes_of(p):
         array_at(p[LANES_AT], Time, (n, LANES)), array_at(p[LANES_AT + 1], Time, (n, LANES)),
         array_at(p[LANES_AT + 2], Time, (n, LANES)), array_at(p[LANES_AT + 3], Time, (n, LANES)),
         array_at(p[LANES_AT + 4], Time, (n, LANES)), array_at(p[LANES_AT + 5], Time, (n, LANES)),
-        array_at(p[LANES_AT + 6], Real, (n, 2, LANES)), array_at(p[LANES_AT + 7], Real, (n, LANES)),
-        array_at(p[LANES_AT + 8], Real, (n, LANES)), array_at(p[LANES_AT + 9], np.uint8, (n, LANES)),
-        array_at(p[LANES_AT + 10], np.int64, (n, 4, LANES)),
-        array_at(p[LANES_AT + 11], np.int64, (n, LANES)),
-        array_at(p[LANES_AT + 12], Real, (n, dim, LANES)),
-        array_at(p[LANES_AT + 13], Real, (n, p[STAGES] + 1, dim, LANES)),
+        array_at(p[LANES_AT + 6], Time, (n, LANES)), array_at(p[LANES_AT + 7], Time, (n, LANES)),
+        array_at(p[LANES_AT + 8], Real, (n, 2, LANES)), array_at(p[LANES_AT + 9], Real, (n, LANES)),
+        array_at(p[LANES_AT + 10], Real, (n, LANES)), array_at(p[LANES_AT + 11], np.uint8, (n, LANES)),
+        array_at(p[LANES_AT + 12], np.int64, (n, 4, LANES)),
+        array_at(p[LANES_AT + 13], np.int64, (n, LANES)),
+        array_at(p[LANES_AT + 14], Real, (n, dim, LANES)),
+        array_at(p[LANES_AT + 15], Real, (n, p[STAGES] + 1, dim, LANES)),
     )  # fmt: skip
 
 
@@ -134,7 +135,7 @@ def work_of(p):
         array_at(p[WORK], Real, (2, LANES)), array_at(p[WORK + 1], Real, (n, LANES)),
         array_at(p[WORK + 2], Real, (n, 3, LANES)), array_at(p[WORK + 3], np.uint8, (n, LANES)),
         array_at(p[WORK + 4], np.uint8, (n, LANES)), array_at(p[WORK + 5], np.uint8, (n, LANES)),
-        array_at(p[WORK + 6], Real, (n, p[DIM], LANES)),
+        array_at(p[WORK + 6], np.uint8, (n, LANES)), array_at(p[WORK + 7], Real, (n, p[DIM], LANES)),
     )  # fmt: skip
 
 
@@ -190,6 +191,7 @@ def begin(p, y0, numbers, times, start_ratio, theta):
             )
             lanes.last[tile, lane] = Time(0)
             lanes.emitted[tile, lane] = 0
+            lanes.due[tile, lane] = numbers[1, j]
             lanes.status[tile, lane] = RUNNING if tile * LANES + lane < n else SUCCESS
             for r in range(2):
                 lanes.ratios[tile, r, lane] = Real(start_ratio)

@@ -168,7 +168,7 @@ def allocate(dtype, lanes, tiles, dim, stages, n_outputs, capacity, *, keep=True
 
     return Solve(
         Lanes(
-            *(new(time, tiles) for _ in range(6)), new(real, tiles, 2), new(real, tiles),
+            *(new(time, tiles) for _ in range(8)), new(real, tiles, 2), new(real, tiles),
             new(real, tiles), new("u1", tiles), new("i8", tiles, 4), new("i8", tiles),
             new(dtype, tiles, dim), new(dtype, tiles, stages + 1, dim),
         ),
@@ -180,8 +180,8 @@ def allocate(dtype, lanes, tiles, dim, stages, n_outputs, capacity, *, keep=True
             np.zeros(1, np.int64), int(keep),
         ),
         Work(
-            new(real, 2), new(real, tiles), new(real, tiles, 3), new("u1", tiles),
-            new("u1", tiles), new("u1", tiles), new(dtype, tiles, dim),
+            new(real, 2), new(real, tiles), new(real, tiles, 3),
+            *(new("u1", tiles) for _ in range(4)), new(dtype, tiles, dim),
         ),
     )  # fmt: skip
 
@@ -190,7 +190,7 @@ def load(solve, t0, t1, h, tolerance, y0, times, start_ratio):
     """Set a Solve to its start: y0 (n, dim), times (n_outputs,), a tolerance for rtol and atol."""
     lanes = solve.lanes
     for array, value in (
-        (lanes.t0, t0), (lanes.t1, t1), (lanes.t, t0), (lanes.h, h), (lanes.last, 0),
+        (lanes.t0, t0), (lanes.t1, t1), (lanes.t, t0), (lanes.h, h), (lanes.last, 0), (lanes.due, t1),
         (lanes.ratios, start_ratio), (lanes.rtol, tolerance), (lanes.atol, tolerance),
         (lanes.counts, 0), (lanes.emitted, 0), (lanes.status, RUNNING),
         (lanes.y, to_tiles(y0, lanes.y)), (solve.outputs.times, np.asarray(times)[:, None]),

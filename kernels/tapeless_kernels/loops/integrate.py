@@ -2,8 +2,14 @@
 
 import numpy as np
 
-from .._jit import kernel
-from ..controllers.step_size import LARGEST, factor, factor_after_rejection
+from .._jit import apart, inlined, kernel
+from ..controllers.step_size import (
+    LARGEST,
+    LEAST,
+    factor_after_rejection,
+    factors,
+    factors_after_rejection,
+)
 from ..interpolants.hermite import hermite
 from ..status import (
     BUDGET_SPENT,
@@ -19,10 +25,14 @@ from ..status import (
 )
 from ..steppers.explicit_rk import step
 from ..tile import LANES, Real, error_squares, put, take
-from .start import ACCEPTED, EVALUATIONS, GRID, REJECTED, Time, to_means
+from .start import ACCEPTED, EVALUATIONS, GRID, REJECTED, Time, next_due, to_means
+
+PASSED, REFUSED, ODD = range(
+    3
+)  # fates of a lane's step: accepted or rejected, or more is to be said
 
 
-@kernel
+@inlined
 def integrate(field, method, control, lanes, outputs, record, work, theta, budget):
     """Take up to `budget` iterations, each of which tries one step in every lane that is still running."""
     running = 0
@@ -59,7 +69,7 @@ def integrate(field, method, control, lanes, outputs, record, work, theta, budge
     return BUDGET_SPENT
 
 
-@kernel
+@inlined
 def count_running(lanes, tile):
     """Return the number of a tile's trajectories that have not ended."""
     n = 0
@@ -68,7 +78,7 @@ def count_running(lanes, tile):
     return n
 
 
-@kernel
+@inlined
 def rest(lanes, record, tile):
     """Record that nothing in a tile moved."""
     for lane in range(LANES):
@@ -76,39 +86,60 @@ def rest(lanes, record, tile):
         record.emitted[record.filled[0], tile, lane] = lanes.emitted[tile, lane]
 
 
-@kernel
+@inlined
 def aim(control, lanes, outputs, work, tile):
     """Decide where each lane's next step ends: no step passes a forced time."""
-    n_outputs = outputs.times.shape[1]
     for lane in range(LANES):
-        t, t1 = lanes.t[tile, lane], lanes.t1[tile, lane]
-        work.time[0, lane] = Real(t)
-        lanes.t_next[tile, lane] = t
-        work.ends[tile, lane] = 0
-        work.h[tile, lane] = Real(0)
-        if lanes.status[tile, lane] == RUNNING:
-            target, i = t1, lanes.emitted[tile, lane]
-            if not control.adaptive:
-                passed = lanes.counts[tile, GRID, lane] + 1
-                if passed < control.n_steps:
-                    t0 = lanes.t0[tile, lane]
-                    target = t0 + (t1 - t0) * (Time(passed) / Time(control.n_steps))
-            if not control.interpolate and i < n_outputs:
-                output = outputs.times[tile, i, lane]
-                target = output if abs(output - t) < abs(target - t) else target
-            h, least = lanes.h[tile, lane], Time(8.9e-16) * abs(t)
-            if abs(h) < least:  # 4 ulp: a shorter step would move y and not t
-                h = least if t1 > t else -least
-            if control.adaptive and abs(h) * Time(1.01) < abs(target - t):
-                lanes.t_next[tile, lane] = t + h
-                work.h[tile, lane] = Real(lanes.t_next[tile, lane] - t)
-            else:
-                lanes.t_next[tile, lane] = target
-                work.ends[tile, lane] = 1
-                work.h[tile, lane] = Real(target - t)
+        work.time[0, lane] = Real(lanes.t[tile, lane])
+        lanes.forced[tile, lane] = lanes.t1[tile, lane]
+    if not control.interpolate:
+        force(lanes.forced[tile], lanes.due[tile])
+    if not control.adaptive:
+        for lane in range(LANES):
+            grid = end_of_grid_step(control, lanes, tile, lane)
+            forced, t = lanes.forced[tile, lane], lanes.t[tile, lane]
+            lanes.forced[tile, lane] = grid if abs(grid - t) < abs(forced - t) else forced
+            lanes.h[tile, lane] = Time(np.inf)
+    aim_lanes(
+        lanes.t_next[tile], work.h[tile], work.ends[tile], lanes.t[tile], lanes.t1[tile], lanes.h[tile],
+        lanes.forced[tile], lanes.status[tile],
+    )  # fmt: skip
 
 
 @kernel
+def force(forced, due):
+    """Have steps end on the next output times, which no lane's t1 precedes."""
+    for lane in range(LANES):
+        forced[lane] = due[lane]
+
+
+@kernel
+def end_of_grid_step(control, lanes, tile, lane):
+    """Return where the lane's next of n_steps equal steps ends."""
+    t0, t1 = lanes.t0[tile, lane], lanes.t1[tile, lane]
+    passed = lanes.counts[tile, GRID, lane] + 1
+    return (
+        t0 + (t1 - t0) * (Time(passed) / Time(control.n_steps)) if passed < control.n_steps else t1
+    )
+
+
+@apart
+def aim_lanes(t_next, step, ends, t, t1, proposed, forced, status):
+    """Set where each lane's step ends and its size: as proposed, or at a forced time that it would reach."""
+    for lane in range(LANES):
+        h, start, end = proposed[lane], t[lane], forced[lane]
+        least = Time(8.9e-16) * abs(start)  # 4 ulp: a shorter step would move y and not t
+        least = least if t1[lane] > start else -least
+        h = least if abs(h) < abs(least) else h
+        free = abs(h) * Time(1.01) < abs(end - start)
+        end = start + h if free else end
+        end = end if status[lane] == RUNNING else start
+        t_next[lane] = end
+        step[lane] = Real(end - start)
+        ends[lane] = 0 if free else 1
+
+
+@inlined
 def attempt(field, method, control, lanes, record, work, theta, tile):
     """Try one step in a tile, and measure its error in work.squares."""
     n = record.filled[0]
@@ -147,11 +178,11 @@ def steady(squares):
             squares[tile, 0, lane] = steadied if q > Real(0) else q
 
 
-@kernel
+@apart
 def spoil(squares, z):
     """squares = NaN in the lanes where z is not finite."""
     for m in range(z.shape[0]):
-        for lane in range(LANES):
+        for lane in range(len(squares)):
             squares[lane] += Real(0) * abs(z[m, lane])
 
 
@@ -169,41 +200,46 @@ def share_failure(lanes, work):
                 work.lane_status[tile, lane] = 1
 
 
-@kernel
+@inlined
 def advance(method, control, lanes, outputs, record, work, tile):
     """Accept or reject in each lane, write outputs, size the next steps; return the lanes that moved."""
     n = record.filled[0]
     y, k = lanes.y[tile], lanes.k[tile]
     y_next = record.z[n, tile, record.z.shape[2] - 1] if method.fsal else work.y_next[tile]
-    moved = 0
-    if control.adaptive:  # in a loop of its own, which vectorises
-        ratios = lanes.ratios[tile]
+    if record.keep:
+        note(lanes, record, work, tile)
+    moved, plain = 0, 0
+    if control.adaptive:
+        q, f, ratios = work.squares[tile, 0], work.squares[tile, 1], lanes.ratios[tile]
+        factors(f, work.squares[tile, 2], control.numbers, q, ratios[0], ratios[1])
+        plain, rejected = find_plain(
+            work.fate[tile], q, lanes.t[tile], lanes.t_next[tile], lanes.due[tile],
+            lanes.counts[tile, ACCEPTED], lanes.counts[tile, REJECTED], lanes.status[tile],
+            work.lane_status[tile], control.max_steps, control.numbers[LEAST],
+        )  # fmt: skip
+        moved = plain - rejected
+        if rejected > 0:
+            shorter = work.squares[tile, 2]
+            factors_after_rejection(shorter, control.numbers, q)
+            reject_lanes(
+                lanes.h[tile], lanes.counts[tile, REJECTED], lanes.counts[tile, EVALUATIONS], shorter,
+                lanes.t[tile], lanes.t_next[tile], work.fate[tile], method.stages,
+            )  # fmt: skip
+        accept_lanes(
+            lanes.t[tile], lanes.h[tile], lanes.last[tile], ratios[0], ratios[1],
+            lanes.counts[tile, ACCEPTED], lanes.counts[tile, EVALUATIONS], work.accepted[tile], q, f,
+            lanes.t_next[tile], work.ends[tile], work.fate[tile], control.numbers[LARGEST], method.stages,
+        )  # fmt: skip
+    if plain < LANES:
         for lane in range(LANES):
-            q = work.squares[tile, 0, lane]
-            work.squares[tile, 1, lane] = factor(
-                control.numbers, q, ratios[0, lane], ratios[1, lane]
-            )
-    for lane in range(LANES):
-        q = work.squares[tile, 0, lane]
-        t, t_next = lanes.t[tile, lane], lanes.t_next[tile, lane]
-        record.t[n, tile, 0, lane], record.t[n, tile, 1, lane] = t, t_next
-        record.emitted[n, tile, lane] = lanes.emitted[tile, lane]
-        record.h[n, tile, lane] = Real(0)
-        work.accepted[tile, lane] = 0
-        if lanes.status[tile, lane] == RUNNING:
-            lanes.counts[tile, EVALUATIONS, lane] += method.stages
-            if work.lane_status[tile, lane] != 0:
-                lanes.status[tile, lane] = FIELD_FAILED
-            elif q <= Real(1):
+            if not control.adaptive or work.fate[tile, lane] == ODD:
+                moved += move_lane(method, control, lanes, outputs, work, tile, lane, y, k, y_next)
+    if record.keep:
+        for lane in range(LANES):
+            if work.accepted[tile, lane] == 1:
                 record.h[n, tile, lane] = work.h[tile, lane]
-                work.accepted[tile, lane] = 1
-                moved += 1
-                emit(lanes, outputs, tile, lane, y, k, y_next, method.stages)
-                accept(control, lanes, work, tile, lane)
-            else:
-                reject(control, lanes, tile, lane, q)
-        if work.accepted[tile, lane] == 0 and record.keep and not q < Real(np.inf):
-            forget(record, n, tile, lane)
+            elif not work.squares[tile, 0, lane] < Real(np.inf):
+                forget(record, n, tile, lane)
     if moved == LANES:
         put(y, y_next)
         if method.fsal:
@@ -213,6 +249,113 @@ def advance(method, control, lanes, outputs, record, work, tile):
         if method.fsal:
             take(work.accepted[tile], k[0], k[method.stages])
     return moved
+
+
+@inlined
+def note(lanes, record, work, tile):
+    """Record where the step began and ends, as one that does not move."""
+    n = record.filled[0]
+    for lane in range(LANES):
+        record.t[n, tile, 0, lane] = lanes.t[tile, lane]
+        record.t[n, tile, 1, lane] = lanes.t_next[tile, lane]
+        record.emitted[n, tile, lane] = lanes.emitted[tile, lane]
+        record.h[n, tile, lane] = Real(0)
+
+
+@apart
+def find_plain(fate, q, t, t_next, due, accepted, rejected, status, lane_status, max_steps, least):
+    """Set the fate of each lane; return of how many it is plain, and of these how many are rejected.
+
+    The others reach a forced time, or fail, or have ended: `move_lane` looks closer.
+    """
+    n = shorter = 0
+    for lane in range(LANES):
+        square, start, size = q[lane], t[lane], abs(t_next[lane] - t[lane])
+        left, code, failed = abs(due[lane] - start), status[lane], lane_status[lane]
+        tried = accepted[lane] + rejected[lane] + 1
+        small = Time(least) * size <= Time(1e-12) * (
+            abs(start) + left
+        )  # so that no step is too small
+        fine = (tried < max_steps) & (code == RUNNING) & (failed == 0) & (square < Real(np.inf))
+        passed = fine & (square <= Real(1)) & (left > size)
+        refused = fine & (square > Real(1)) & (not small)
+        fate[lane] = PASSED if passed else (REFUSED if refused else ODD)
+        n += 1 if passed | refused else 0
+        shorter += 1 if refused else 0
+    return n, shorter
+
+
+@apart
+def reject_lanes(h, rejected, evaluations, f, t, t_next, fate, stages):
+    """Propose shorter steps in the lanes whose steps are plainly rejected."""
+    for lane in range(LANES):
+        refused, before, shorter = fate[lane] == REFUSED, h[lane], Time(f[lane])
+        h[lane] = shorter * (t_next[lane] - t[lane]) if refused else before
+        rejected[lane] += 1 if refused else 0
+        evaluations[lane] += stages if refused else 0
+
+
+@apart
+def accept_lanes(
+    t,
+    h,
+    last,
+    ratio,
+    ratio_before,
+    steps,
+    evaluations,
+    accepted,
+    q,
+    f,
+    t_next,
+    ends,
+    fate,
+    largest,
+    stages,
+):
+    """Move the lanes whose steps are plainly accepted, and propose the next."""
+    for lane in range(LANES):  # everything is read first, so that nothing is read on condition
+        passed = fate[lane] == PASSED
+        start, end, before, factor, square = t[lane], t_next[lane], h[lane], f[lane], q[lane]
+        earlier, earliest, longest = ratio[lane], ratio_before[lane], last[lane]
+        step = end - start
+        proposed = propose(factor, step, before, ends[lane], largest)
+        floor = square if square > Real(1e-8) else Real(1e-8)
+        h[lane] = proposed if passed else before
+        last[lane] = step if passed else longest
+        t[lane] = end if passed else start
+        ratio_before[lane] = earlier if passed else earliest
+        ratio[lane] = floor if passed else earlier
+        steps[lane] += 1 if passed else 0
+        evaluations[lane] += stages if passed else 0
+        accepted[lane] = 1 if passed else 0
+
+
+@inlined
+def propose(f, step, before, ended, largest):
+    """Return the next step: one cut short at a forced time says nothing against the longer one it cut."""
+    h = Time(f) * step
+    return before if (ended == 1) & (f == largest) & (abs(h) < abs(before)) else h
+
+
+@kernel
+def move_lane(method, control, lanes, outputs, work, tile, lane, y, k, y_next):
+    """Accept or reject in one lane, and look at all that may happen then; return whether it moved."""
+    work.accepted[tile, lane] = 0
+    if lanes.status[tile, lane] != RUNNING:
+        return 0
+    lanes.counts[tile, EVALUATIONS, lane] += method.stages
+    q = work.squares[tile, 0, lane]
+    if work.lane_status[tile, lane] != 0:
+        lanes.status[tile, lane] = FIELD_FAILED
+    elif q <= Real(1):
+        work.accepted[tile, lane] = 1
+        emit(lanes, outputs, tile, lane, y, k, y_next, method.stages)
+        accept(control, lanes, work, tile, lane)
+        return 1
+    else:
+        reject(control, lanes, tile, lane, q)
+    return 0
 
 
 @kernel
@@ -232,6 +375,7 @@ def emit(lanes, outputs, tile, lane, y, k, y_next, last):
             break
         i += 1
     lanes.emitted[tile, lane] = i
+    lanes.due[tile, lane] = next_due(lanes, outputs, tile, lane)
 
 
 @kernel
@@ -241,20 +385,14 @@ def accept(control, lanes, work, tile, lane):
     t, t_next, t1 = lanes.t[tile, lane], lanes.t_next[tile, lane], lanes.t1[tile, lane]
     counts[ACCEPTED, lane] += 1
     if control.adaptive:
-        q, f = work.squares[tile, 0, lane], work.squares[tile, 1, lane]
-        before = lanes.h[tile, lane]
-        h = Time(f) * (t_next - t)
-        # A step cut short at a forced time says nothing against the longer one that it cut.
-        cut = work.ends[tile, lane] and f == control.numbers[LARGEST] and abs(h) < abs(before)
-        lanes.h[tile, lane] = before if cut else h
+        q, f, before = work.squares[tile, 0, lane], work.squares[tile, 1, lane], lanes.h[tile, lane]
+        largest = control.numbers[LARGEST]
+        lanes.h[tile, lane] = propose(f, t_next - t, before, work.ends[tile, lane], largest)
         ratios[1, lane] = ratios[0, lane]
         ratios[0, lane] = q if q > Real(1e-8) else Real(1e-8)
     else:
-        t0, n = lanes.t0[tile, lane], control.n_steps
-        passed = counts[GRID, lane] + 1
-        grid = t1 if passed == n else t0 + (t1 - t0) * (Time(passed) / Time(n))
-        if t_next == grid:
-            counts[GRID, lane] = passed
+        if t_next == end_of_grid_step(control, lanes, tile, lane):
+            counts[GRID, lane] += 1
     lanes.last[tile, lane] = t_next - t
     lanes.t[tile, lane] = t_next
     if t_next == t1:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._jit import kernel
+from .._jit import apart, kernel
 from ..controllers.step_size import ORDER, first_guess, first_step, scaled_squares
 from ..field_abi import call_field
 from ..status import DONE, FIELD_ERROR, FIELD_FAILED, NON_FINITE, RUNNING, SUCCESS
@@ -44,8 +44,16 @@ def emit_start(lanes, outputs, tile, lane):
             outputs.ys[tile, i, m, lane] = lanes.y[tile, m, lane]
         i += 1
     lanes.emitted[tile, lane] = i
+    lanes.due[tile, lane] = next_due(lanes, outputs, tile, lane)
     if lanes.t0[tile, lane] == lanes.t1[tile, lane]:
         lanes.status[tile, lane] = SUCCESS
+
+
+@kernel
+def next_due(lanes, outputs, tile, lane):
+    """Return the lane's next output time, t1 if there is none."""
+    i = lanes.emitted[tile, lane]
+    return outputs.times[tile, i, lane] if i < outputs.times.shape[1] else lanes.t1[tile, lane]
 
 
 @kernel
@@ -130,13 +138,19 @@ def signed(h, span):
     return h if h < span else span
 
 
+@apart
+def divide(x, c):
+    """X /= c."""
+    for lane in range(len(x)):
+        x[lane] /= c
+
+
 @kernel
 def to_means(squares, which, dim, control):
     """Turn sums of squares over m into means, over m alone or, if coupled, over all trajectories."""
     if not control.coupled:
         for tile in range(squares.shape[0]):
-            for lane in range(LANES):
-                squares[tile, which, lane] /= Real(dim)
+            divide(squares[tile, which], Real(dim))
         return
     total, left = Real(0), control.n_trajectories
     for tile in range(squares.shape[0]):

@@ -1,19 +1,19 @@
 """One step of an explicit Runge-Kutta method on a tile, and its transpose."""
 
-from .._jit import kernel
+from .._jit import apart, inlined, kernel
 from ..field_abi import call_field, call_field_vjp
 from ..ieee import fma
-from ..tile import LANES, Real, add, combine, contract, fill, put, take
+from ..tile import Real, add, combine, contract, fill, put, take
 
 
-@kernel
+@apart
 def stage_time(time, t, c, h):
     """Time = t + c h."""
-    for lane in range(LANES):
+    for lane in range(len(time)):
         time[lane] = fma(c, h[lane], t[lane])
 
 
-@kernel
+@inlined
 def step(field, method, h, y, theta, k, record, work, y_next):
     """Fill the slopes k, the stage states z and `y_next`; the field's status is returned.
 
