@@ -10,6 +10,7 @@ from tapeless import _check as check
 from tapeless import methods
 from tapeless._arguments import SOLVE
 from tapeless._complain import check_arrival, complain, describe
+from tapeless._progress import Progress, meter
 from tapeless._solution import Solution
 from tapeless._solve import Solve
 from tapeless._types import ArrayInput, Integer
@@ -44,6 +45,7 @@ def solve_ode(
     max_steps: Integer = 4096,
     throw: bool = True,
     threads: Integer | None = None,
+    progress: Progress = False,
 ) -> Solution:
     """Integrate dy/dt = f(t, y, theta) for a batch of initial states, ready to be differentiated.
 
@@ -87,6 +89,9 @@ def solve_ode(
         Whether a trajectory that fails raises an error.
     threads : int, optional
         Threads that share the tiles of trajectories; by default all cores.
+    progress : bool or callable
+        True draws a bar by tqdm, of trajectories that have ended. A function is called with their number
+        and that of all, from the threads that solve.
 
     Returns
     -------
@@ -163,13 +168,14 @@ def solve_ode(
     threads = n_cores() if threads is None else check.positive_int(SOLVE, "threads", threads)
     t1 = numbers[1] if numbers.shape[1] > 1 else numbers[1, 0]
     ts = t1 if t_eval is None else times[:, 0] if times.shape[1] == 1 else times.T
-    solve = Solve(plan, control.start, numbers, y0, times, theta)
+    solve = Solve(plan, numbers, y0, times, theta)
 
     def solution() -> Solution:
         return solve.solution(ts, single, t_eval is None, threads)
 
     try:
-        solve.run(threads)
+        with meter(SOLVE, progress, batch) as ended:
+            solve.run(threads, ended)
         result = solution()
     except KeyboardInterrupt as interrupt:
         interrupt.solution = solution()  # type: ignore[attr-defined]

@@ -7,68 +7,105 @@ import numpy as np
 from tapeless._arguments import as_kernel_array
 from tapeless._solution import Floats, Solution, Stats
 from tapeless_kernels.launch.array import n_tiles
+from tapeless_kernels.launch.cpu import Chunk
 from tapeless_kernels.launch.pool import POOL
 from tapeless_kernels.launch.threads import THREADS
-from tapeless_kernels.status import INTERRUPTED
+from tapeless_kernels.status import INTERRUPTED, SUCCESS
+
+CHUNKS, MOST_ROUNDS = (
+    16,
+    32,
+)  # as many chunks where there are tiles enough; tiles of trajectories in a chunk
 
 
 class Solve:
-    """The chunks of one solve: one for each wide tile, or one for all."""
+    """The chunks of one solve: tiles whose lanes are refilled, single tiles if they keep a record, or one for all."""
 
-    def __init__(self, plan, start_ratio, numbers, y0, times, theta):
+    def __init__(self, plan, numbers, y0, times, theta):
         self.plan, self.batch, self.theta = plan, len(y0), theta
-        self._start_ratio, self._numbers, self._y0, self._times = start_ratio, numbers, y0, times
+        self._numbers, self._y0, self._times = numbers, y0, times
         lanes, tiles = plan.lanes, n_tiles(len(y0), plan.lanes)
         # Parameters of its own for each trajectory are those of one tile.
         whole = (plan.control.coupled or lanes == 1) and plan.theta_stride == 0
-        size = tiles if whole else 1
-        self.parts = [slice(i * lanes, (i + size) * lanes) for i in range(0, tiles, size or 1)]
-        self.chunks, self._lent = [POOL.take(plan, size) for _ in self.parts], False
+        self._tiles = tiles if whole else 1
+        self.refills = not (whole or plan.keep or lanes == 1)
+        rounds = min(max(tiles // CHUNKS, 1), MOST_ROUNDS) if self.refills else 1
+        size = max(self._tiles, rounds) * lanes
+        self.parts = [slice(i, i + size) for i in range(0, len(y0), size or 1)]
+        self.chunks: list[Chunk | None] = [None] * len(self.parts)
+        if not self.refills:
+            self.chunks = [POOL.take(plan, self._tiles) for _ in self.parts]
+        n, dim = self.batch, plan.program.dim
+        self._results = (
+            np.empty((n, plan.n_outputs, dim), plan.dtype), np.empty((n, dim), plan.dtype),
+            np.empty((n, 3), np.int64), np.empty((n, 2)), np.empty(n, np.uint8),
+        )  # fmt: skip
+        self._lent, self._failed = False, [-1] * len(self.parts)  # -1: not yet known
 
-    def run(self, threads):
-        """Integrate all chunks."""
-        THREADS.map(self._run_part, list(zip(self.chunks, self.parts, strict=True)), threads)
+    def run(self, threads, ended):
+        """Integrate all chunks; `ended` is told how many trajectories have."""
+        self._ended = ended
+        THREADS.map(self._run_part, list(range(len(self.parts))), threads)
 
     def _run_part(self, job, stop):
-        chunk, part = job
+        part = self.parts[job]
         if stop.wanted:
             return
         numbers, times = (
             x if x.shape[1] == 1 else np.ascontiguousarray(x[:, part])
             for x in (self._numbers, self._times)
         )
-        theta = self.theta_of(part)
-        chunk.begin(self._y0[part], numbers, times, self._start_ratio, theta)
+        if self.refills:
+            self._fill(part)
+            self.chunks[job] = POOL.take(self.plan, self._tiles)
+        chunk, theta = self.chunks[job], self.theta_of(part)
+        chunk.begin(
+            self._y0[part], numbers, times, theta, [x[part] for x in self._results],
+            order=longest_first(numbers) if self.refills and numbers.shape[1] > 1 else None,
+            own=self.theta[part] if self.plan.theta_stride else None,
+        )  # fmt: skip
         chunk.run(theta, stop)
+        if self.refills and not stop.wanted:
+            self._failed[job] = self._put_down(chunk, part)
+            self.chunks[job] = None
+            POOL.give(chunk)
+        self._ended(min(part.stop, self.batch) - part.start)
+
+    def _fill(self, part):
+        """Set the results of a part to those of trajectories that have not had their turn."""
+        ys, y, counts, times, status = (x[part] for x in self._results)
+        times[:, 0], times[:, 1] = 0, np.broadcast_to(self._numbers[0], self.batch)[part]
+        ys[:], y[:], counts[:], status[:] = np.nan, self._y0[part], 0, INTERRUPTED
+
+    def _put_down(self, chunk, part):
+        """Have the chunk's results where they belong; return how many of its trajectories failed."""
+        failed = chunk.finish()
+        return np.count_nonzero(self._results[-1][part] != SUCCESS) if self.refills else failed
 
     def theta_of(self, part):
         """Return the parameters of the trajectories of a chunk, as its field takes them."""
         if not self.plan.theta_stride:
             return self.theta
-        rows, lanes = self.theta[part], self.plan.lanes
+        lanes = self.plan.lanes
+        rows = self.theta[part][:lanes]
         last = np.repeat(rows[-1:], lanes - len(rows), axis=0)  # lanes beyond repeat the last
         return np.concatenate([rows, last]).T.ravel()
 
     def solution(self, ts, single, final, threads):
-        """Return what the chunks hold now; with this object's end they can be used again."""
+        """Return what is known now; with this object's end its chunks can be used again."""
+        plan = self.plan
+        ys, y, counts, times, status = self._results
+        for job, (chunk, part) in enumerate(zip(self.chunks, self.parts, strict=True)):
+            if self._failed[job] >= 0:
+                continue
+            if chunk is None or not chunk.begun:  # interrupted before its turn
+                self._fill(part)
+                self._failed[job] = part.stop - part.start
+            else:
+                self._failed[job] = self._put_down(chunk, part)
         if not self._lent:
             self._lent = True
-            POOL.lend(self.chunks, self)
-        n, plan, failed = self.batch, self.plan, 0
-        ys = np.empty((n, plan.n_outputs, plan.program.dim), plan.dtype)
-        y = np.empty((n, plan.program.dim), plan.dtype)
-        counts, times, status = np.empty((n, 3), np.int64), np.empty((n, 2)), np.empty(n, np.uint8)
-        results = (ys, y, counts, times, status)
-        for chunk, part in zip(self.chunks, self.parts, strict=True):
-            if len(self.chunks) == 1 and chunk.begun:
-                failed = chunk.finish(*results)
-            elif chunk.begun:
-                failed += chunk.finish(*(x[part] for x in results))
-            else:  # interrupted before its turn
-                t0 = np.broadcast_to(self._numbers[0], n)[part]
-                times[part, 0], times[part, 1], status[part] = 0, t0, INTERRUPTED
-                ys[part], y[part], counts[part] = np.nan, self._y0[part], 0
-                failed += len(t0)
+            POOL.lend([chunk for chunk in self.chunks if chunk is not None], self)
         nfe, accepted, rejected = counts.T
         last_step, t = times.T
         stats = (nfe, accepted, rejected, last_step, status, t)
@@ -76,7 +113,12 @@ class Solve:
         if single:
             ys, y, stats = ys[0], y[0], [x[0] for x in stats]
         reverse = Reverse(self, final, threads) if plan.keep else None
-        return Solution(ts, ys, y, Stats(*stats), failed == 0, single, reverse)
+        return Solution(ts, ys, y, Stats(*stats), sum(self._failed) == 0, single, reverse)
+
+
+def longest_first(numbers):
+    """Return the order of the longest spans first, so that no lane begins one when the others are done."""
+    return np.argsort(-abs(numbers[1] - numbers[0]), kind="stable")
 
 
 class Reverse:

@@ -24,7 +24,7 @@ class Method(NamedTuple):
 class Control(NamedTuple):
     """How steps are sized; `controllers.step_size` names the numbers."""
 
-    numbers: np.ndarray  # (8,)
+    numbers: np.ndarray  # (9,)
     adaptive: int  # 0: n_steps equal steps
     coupled: int  # one norm and one step size for all trajectories
     interpolate: int  # outputs by the cubic Hermite interpolant instead of steps that end on them
@@ -54,6 +54,7 @@ class Lanes(NamedTuple):
         np.ndarray
     )  # (tiles, 4, LANES) int64: evaluations, accepted, rejected, grid points passed
     emitted: np.ndarray  # int64: outputs written
+    who: np.ndarray  # int64: the trajectory in this lane, -1 if there is none
     y: np.ndarray  # (tiles, dim, LANES)
     k: np.ndarray  # (tiles, S+1, dim, LANES)
 
@@ -96,6 +97,21 @@ class Work(NamedTuple):
     fate: np.ndarray  # (tiles, LANES) uint8, `loops.integrate`: what becomes of the step
     lane_status: np.ndarray  # (tiles, LANES) uint8
     y_next: np.ndarray  # (tiles, dim, LANES), where no stage holds it
+
+
+class Queue(NamedTuple):
+    """The n trajectories of a chunk, which its lanes take one after the other, and their results."""
+
+    order: np.ndarray  # (n,) int64: the trajectory that is the i-th to be taken
+    y0: np.ndarray  # (n, dim)
+    numbers: np.ndarray  # rows t0, t1, h, rtol, atol: (5, n), or one column for all
+    times: np.ndarray  # (n_outputs, n), or one column for all
+    theta: np.ndarray  # (n, n_params), of its own for each; else (n, 0)
+    ys: np.ndarray  # (n, n_outputs, dim)
+    y: np.ndarray  # (n, dim): the last state
+    counts: np.ndarray  # (n, 3) int64: evaluations, accepted, rejected
+    reached: np.ndarray  # (n, 2): the last step, and the time reached
+    status: np.ndarray  # (n,) uint8
 
 
 class Bars(NamedTuple):

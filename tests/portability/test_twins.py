@@ -125,11 +125,12 @@ def by_address(case, dtype, lanes, monkeypatch):
     )
     chunk = cpu.Chunk(plan, -(-N // lanes))
     numbers = np.array([[0, case.times[-1], case.h, TOLERANCE, TOLERANCE]]).T.copy()
-    chunk.begin(case.y0(dtype), numbers, np.array(case.times)[:, None], case.start, theta)
-    chunk.run(theta, Stop())
     ys, y = np.empty((N, n_outputs, DIM), dtype), np.empty((N, DIM), dtype)
     counts, times, status = np.empty((N, 3), np.int64), np.empty((N, 2)), np.empty(N, np.uint8)
-    assert chunk.finish(ys, y, counts, times, status) == 0
+    results = (ys, y, counts, times, status)
+    chunk.begin(case.y0(dtype), numbers, np.array(case.times)[:, None], theta, results)
+    chunk.run(theta, Stop())
+    assert chunk.finish() == 0
     y0_bar, theta_bar = np.zeros((N, DIM), dtype), np.zeros(N_PARAMS, dtype)
     chunk.vjp(case.ys_bar(dtype), y0_bar, theta, theta_bar, Stop())
     found = {"ys": ys, "counts": counts, "last": times[:, 0], "y0_bar": y0_bar}

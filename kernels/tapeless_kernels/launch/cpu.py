@@ -131,7 +131,7 @@ class Chunk:
         self.table[: entry.METHOD] = (
             tiles, plan.program.dim, method.stages, source.n_cache, plan.n_outputs,
             plan.program.n_params, 0, plan.keep, method.fsal, method.n_errors,
-            *control[1:], *source.field[:3], plan.theta_stride,
+            *control[1:], *source.field[:3], plan.theta_stride, 0, 0, 1, 1,
         )  # fmt: skip
         arrays = (*method[:4], control.numbers, *self._arrays)
         self.table[entry.METHOD : entry.RECORD] = [array.ctypes.data for array in arrays]
@@ -144,7 +144,7 @@ class Chunk:
         self._budget, self._budget_vjp = Budget(work, most), Budget(3 * work)
         # What it occupies at most, blocks of earlier solves included.
         self.n_bytes = sum(array.nbytes for array in self._arrays)
-        self._blocks, self._n_blocks, self.begun = [], 0, False
+        self._blocks, self._n_blocks, self.begun, self._queue = [], 0, False, None
         self._next_block()
 
     def nbytes(self):
@@ -182,8 +182,11 @@ class Chunk:
         self.table[entry.CAPACITY] = block.capacity
         self.table[entry.RECORD : entry.BARS] = block.addresses
 
-    def begin(self, y0, numbers, times, start_ratio, theta):
-        """Start a solve, as `entry.begin` says."""
+    def begin(self, y0, numbers, times, theta, results, *, order=None, own=None):
+        """Start a solve of the queue that these arrays make, as `buffers.Queue` says; `results` are its last five.
+
+        With `own`, parameters of its own for each trajectory, `theta` is room for those of a tile.
+        """
         steps = 0
         if self._n_blocks > 1:
             steps = sum(block.capacity for block in self._blocks[: self._n_blocks])
@@ -193,7 +196,13 @@ class Chunk:
                 self._blocks = []
         self._n_blocks, self.begun = 0, True
         self._next_block(steps)
-        self._check(self._entries[0](self.table, y0, numbers, times, start_ratio, theta))
+        order = np.arange(len(y0)) if order is None else order
+        queue = (order, y0, numbers, times, order if own is None else own, *results)
+        self._queue = queue  # the table holds their addresses only
+        self.table[entry.N_QUEUE] = len(y0)
+        self.table[entry.N_NUMBERS : entry.N_TIMES + 1] = numbers.shape[1], times.shape[1]
+        self.table[entry.QUEUE :] = [array.ctypes.data for array in queue]
+        self._check(self._entries[0](self.table, theta))
 
     def run(self, theta, stop):
         """Integrate until every lane has ended, or it is wanted to stop."""
@@ -208,9 +217,11 @@ class Chunk:
             elif code == BUDGET_SPENT:
                 budget.learn(time.perf_counter() - begun)
 
-    def finish(self, ys, y, counts, times, status):
-        """Copy the results out, as `entry.finish` says."""
-        return self._entries[2](self.table, ys, y, counts, times, status)
+    def finish(self):
+        """Put down what the lanes hold; return how many of these trajectories failed."""
+        failed = self._entries[2](self.table)
+        self._queue = None
+        return failed
 
     def vjp(self, ys_bar, y0_bar, theta, theta_bar, stop):
         """Run the record backward from ys_bar; write y0_bar and add to theta_bar."""
@@ -218,7 +229,7 @@ class Chunk:
         backward, budget = kernels(run_vjp), self._budget_vjp
         if self._bars is None:
             self._bars = carve(bars_layout(self.plan, self.tiles))
-            self.table[entry.BARS : entry.TABLE] = [array.ctypes.data for array in self._bars]
+            self.table[entry.BARS : entry.QUEUE] = [array.ctypes.data for array in self._bars]
             self.n_bytes += sum(array.nbytes for array in self._bars)
         self._source.prepare_vjp(theta)
         kernels(begin_vjp)(self.table, ys_bar)

@@ -151,6 +151,7 @@ def local_lanes():
         cuda.local.array((1, 2, 1), Real), cuda.local.array((1, 1), Real),
         cuda.local.array((1, 1), Real), cuda.local.array((1, 1), np.uint8),
         cuda.local.array((1, 4, 1), np.int64), cuda.local.array((1, 1), np.int64),
+        cuda.local.array((1, 1), np.int64),
         cuda.local.array((1, DIM, 1), Real), cuda.local.array((1, SLOPES, DIM, 1), Real),
     )  # fmt: skip
 

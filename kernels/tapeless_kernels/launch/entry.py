@@ -5,23 +5,28 @@ A table holds the sizes of a chunk, and the address of every array of its record
 
 import numpy as np
 
-from .._jit import kernel, pasted
-from ..buffers import Bars, Control, Head, Lanes, Method, Outputs, Record, Work
+from .._jit import apart, kernel, pasted
+from ..buffers import Bars, Control, Head, Lanes, Method, Outputs, Queue, Record, Work
 from ..field_abi import Field, array_at
-from ..loops.integrate import integrate
+from ..loops.integrate import LANES_FREE, iterate
 from ..loops.integrate_vjp import integrate_vjp, start_vjp
+from ..loops.queue import put_down, take_up
 from ..loops.start import Time, start
-from ..status import INTERRUPTED, RUNNING, SUCCESS
+from ..status import DONE, RUNNING, SUCCESS
 from ..tile import LANES, Real
 
 SIZES = (
     "TILES DIM STAGES N_CACHE N_OUTPUTS N_PARAMS CAPACITY KEEP FSAL N_ERRORS ADAPTIVE COUPLED INTERPOLATE "
-    "MAX_STEPS N_STEPS N_TRAJECTORIES FIELD FIELD_VJP CONTEXT THETA_STRIDE"
+    "MAX_STEPS N_STEPS N_TRAJECTORIES FIELD FIELD_VJP CONTEXT THETA_STRIDE N_QUEUE TAKEN N_NUMBERS N_TIMES"
 ).split()
 (
     TILES, DIM, STAGES, N_CACHE, N_OUTPUTS, N_PARAMS, CAPACITY, KEEP, FSAL, N_ERRORS, ADAPTIVE, COUPLED,
     INTERPOLATE, MAX_STEPS, N_STEPS, N_TRAJECTORIES, FIELD, FIELD_VJP, CONTEXT, THETA_STRIDE,
+    N_QUEUE, TAKEN, N_NUMBERS, N_TIMES,
 ) = range(len(SIZES))  # fmt: skip
+PATIENCE = (
+    16  # steps that lanes may idle together before they are refilled, for two evaluations of a tile
+)
 METHOD = len(SIZES)
 CONTROL = METHOD + 4
 LANES_AT = CONTROL + 1
@@ -30,7 +35,8 @@ HEAD = OUTPUTS + 2
 WORK = HEAD + 3
 RECORD = WORK + len(Work._fields)
 BARS = RECORD + 6
-TABLE = BARS + 6  # Bars, and the cotangents of the outputs
+QUEUE = BARS + 6  # after Bars, and the cotangents of the outputs
+TABLE = QUEUE + len(Queue._fields)
 
 
 def layout(plan, tiles, n_cache):
@@ -40,7 +46,7 @@ def layout(plan, tiles, n_cache):
     shape, state = (tiles, lanes), (tiles, dim, lanes)
     return [
         *[(shape, time)] * 8, ((tiles, 2, lanes), real), (shape, real), (shape, real),
-        (shape, flag), ((tiles, 4, lanes), count), (shape, count), (state, real),
+        (shape, flag), ((tiles, 4, lanes), count), (shape, count), (shape, count), (state, real),
         ((tiles, slopes, dim, lanes), real),
         ((tiles, n, lanes), time), ((tiles, n, dim, lanes), real),
         (shape, real), (state, real), ((tiles, n_cache, lanes), real),
@@ -84,7 +90,7 @@ def method_of(p):
 def control_of(p):
     """Return the Control of a table."""
     return Control(
-        array_at(p[CONTROL], Real, (8,)), p[ADAPTIVE], p[COUPLED], p[INTERPOLATE], p[MAX_STEPS],
+        array_at(p[CONTROL], Real, (9,)), p[ADAPTIVE], p[COUPLED], p[INTERPOLATE], p[MAX_STEPS],
         p[N_STEPS], p[N_TRAJECTORIES],
     )  # fmt: skip
 
@@ -102,8 +108,9 @@ def lanes_of(p):
         array_at(p[LANES_AT + 10], Real, (n, LANES)), array_at(p[LANES_AT + 11], np.uint8, (n, LANES)),
         array_at(p[LANES_AT + 12], np.int64, (n, 4, LANES)),
         array_at(p[LANES_AT + 13], np.int64, (n, LANES)),
-        array_at(p[LANES_AT + 14], Real, (n, dim, LANES)),
-        array_at(p[LANES_AT + 15], Real, (n, p[STAGES] + 1, dim, LANES)),
+        array_at(p[LANES_AT + 14], np.int64, (n, LANES)),
+        array_at(p[LANES_AT + 15], Real, (n, dim, LANES)),
+        array_at(p[LANES_AT + 16], Real, (n, p[STAGES] + 1, dim, LANES)),
     )  # fmt: skip
 
 
@@ -169,77 +176,95 @@ def field_of(p):
     return Field(p[FIELD], p[FIELD_VJP], p[CONTEXT], p[THETA_STRIDE])
 
 
-@kernel
-def begin(p, y0, numbers, times, start_ratio, theta):
-    """Set the lanes to the start of a solve, and start it.
-
-    y0 is (n, dim); numbers, rows t0, t1, h, rtol, atol, and times, rows of outputs, have n columns
-    or one for all. Lanes beyond n repeat the last trajectory and count as ended.
-    """
-    lanes, outputs = lanes_of(p), outputs_of(p, p[OUTPUTS + 1])
-    n, one = y0.shape[0], numbers.shape[1] == 1
-    shared = times.shape[1] == 1
-    for tile in range(p[TILES]):
-        for lane in range(LANES):
-            i = min(tile * LANES + lane, n - 1)
-            j = 0 if one else i
-            lanes.t0[tile, lane] = lanes.t[tile, lane] = numbers[0, j]
-            lanes.t1[tile, lane], lanes.h[tile, lane] = numbers[1, j], numbers[2, j]
-            lanes.rtol[tile, lane], lanes.atol[tile, lane] = (
-                Real(numbers[3, j]),
-                Real(numbers[4, j]),
-            )
-            lanes.last[tile, lane] = Time(0)
-            lanes.emitted[tile, lane] = 0
-            lanes.due[tile, lane] = numbers[1, j]
-            lanes.status[tile, lane] = RUNNING if tile * LANES + lane < n else SUCCESS
-            for r in range(2):
-                lanes.ratios[tile, r, lane] = Real(start_ratio)
-            for c in range(4):
-                lanes.counts[tile, c, lane] = 0
-            for m in range(p[DIM]):
-                lanes.y[tile, m, lane] = y0[i, m]
-            for e in range(p[N_OUTPUTS]):
-                outputs.times[tile, e, lane] = times[e, 0 if shared else i]
-                for m in range(p[DIM]):
-                    outputs.ys[tile, e, m, lane] = Real(np.nan)
-    record, work, head = record_of(p), work_of(p), head_of(p)
-    return start(
-        field_of(p), method_of(p), control_of(p), lanes, outputs, head, record, work, theta
-    )
-
-
-@kernel
-def run(p, theta, budget):
-    """Take up to `budget` iterations."""
-    return integrate(
-        field_of(p), method_of(p), control_of(p), lanes_of(p), outputs_of(p, p[OUTPUTS + 1]),
-        record_of(p), work_of(p), theta, budget,
+@pasted
+def queue_of(p):
+    """Return the Queue of a table."""
+    n, dim, own = p[N_QUEUE], p[DIM], 1 if p[THETA_STRIDE] else 0
+    return Queue(
+        array_at(p[QUEUE], np.int64, (n,)), array_at(p[QUEUE + 1], Real, (n, dim)),
+        array_at(p[QUEUE + 2], Time, (5, p[N_NUMBERS])),
+        array_at(p[QUEUE + 3], Time, (p[N_OUTPUTS], p[N_TIMES])),
+        array_at(p[QUEUE + 4], Real, (n, own * p[N_PARAMS])),
+        array_at(p[QUEUE + 5], Real, (n, p[N_OUTPUTS], dim)),
+        array_at(p[QUEUE + 6], Real, (n, dim)), array_at(p[QUEUE + 7], np.int64, (n, 3)),
+        array_at(p[QUEUE + 8], Time, (n, 2)), array_at(p[QUEUE + 9], np.uint8, (n,)),
     )  # fmt: skip
 
 
 @kernel
-def finish(p, ys, y, counts, times, status):
-    """Copy out what the first n lanes hold, and return how many of them failed.
+def begin(p, theta):
+    """Give the lanes the first trajectories of the queue, and start them.
 
-    ys is (n, n_outputs, dim), y (n, dim), counts (n, 3), times (n, 2): last step and time reached.
+    Lanes beyond the last trajectory repeat it and count as ended.
     """
-    lanes, outputs = lanes_of(p), outputs_of(p, p[OUTPUTS + 1])
+    queue, control, lanes, outputs = (
+        queue_of(p),
+        control_of(p),
+        lanes_of(p),
+        outputs_of(p, p[OUTPUTS + 1]),
+    )
+    for tile in range(p[TILES]):
+        for lane in range(LANES):
+            place = tile * LANES + lane
+            take_up(queue, control, lanes, outputs, theta, tile, lane, min(place, p[N_QUEUE] - 1))
+            if place >= p[N_QUEUE]:
+                lanes.status[tile, lane], lanes.who[tile, lane] = SUCCESS, -1
+    p[TAKEN] = min(p[TILES] * LANES, p[N_QUEUE])
+    record, work, head = record_of(p), work_of(p), head_of(p)
+    return start(field_of(p), method_of(p), control, lanes, outputs, head, record, work, theta)
+
+
+@apart
+def advance(p, theta, budget, patience):
+    """Take up to `budget` iterations, as `iterate` says; apart, for the code of one such call is faster."""
+    return iterate(
+        field_of(p), method_of(p), control_of(p), lanes_of(p), outputs_of(p, p[OUTPUTS + 1]), record_of(p),
+        work_of(p), theta, budget, patience,
+    )  # fmt: skip
+
+
+@kernel
+def run(p, theta, budget):
+    """Take up to `budget` iterations; lanes whose trajectories have ended take up others."""
+    code, left = DONE, budget
+    while True:
+        patience = PATIENCE if p[TAKEN] < p[N_QUEUE] else 0
+        code, left = advance(p, theta, left, patience)
+        if (code != DONE and code != LANES_FREE) or p[TAKEN] == p[N_QUEUE]:
+            return code
+        code = refill(p, theta)
+        if code != DONE:
+            return code
+
+
+@kernel
+def refill(p, theta):
+    """Put down the results of a tile's lanes that have ended, and start the next trajectories in them."""
+    queue, control, lanes, outputs = (
+        queue_of(p),
+        control_of(p),
+        lanes_of(p),
+        outputs_of(p, p[OUTPUTS + 1]),
+    )
+    for tile in range(p[TILES]):
+        for lane in range(LANES):
+            if lanes.status[tile, lane] != RUNNING:
+                put_down(queue, lanes, outputs, tile, lane)
+                if p[TAKEN] < p[N_QUEUE]:
+                    take_up(queue, control, lanes, outputs, theta, tile, lane, p[TAKEN])
+                    p[TAKEN] += 1
+    record, work, head = record_of(p), work_of(p), head_of(p)
+    return start(field_of(p), method_of(p), control, lanes, outputs, head, record, work, theta)
+
+
+@kernel
+def finish(p):
+    """Put down what the lanes hold, and return how many of these trajectories failed."""
+    queue, lanes, outputs = queue_of(p), lanes_of(p), outputs_of(p, p[OUTPUTS + 1])
     failed = 0
-    for i in range(y.shape[0]):
-        tile = i // LANES
-        lane = i - tile * LANES
-        for m in range(p[DIM]):
-            y[i, m] = lanes.y[tile, m, lane]
-        for e in range(p[N_OUTPUTS]):
-            for m in range(p[DIM]):
-                ys[i, e, m] = outputs.ys[tile, e, m, lane]
-        for c in range(3):
-            counts[i, c] = lanes.counts[tile, c, lane]
-        times[i, 0], times[i, 1] = lanes.last[tile, lane], lanes.t[tile, lane]
-        code = lanes.status[tile, lane]
-        status[i] = INTERRUPTED if code == RUNNING else code
-        failed += 0 if code == SUCCESS else 1
+    for tile in range(p[TILES]):
+        for lane in range(LANES):
+            failed += put_down(queue, lanes, outputs, tile, lane)
     return failed
 
 

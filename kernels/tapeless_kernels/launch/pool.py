@@ -44,6 +44,13 @@ class Pool:
                 return chunk
         return Chunk(plan, tiles)
 
+    def give(self, chunk):
+        """Take back a chunk that nobody owns any more, unless there is no room for it."""
+        with self._lock:
+            if self._bytes + chunk.n_bytes <= POOLED_BYTES:
+                self._bytes += chunk.n_bytes
+                self._keep(chunk)
+
     def lend(self, chunks, owner):
         """Have chunks back when `owner` is gone, unless there is no room for them."""
         n = sum(chunk.n_bytes for chunk in chunks)
@@ -65,11 +72,15 @@ class Pool:
             del self._loans[id(loan)]
             self._bytes -= loan.n_bytes
             for chunk in loan.chunks:
-                chunk.begun = False
-                key = (chunk.plan, chunk.tiles)
-                self._free.setdefault(key, []).append(chunk)
-                self._free.move_to_end(key)
                 self._bytes += chunk.n_bytes
+                self._keep(chunk)
+
+    def _keep(self, chunk):
+        """Put a chunk where `take` finds it."""
+        chunk.begun = False
+        key = (chunk.plan, chunk.tiles)
+        self._free.setdefault(key, []).append(chunk)
+        self._free.move_to_end(key)
 
 
 POOL = Pool()

@@ -169,7 +169,7 @@ def allocate(dtype, lanes, tiles, dim, stages, n_outputs, capacity, *, keep=True
     return Solve(
         Lanes(
             *(new(time, tiles) for _ in range(8)), new(real, tiles, 2), new(real, tiles),
-            new(real, tiles), new("u1", tiles), new("i8", tiles, 4), new("i8", tiles),
+            new(real, tiles), new("u1", tiles), new("i8", tiles, 4), new("i8", tiles), new("i8", tiles),
             new(dtype, tiles, dim), new(dtype, tiles, stages + 1, dim),
         ),
         Outputs(new(time, tiles, n_outputs), new(dtype, tiles, n_outputs, dim)),

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._jit import apart, inlined, kernel
+from .._jit import inlined, kernel
 from ..controllers.step_size import (
     LARGEST,
     LEAST,
@@ -25,30 +25,39 @@ from ..status import (
 )
 from ..steppers.explicit_rk import step
 from ..tile import LANES, Real, error_squares, put, take
+from .lanes import ODD, accept_lanes, aim_lanes, find_plain, force, propose, reject_lanes, spoil
 from .start import ACCEPTED, EVALUATIONS, GRID, REJECTED, Time, next_due, to_means
 
-PASSED, REFUSED, ODD = range(
-    3
-)  # fates of a lane's step: accepted or rejected, or more is to be said
+LANES_FREE = -1  # the code of a call that ends for idle lanes to take up other trajectories
 
 
 @inlined
 def integrate(field, method, control, lanes, outputs, record, work, theta, budget):
     """Take up to `budget` iterations, each of which tries one step in every lane that is still running."""
-    running = 0
+    return iterate(field, method, control, lanes, outputs, record, work, theta, budget, 0)[0]
+
+
+@inlined
+def iterate(field, method, control, lanes, outputs, record, work, theta, budget, patience):
+    """Do as `integrate`, and return its code and what is left of the budget.
+
+    With `patience`, idle lanes are to be given other trajectories: it comes to an end when they have idled for
+    so many steps.
+    """
+    running = idled = 0
     for tile in range(lanes.y.shape[0]):
         running += count_running(lanes, tile)
     if running == 0:
-        return DONE
-    for _ in range(budget):
+        return DONE, budget
+    for left in range(budget, 0, -1):
         n = record.filled[0]
         if n == record.t.shape[0]:
-            return BUFFER_FULL
+            return BUFFER_FULL, left
         for tile in range(lanes.y.shape[0]):
             if count_running(lanes, tile) > 0:
                 aim(control, lanes, outputs, work, tile)
                 if attempt(field, method, control, lanes, record, work, theta, tile) != 0:
-                    return FIELD_ERROR
+                    return FIELD_ERROR, left
         if control.coupled:
             share_failure(lanes, work)
         to_means(work.squares, 0, lanes.y.shape[1], control)
@@ -65,8 +74,11 @@ def integrate(field, method, control, lanes, outputs, record, work, theta, budge
         if record.keep and moved > 0:
             record.filled[0] = n + 1
         if running == 0:
-            return DONE
-    return BUDGET_SPENT
+            return DONE, left - 1
+        idled += LANES * lanes.y.shape[0] - running
+        if 0 < patience <= idled:
+            return LANES_FREE, left - 1
+    return BUDGET_SPENT, 0
 
 
 @inlined
@@ -106,14 +118,7 @@ def aim(control, lanes, outputs, work, tile):
     )  # fmt: skip
 
 
-@kernel
-def force(forced, due):
-    """Have steps end on the next output times, which no lane's t1 precedes."""
-    for lane in range(LANES):
-        forced[lane] = due[lane]
-
-
-@kernel
+@inlined
 def end_of_grid_step(control, lanes, tile, lane):
     """Return where the lane's next of n_steps equal steps ends."""
     t0, t1 = lanes.t0[tile, lane], lanes.t1[tile, lane]
@@ -121,22 +126,6 @@ def end_of_grid_step(control, lanes, tile, lane):
     return (
         t0 + (t1 - t0) * (Time(passed) / Time(control.n_steps)) if passed < control.n_steps else t1
     )
-
-
-@apart
-def aim_lanes(t_next, step, ends, t, t1, proposed, forced, status):
-    """Set where each lane's step ends and its size: as proposed, or at a forced time that it would reach."""
-    for lane in range(LANES):
-        h, start, end = proposed[lane], t[lane], forced[lane]
-        least = Time(8.9e-16) * abs(start)  # 4 ulp: a shorter step would move y and not t
-        least = least if t1[lane] > start else -least
-        h = least if abs(h) < abs(least) else h
-        free = abs(h) * Time(1.01) < abs(end - start)
-        end = start + h if free else end
-        end = end if status[lane] == RUNNING else start
-        t_next[lane] = end
-        step[lane] = Real(end - start)
-        ends[lane] = 0 if free else 1
 
 
 @inlined
@@ -176,14 +165,6 @@ def steady(squares):
             q = squares[tile, 0, lane]
             steadied = q * (q / (q + Real(0.01) * squares[tile, 1, lane]))
             squares[tile, 0, lane] = steadied if q > Real(0) else q
-
-
-@apart
-def spoil(squares, z):
-    """squares = NaN in the lanes where z is not finite."""
-    for m in range(z.shape[0]):
-        for lane in range(len(squares)):
-            squares[lane] += Real(0) * abs(z[m, lane])
 
 
 @kernel
@@ -262,83 +243,7 @@ def note(lanes, record, work, tile):
         record.h[n, tile, lane] = Real(0)
 
 
-@apart
-def find_plain(fate, q, t, t_next, due, accepted, rejected, status, lane_status, max_steps, least):
-    """Set the fate of each lane; return of how many it is plain, and of these how many are rejected.
-
-    The others reach a forced time, or fail, or have ended: `move_lane` looks closer.
-    """
-    n = shorter = 0
-    for lane in range(LANES):
-        square, start, size = q[lane], t[lane], abs(t_next[lane] - t[lane])
-        left, code, failed = abs(due[lane] - start), status[lane], lane_status[lane]
-        tried = accepted[lane] + rejected[lane] + 1
-        small = Time(least) * size <= Time(1e-12) * (
-            abs(start) + left
-        )  # so that no step is too small
-        fine = (tried < max_steps) & (code == RUNNING) & (failed == 0) & (square < Real(np.inf))
-        passed = fine & (square <= Real(1)) & (left > size)
-        refused = fine & (square > Real(1)) & (not small)
-        fate[lane] = PASSED if passed else (REFUSED if refused else ODD)
-        n += 1 if passed | refused else 0
-        shorter += 1 if refused else 0
-    return n, shorter
-
-
-@apart
-def reject_lanes(h, rejected, evaluations, f, t, t_next, fate, stages):
-    """Propose shorter steps in the lanes whose steps are plainly rejected."""
-    for lane in range(LANES):
-        refused, before, shorter = fate[lane] == REFUSED, h[lane], Time(f[lane])
-        h[lane] = shorter * (t_next[lane] - t[lane]) if refused else before
-        rejected[lane] += 1 if refused else 0
-        evaluations[lane] += stages if refused else 0
-
-
-@apart
-def accept_lanes(
-    t,
-    h,
-    last,
-    ratio,
-    ratio_before,
-    steps,
-    evaluations,
-    accepted,
-    q,
-    f,
-    t_next,
-    ends,
-    fate,
-    largest,
-    stages,
-):
-    """Move the lanes whose steps are plainly accepted, and propose the next."""
-    for lane in range(LANES):  # everything is read first, so that nothing is read on condition
-        passed = fate[lane] == PASSED
-        start, end, before, factor, square = t[lane], t_next[lane], h[lane], f[lane], q[lane]
-        earlier, earliest, longest = ratio[lane], ratio_before[lane], last[lane]
-        step = end - start
-        proposed = propose(factor, step, before, ends[lane], largest)
-        floor = square if square > Real(1e-8) else Real(1e-8)
-        h[lane] = proposed if passed else before
-        last[lane] = step if passed else longest
-        t[lane] = end if passed else start
-        ratio_before[lane] = earlier if passed else earliest
-        ratio[lane] = floor if passed else earlier
-        steps[lane] += 1 if passed else 0
-        evaluations[lane] += stages if passed else 0
-        accepted[lane] = 1 if passed else 0
-
-
 @inlined
-def propose(f, step, before, ended, largest):
-    """Return the next step: one cut short at a forced time says nothing against the longer one it cut."""
-    h = Time(f) * step
-    return before if (ended == 1) & (f == largest) & (abs(h) < abs(before)) else h
-
-
-@kernel
 def move_lane(method, control, lanes, outputs, work, tile, lane, y, k, y_next):
     """Accept or reject in one lane, and look at all that may happen then; return whether it moved."""
     work.accepted[tile, lane] = 0
@@ -358,7 +263,7 @@ def move_lane(method, control, lanes, outputs, work, tile, lane, y, k, y_next):
     return 0
 
 
-@kernel
+@inlined
 def emit(lanes, outputs, tile, lane, y, k, y_next, last):
     """Write the outputs asked for in the step from y to y_next."""
     t, t_next = lanes.t[tile, lane], lanes.t_next[tile, lane]
@@ -378,7 +283,7 @@ def emit(lanes, outputs, tile, lane, y, k, y_next, last):
     lanes.due[tile, lane] = next_due(lanes, outputs, tile, lane)
 
 
-@kernel
+@inlined
 def accept(control, lanes, work, tile, lane):
     """Move a lane to the end of its step, and propose the next."""
     counts, ratios = lanes.counts[tile], lanes.ratios[tile]
@@ -401,7 +306,7 @@ def accept(control, lanes, work, tile, lane):
         lanes.status[tile, lane] = MAX_STEPS
 
 
-@kernel
+@inlined
 def reject(control, lanes, tile, lane, q):
     """Propose a shorter step, or end the lane."""
     counts = lanes.counts[tile]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._jit import apart, kernel
+from .._jit import apart, inlined, kernel
 from ..controllers.step_size import ORDER, first_guess, first_step, scaled_squares
 from ..field_abi import call_field
 from ..status import DONE, FIELD_ERROR, FIELD_FAILED, NON_FINITE, RUNNING, SUCCESS
@@ -13,12 +13,15 @@ Time = np.float64
 EVALUATIONS, ACCEPTED, REJECTED, GRID = range(4)  # rows of Lanes.counts
 
 
-@kernel
+@inlined
 def start(field, method, control, lanes, outputs, head, record, work, theta):
-    """Write the outputs at t0, evaluate the first slope, and choose the first steps."""
+    """Write the outputs at t0, evaluate the first slope, and choose the first steps, in the lanes that are fresh."""
     tiles, dim = lanes.y.shape[0], lanes.y.shape[1]
-    failed = 0
-    automatic = control.adaptive and lanes.h[0, 0] == Time(0)
+    failed, automatic = 0, False
+    for tile in range(tiles):
+        for lane in range(LANES):  # for all trajectories, or for none
+            unknown = fresh(lanes, tile, lane) and lanes.h[tile, lane] == Time(0)
+            automatic = automatic or (unknown and control.adaptive != 0)
     for tile in range(tiles):
         for m in range(dim):
             for lane in range(LANES):
@@ -26,16 +29,22 @@ def start(field, method, control, lanes, outputs, head, record, work, theta):
         for lane in range(LANES):
             head.t[tile, lane] = Real(lanes.t[tile, lane])
             work.lane_status[tile, lane] = 0
-            if lanes.status[tile, lane] == RUNNING:
+            if fresh(lanes, tile, lane) and lanes.status[tile, lane] == RUNNING:
                 emit_start(lanes, outputs, tile, lane)
         if method.fsal or automatic:
-            failed |= evaluate_start(field, lanes, head, work, theta, tile)
+            failed |= evaluate_start(field, control, lanes, head, work, theta, tile)
     if automatic and failed == 0:
         failed |= choose_steps(field, method, control, lanes, record, work, theta)
     return FIELD_ERROR if failed else DONE
 
 
-@kernel
+@inlined
+def fresh(lanes, tile, lane):
+    """Return whether the lane's trajectory is new: its field has not been evaluated."""
+    return lanes.counts[tile, EVALUATIONS, lane] == 0
+
+
+@inlined
 def emit_start(lanes, outputs, tile, lane):
     """Write the outputs asked for at t0; a span of length zero ends here."""
     i = 0
@@ -49,35 +58,43 @@ def emit_start(lanes, outputs, tile, lane):
         lanes.status[tile, lane] = SUCCESS
 
 
-@kernel
+@inlined
 def next_due(lanes, outputs, tile, lane):
     """Return the lane's next output time, t1 if there is none."""
     i = lanes.emitted[tile, lane]
     return outputs.times[tile, i, lane] if i < outputs.times.shape[1] else lanes.t1[tile, lane]
 
 
-@kernel
-def evaluate_start(field, lanes, head, work, theta, tile):
-    """Evaluate k_0 at t0, and stop the lanes where it is not finite."""
-    k0, lane_status = lanes.k[tile, 0], work.lane_status[tile]
+@inlined
+def evaluate_start(field, control, lanes, head, work, theta, tile):
+    """Evaluate k_0 at t0, and stop the lanes where it is not finite.
+
+    Trajectories whose first step is yet to be chosen count as fresh until it is.
+    """
+    k0, new, lane_status = lanes.k[tile, 0], lanes.k[tile, 1], work.lane_status[tile]
     t, y, cache = head.t[tile], head.y[tile], head.cache[tile]
-    failed = call_field(field, t, y, theta, cache, k0, lane_status)
+    failed = call_field(field, t, y, theta, cache, new, lane_status)
     for lane in range(LANES):
+        if not fresh(lanes, tile, lane):
+            continue
         zero = Real(0)
         for m in range(k0.shape[0]):
+            k0[m, lane] = new[m, lane]
             zero += Real(0) * k0[m, lane] + Real(0) * y[m, lane]
         if lanes.status[tile, lane] == RUNNING:
-            lanes.counts[tile, EVALUATIONS, lane] += 1
             if lane_status[lane] != 0:
                 lanes.status[tile, lane] = FIELD_FAILED
             elif zero != Real(0):
                 lanes.status[tile, lane] = NON_FINITE
+            known = control.adaptive == 0 or lanes.h[tile, lane] != Time(0)
+            if known or lanes.status[tile, lane] != RUNNING:
+                lanes.counts[tile, EVALUATIONS, lane] = 1
         if zero != Real(0):
             forget_start(head, tile, lane)
     return failed
 
 
-@kernel
+@inlined
 def forget_start(head, tile, lane):
     """Clear what a first evaluation that failed has kept, as `forget` does for a step."""
     for m in range(head.y.shape[1]):
@@ -86,7 +103,7 @@ def forget_start(head, tile, lane):
         head.cache[tile, m, lane] = Real(0)
 
 
-@kernel
+@inlined
 def choose_steps(field, method, control, lanes, record, work, theta):
     """Choose the first steps as Hairer does, from one more evaluation."""
     tiles, dim = lanes.y.shape[0], lanes.y.shape[1]
@@ -102,10 +119,12 @@ def choose_steps(field, method, control, lanes, record, work, theta):
     for tile in range(tiles):
         k, y, h = lanes.k[tile], lanes.y[tile], work.h[tile]
         for lane in range(LANES):
-            span = lanes.t1[tile, lane] - lanes.t0[tile, lane]
-            guess = Time(first_guess(work.squares[tile, d0, lane], work.squares[tile, d1, lane]))
-            h[lane] = Real(signed(guess, span))
+            h[lane] = Real(0)
             work.time[0, lane] = Real(lanes.t[tile, lane])
+            if fresh(lanes, tile, lane):
+                q0, q1 = work.squares[tile, d0, lane], work.squares[tile, d1, lane]
+                span = lanes.t1[tile, lane] - lanes.t0[tile, lane]
+                h[lane] = Real(signed(Time(first_guess(q0, q1)), span))
         combine(work.y_next[tile], y, h, one, k, 1)
         stage_time(work.time[1], work.time[0], one[0], h)
         failed |= call_field(
@@ -119,6 +138,8 @@ def choose_steps(field, method, control, lanes, record, work, theta):
     to_means(work.squares, d2, dim, control)
     for tile in range(tiles):
         for lane in range(LANES):
+            if not fresh(lanes, tile, lane):
+                continue
             h = abs(work.h[tile, lane])
             change = work.squares[tile, d2, lane] / (h * h)
             chosen = first_step(h, work.squares[tile, d1, lane], change, control.numbers[ORDER])
@@ -126,7 +147,7 @@ def choose_steps(field, method, control, lanes, record, work, theta):
             # A span that the state's dtype takes for 0 is one step.
             lanes.h[tile, lane] = signed(Time(chosen), span) if chosen > Real(0) else span
             if lanes.status[tile, lane] == RUNNING:
-                lanes.counts[tile, EVALUATIONS, lane] += 1
+                lanes.counts[tile, EVALUATIONS, lane] = 2
     return failed
 
 

@@ -1,0 +1,57 @@
+"""How lanes take up trajectories from the queue of a chunk, and put down what became of them."""
+
+import numpy as np
+
+from .._jit import inlined
+from ..controllers.step_size import START
+from ..status import INTERRUPTED, RUNNING, SUCCESS
+from ..tile import LANES, Real
+from .start import Time
+
+
+@inlined
+def take_up(queue, control, lanes, outputs, theta, tile, lane, place):
+    """Set a lane to the start of the trajectory at a place of the queue; `start` does the rest."""
+    i = queue.order[place]
+    j = 0 if queue.numbers.shape[1] == 1 else i
+    lanes.who[tile, lane] = i
+    lanes.t0[tile, lane] = lanes.t[tile, lane] = queue.numbers[0, j]
+    lanes.t1[tile, lane] = lanes.due[tile, lane] = queue.numbers[1, j]
+    lanes.h[tile, lane] = queue.numbers[2, j]
+    lanes.rtol[tile, lane] = Real(queue.numbers[3, j])
+    lanes.atol[tile, lane] = Real(queue.numbers[4, j])
+    lanes.last[tile, lane] = Time(0)
+    lanes.emitted[tile, lane] = 0
+    lanes.status[tile, lane] = RUNNING
+    for r in range(2):
+        lanes.ratios[tile, r, lane] = control.numbers[START]
+    for c in range(4):
+        lanes.counts[tile, c, lane] = 0
+    for m in range(queue.y0.shape[1]):
+        lanes.y[tile, m, lane] = queue.y0[i, m]
+    for e in range(outputs.times.shape[1]):
+        outputs.times[tile, e, lane] = queue.times[e, 0 if queue.times.shape[1] == 1 else i]
+        for m in range(queue.y0.shape[1]):
+            outputs.ys[tile, e, m, lane] = Real(np.nan)
+    for m in range(queue.theta.shape[1]):
+        theta[m * LANES + lane] = queue.theta[i, m]
+
+
+@inlined
+def put_down(queue, lanes, outputs, tile, lane):
+    """Copy a lane's results to those of its trajectory, and let go of it; return 1 if it failed."""
+    i = lanes.who[tile, lane]
+    if i < 0:
+        return 0
+    for m in range(queue.y.shape[1]):
+        queue.y[i, m] = lanes.y[tile, m, lane]
+    for e in range(queue.ys.shape[1]):
+        for m in range(queue.ys.shape[2]):
+            queue.ys[i, e, m] = outputs.ys[tile, e, m, lane]
+    for c in range(3):
+        queue.counts[i, c] = lanes.counts[tile, c, lane]
+    queue.reached[i, 0], queue.reached[i, 1] = lanes.last[tile, lane], lanes.t[tile, lane]
+    code = lanes.status[tile, lane]
+    queue.status[i] = INTERRUPTED if code == RUNNING else code
+    lanes.who[tile, lane] = -1
+    return 0 if code == SUCCESS else 1
