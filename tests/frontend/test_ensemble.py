@@ -1,0 +1,142 @@
+"""Ensembles: lanes that take up one trajectory after the other, and no trajectory that sees another."""
+
+import pathlib
+import runpy
+
+import numpy as np
+import pytest
+
+import tapeless
+from tapeless import _solve
+from tapeless_kernels.launch.pool import POOL
+from tapeless_kernels.status import FIELD_FAILED, MAX_STEPS, NON_FINITE, STEP_TOO_SMALL, SUCCESS
+
+FUZZ = runpy.run_path(str(pathlib.Path(__file__).parents[1] / "fuzz/ensembles.py"))
+N = 2500  # three chunks of lanes that are refilled
+
+
+@tapeless.field(dim=2, n_params=2)
+def hunt(t, y, theta, dy):
+    dy[0] = y[0] * (theta[0] - y[1])
+    dy[1] = y[1] * (y[0] - theta[1])
+
+
+@tapeless.field(dim=2, n_params=2)
+def guarded(t, y, theta, dy):
+    if theta[0] > 1e3:
+        raise ValueError("too many")
+    dy[0] = y[0] * (theta[0] - y[1]) if theta[0] > 0 else y[0] * y[0]
+    dy[1] = y[1] * (y[0] - theta[1])
+
+
+def ensemble(n=N, seed=0):
+    """Return spans, states, parameters and tolerances that are spread over a decade."""
+    rng = np.random.default_rng(seed)
+    t1, theta = 10 ** rng.uniform(0, 1, n), 10 ** rng.uniform(-0.5, 0.5, (n, 2))
+    return t1, rng.uniform(0.5, 2, (n, 2)), theta, 10 ** rng.uniform(-8, -4, n)
+
+
+def solve(field, chosen, given, **options):
+    t1, y0, theta, rtol = (x[chosen] for x in given)
+    times = np.linspace(0.1, 1, 4) * t1[:, None]
+    return tapeless.solve_ode(field, (0, t1), y0, theta, rtol=rtol, t_eval=times, **options)
+
+
+def same(a, b, chosen):
+    """Assert that solution b holds those of a's trajectories that were chosen."""
+    assert a.ys[chosen].tobytes() == b.ys.tobytes() and a.y[chosen].tobytes() == b.y.tobytes()
+    for x, y in zip(a.stats, b.stats, strict=True):
+        assert np.array_equal(x[chosen], y)
+
+
+@pytest.mark.parametrize("method", ["dopri5", "bosh3", "dop853"])
+def test_refilled_lanes_give_the_bits_of_a_trajectory_alone(method):
+    given = ensemble()
+    sol = solve(hunt, slice(None), given, method=method)
+    assert sol.success and np.ptp(sol.stats.accepted) > 20
+    for chosen in ([0], [N - 1], range(1000, 1005), range(40, 100), range(0, N, 2)):
+        same(sol, solve(hunt, list(chosen), given, method=method), list(chosen))
+
+
+@pytest.mark.parametrize("n", [513, 1000, 1025, N])
+def test_threads_and_chunks_change_no_bit(n, monkeypatch):
+    given = ensemble(n, seed=n)
+    sol = solve(hunt, slice(None), given, threads=1)
+    same(sol, solve(hunt, slice(None), given, threads=3), slice(None))
+    monkeypatch.setattr(_solve, "MOST_ROUNDS", 1)
+    same(sol, solve(hunt, slice(None), given), slice(None))
+    monkeypatch.setattr(_solve, "MOST_ROUNDS", 1000)
+    monkeypatch.setattr(_solve, "CHUNKS", 1)
+    same(sol, solve(hunt, slice(None), given), slice(None))
+
+
+def test_trajectory_that_fails_ends_alone():
+    t1, y0, theta, rtol = ensemble()
+    expected = solve(guarded, slice(None), (t1, y0, theta, rtol))
+    bad = np.array([3, 700, 701, 1999])
+    theta[3] = 1e4  # raises
+    theta[700] = -1  # explodes
+    y0[701] = np.nan
+    rtol[1999], t1[1999] = 1e-12, 1e6  # has no end
+    sol = solve(guarded, slice(None), (t1, y0, theta, rtol), throw=False, max_steps=2000)
+    assert sol.stats.status[3] == FIELD_FAILED and sol.stats.status[701] == NON_FINITE
+    assert sol.stats.status[700] in (NON_FINITE, STEP_TOO_SMALL)
+    assert sol.stats.status[1999] == MAX_STEPS and sol.stats.accepted[1999] > 1000
+    others = np.setdiff1d(np.arange(N), bad)
+    assert (sol.stats.status[others] == SUCCESS).all() and not sol.success
+    assert sol.ys[others].tobytes() == expected.ys[others].tobytes()
+    with pytest.raises(tapeless.SolverError, match="Trajectory 3"):
+        solve(guarded, slice(None), (t1, y0, theta, rtol), max_steps=2000)
+
+
+def test_spans_of_length_zero_and_backward():
+    t1, y0, theta, rtol = ensemble()
+    t1[::3], t1[1::3] = 0, -t1[1::3]
+    sol = solve(hunt, slice(None), (t1, y0, theta, rtol))
+    assert sol.success and np.array_equal(sol.ys[::3, -1], y0[::3]) and (sol.stats.t == t1).all()
+    same(sol, solve(hunt, [0, 1, 2], (t1, y0, theta, rtol)), [0, 1, 2])
+
+
+def test_one_chunk_serves_all_that_a_thread_solves():
+    given = ensemble(40_000)
+    sol = solve(hunt, slice(None), given, threads=1)
+    POOL._collect()
+    plan = next(reversed(POOL._free))[0]
+    assert sol.success and plan.program is hunt.program and len(POOL._free[plan, 1]) <= 3
+
+
+@pytest.mark.parametrize("n", [5, 100, N])
+def test_progress_is_told_to_a_function(n):
+    told = []
+    solve(hunt, slice(None), ensemble(n), progress=lambda *x: told.append(x), threads=2)
+    assert told[-1] == (n, n) and [done for done, _ in told] == sorted({done for done, _ in told})
+
+
+def test_progress_is_drawn_by_tqdm(capsys):
+    solve(hunt, slice(None), ensemble(100), progress=True)
+    assert "100/100" in capsys.readouterr().err
+
+
+def test_progress_without_tqdm_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "tqdm.auto", None)
+    with pytest.raises(ImportError, match=r"tapeless\[progress\]"):
+        solve(hunt, slice(None), ensemble(3), progress=True)
+
+
+def test_function_that_raises_in_progress_ends_the_solve():
+    def tell(done, total):
+        raise RuntimeError("enough")
+
+    with pytest.raises(RuntimeError, match="enough"):
+        solve(hunt, slice(None), ensemble(), progress=tell)
+    assert solve(hunt, slice(None), ensemble()).success
+
+
+def test_progress_that_is_neither():
+    with pytest.raises(TypeError, match="solve_ode: `progress` must be True, False or a function"):
+        solve(hunt, slice(None), ensemble(3), progress="yes")
+
+
+def test_random_ensembles():
+    for seed in range(400):
+        FUZZ["check"](seed)
