@@ -41,7 +41,7 @@ def loss(theta):
 
 rng = np.random.default_rng(0)
 x = np.log([0.5, 0.025, 0.025, 0.8]) + 0.7 * rng.normal(size=(2000, 4))  # logarithms of theta
-starts, adam, n_steps = np.exp(x), tapeless.optim.Adam(lr=0.1, betas=(0.9, 0.99)), 500
+starts, adam, n_steps = np.exp(x), tapeless.optim.Adam(lr=0.1, betas=(0.9, 0.99)), 300
 loss(starts)  # compiles
 begin = time.perf_counter()
 for _ in range(n_steps):
@@ -67,11 +67,13 @@ for k, (name, color) in enumerate([("hare", "tab:blue"), ("lynx", "tab:red")]):
     left.plot(1900 + t, near[0, :, k], color=color, label=f"{name}, best fit")
     left.plot(1900 + np.arange(21), pelts[:, k], "o", color=color, markersize=5, label=name)
 left.set(xlabel="year", ylabel="pelts, thousands", xticks=range(1900, 1921, 5), ylim=(0, 90))
+left.set_title("The best fit and, thin, starts that end within 5 % of it")
 left.legend(ncols=2, frameon=False, loc="upper center")
-right.loglog(starts[:, 0], starts[:, 3], ".", color="0.8", markersize=3, label="starts")
-dots = right.scatter(*theta[order[::-1]][:, [0, 3]].T, 12, losses[order[::-1]], vmax=0.8)
-right.plot(*theta[best, [0, 3]], "*", color="tab:red", markersize=14, label="best fit")
-figure.colorbar(dots, label="loss", extend="max")
+right.loglog(starts[:, 0], starts[:, 3], ".", color="0.8", markersize=3, zorder=0)
+dots = right.scatter(*theta[order[::-1]][:, [0, 3]].T, 12, losses[order[::-1]], vmax=0.9)
+note = f"{reached:.0%} of the starts\nend here"
+right.annotate(note, theta[best, [0, 3]], (0.006, 6), arrowprops={"arrowstyle": "->"}, ha="center")
+figure.colorbar(dots, label="loss")
 right.set(xlabel="alpha, growth of hares per year", ylabel="gamma, death of lynx per year")
-right.legend(frameon=False)
+right.set(title="Starts, grey, and where they end", xlim=(3e-4, 30), ylim=(0.03, 50))
 figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "hare_lynx.png", dpi=130)

@@ -1,6 +1,7 @@
 """The public `solve_ode`: check, plan, launch."""
 
 import functools
+import operator
 from typing import Literal
 
 import numpy as np
@@ -46,6 +47,8 @@ def solve_ode(
     throw: bool = True,
     threads: Integer | None = None,
     progress: Progress = False,
+    reduce: bool = False,
+    first_passage: tuple[Integer, float] | None = None,
 ) -> Solution:
     """Integrate dy/dt = f(t, y, theta) for a batch of initial states, ready to be differentiated.
 
@@ -92,6 +95,11 @@ def solve_ode(
     progress : bool or callable
         True draws a bar by tqdm, of trajectories that have ended. A function is called with their number
         and that of all, from the threads that solve.
+    reduce : bool
+        Whether `Solution.reduced` holds the mean over time, the least and the largest value of each component
+        of each trajectory, in memory that does not grow with steps. `vjp` does not see them.
+    first_passage : tuple (component, level), optional
+        Have `Solution.reduced` hold the time at which this component of a trajectory first reached the level.
 
     Returns
     -------
@@ -164,6 +172,8 @@ def solve_ode(
         0 if n_steps is None else check.positive_int(SOLVE, "n_steps", n_steps),
         batch if coupled else 0,
         theta.ndim > 1,
+        bool(reduce),
+        *_passage(first_passage, field.dim),
     )
     threads = n_cores() if threads is None else check.positive_int(SOLVE, "threads", threads)
     t1 = numbers[1] if numbers.shape[1] > 1 else numbers[1, 0]
@@ -189,17 +199,33 @@ def solve_ode(
 def _plan(
     program: Program | UserProgram, dtype: np.dtype, lanes: int, tableau: ButcherTableau, controller: Controller,
     n_outputs: int, keep: bool, coupled: bool, interpolate: bool, max_steps: int, n_steps: int,
-    n_trajectories: int, own_theta: bool,
+    n_trajectories: int, own_theta: bool, reduce: bool, component: int, level: float,
 ) -> cpu.Plan:  # fmt: skip
     # The interpolant needs the slope at the end of the step, so every method is run as FSAL then.
-    fsal = int(tableau.fsal or interpolate)
+    fsal = int(tableau.fsal or interpolate or reduce or component >= 0)
     method = Method(*arrays(tableau, dtype), tableau.stages, fsal, tableau.n_errors)
     order = tableau.error_exponent_order or tableau.order
     control = Control(
-        control_numbers(controller, order, dtype), int(n_steps == 0), int(coupled),
+        control_numbers(controller, order, dtype, level=level), int(n_steps == 0), int(coupled),
         int(interpolate), max_steps if n_steps == 0 else np.iinfo(np.int64).max, n_steps,
-        n_trajectories,
+        n_trajectories, max(component, 0),
     )  # fmt: skip
     return cpu.Plan(
-        dtype, lanes, program, method, control, n_outputs, keep, lanes if own_theta else 0
-    )
+        dtype, lanes, program, method, control, n_outputs, keep, 3 * reduce, int(component >= 0),
+        lanes if own_theta else 0,
+    )  # fmt: skip
+
+
+def _passage(given: tuple[Integer, float] | None, dim: int) -> tuple[int, float]:
+    """Return the component and the level of a first passage; -1 stands for none."""
+    if given is None:
+        return -1, 0.0
+    try:
+        component, level = given
+        component, level = operator.index(component), float(level)
+    except (TypeError, ValueError):
+        component, level = -1, np.nan
+    if not 0 <= component < dim or not np.isfinite(level):
+        wanted = f"a pair of a component, 0 to {dim - 1}, and a finite level"
+        raise complain(ValueError, SOLVE, "first_passage", wanted, describe(given))
+    return component, level

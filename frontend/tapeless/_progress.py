@@ -19,7 +19,7 @@ def meter(function: str, progress: Progress, total: int) -> Iterator[Callable[[i
         yield lambda n: None
     elif progress is True:
         try:
-            from tqdm.auto import tqdm
+            from tqdm.auto import tqdm  # type: ignore[import-untyped]
         except ImportError as error:
             raise ImportError(
                 f"{function}: progress=True draws its bar with tqdm, which is not installed; "

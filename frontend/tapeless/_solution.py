@@ -1,5 +1,6 @@
 """What a solve returns: states, statistics, and the transpose of the map from y0 and theta to them."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
@@ -11,6 +12,7 @@ from tapeless._types import ArrayInput
 
 if TYPE_CHECKING:  # it imports this module
     from tapeless._solve import Reverse
+    from tapeless_kernels.launch.cpu import Plan
 
 Floats: TypeAlias = NDArray[np.floating]
 
@@ -41,6 +43,31 @@ class Stats(NamedTuple):
     t: NDArray[np.float64]
 
 
+class Reduced(NamedTuple):
+    """What `solve_ode` keeps of whole trajectories if it is asked to; what was not asked for is None.
+
+    Between the ends of steps a trajectory is its cubic Hermite interpolant.
+
+    Attributes
+    ----------
+    mean, min, max : ndarray, shape (batch, dim)
+        Mean over the time from t0 to where the trajectory ended, least and largest value, of each component.
+    first_passage : ndarray of float64, shape (batch,)
+        The time at which the component first reached its level, NaN if it did not.
+    """
+
+    mean: Floats | None = None
+    min: Floats | None = None
+    max: Floats | None = None
+    first_passage: NDArray[np.float64] | None = None
+
+    @classmethod
+    def of(cls, plan: "Plan", arrays: Sequence[Floats]) -> "Reduced":
+        """Return the arrays of a plan by their names."""
+        names = cls._fields[: plan.n_reduced] + cls._fields[3:][: plan.n_passages]
+        return cls(**dict(zip(names, arrays, strict=True)))
+
+
 class Solution:
     """The states of a solved initial value problem, and their derivatives; `solve_ode` makes it.
 
@@ -56,6 +83,8 @@ class Solution:
         Whether y0 came without the batch axis.
     reverse : callable or None
         Maps the cotangents of `ys` to those of y0 and theta.
+    reduced : Reduced
+        What was kept of whole trajectories.
 
     Attributes
     ----------
@@ -69,6 +98,8 @@ class Solution:
         Evaluations, steps, status and time reached of each trajectory.
     success : bool
         Whether every trajectory arrived.
+    reduced : Reduced
+        What was asked for of whole trajectories: means, extremes, a first passage.
     nbytes_adjoint : int
         Bytes kept for `vjp`.
     """
@@ -82,9 +113,10 @@ class Solution:
         success: bool,
         single: bool,
         reverse: "Reverse | None",
+        reduced: Reduced,
     ) -> None:
         self.ts, self.ys, self.y, self.stats, self.success = ts, ys, y, stats, success
-        self._single, self._reverse = single, reverse
+        self._single, self._reverse, self.reduced = single, reverse, reduced
 
     def __repr__(self) -> str:
         return (

@@ -5,9 +5,8 @@ import threading
 import numpy as np
 
 from tapeless._arguments import as_kernel_array
-from tapeless._solution import Floats, Solution, Stats
+from tapeless._solution import Floats, Reduced, Solution, Stats
 from tapeless_kernels.launch.array import n_tiles
-from tapeless_kernels.launch.cpu import Chunk
 from tapeless_kernels.launch.pool import POOL
 from tapeless_kernels.launch.threads import THREADS
 from tapeless_kernels.status import INTERRUPTED, SUCCESS
@@ -32,13 +31,14 @@ class Solve:
         rounds = min(max(tiles // CHUNKS, 1), MOST_ROUNDS) if self.refills else 1
         size = max(self._tiles, rounds) * lanes
         self.parts = [slice(i, i + size) for i in range(0, len(y0), size or 1)]
-        self.chunks: list[Chunk | None] = [None] * len(self.parts)
+        self.chunks = [None] * len(self.parts)
         if not self.refills:
             self.chunks = [POOL.take(plan, self._tiles) for _ in self.parts]
         n, dim = self.batch, plan.program.dim
         self._results = (
             np.empty((n, plan.n_outputs, dim), plan.dtype), np.empty((n, dim), plan.dtype),
             np.empty((n, 3), np.int64), np.empty((n, 2)), np.empty(n, np.uint8),
+            np.empty((n, plan.n_reduced, dim), plan.dtype), np.empty((n, plan.n_passages)),
         )  # fmt: skip
         self._lent, self._failed = False, [-1] * len(self.parts)  # -1: not yet known
 
@@ -73,14 +73,15 @@ class Solve:
 
     def _fill(self, part):
         """Set the results of a part to those of trajectories that have not had their turn."""
-        ys, y, counts, times, status = (x[part] for x in self._results)
+        ys, y, counts, times, status, reduced, passages = (x[part] for x in self._results)
+        reduced[:], passages[:] = np.nan, np.nan
         times[:, 0], times[:, 1] = 0, np.broadcast_to(self._numbers[0], self.batch)[part]
         ys[:], y[:], counts[:], status[:] = np.nan, self._y0[part], 0, INTERRUPTED
 
     def _put_down(self, chunk, part):
         """Have the chunk's results where they belong; return how many of its trajectories failed."""
         failed = chunk.finish()
-        return np.count_nonzero(self._results[-1][part] != SUCCESS) if self.refills else failed
+        return np.count_nonzero(self._results[4][part] != SUCCESS) if self.refills else failed
 
     def theta_of(self, part):
         """Return the parameters of the trajectories of a chunk, as its field takes them."""
@@ -94,7 +95,7 @@ class Solve:
     def solution(self, ts, single, final, threads):
         """Return what is known now; with this object's end its chunks can be used again."""
         plan = self.plan
-        ys, y, counts, times, status = self._results
+        ys, y, counts, times, status, reduced, passages = self._results
         for job, (chunk, part) in enumerate(zip(self.chunks, self.parts, strict=True)):
             if self._failed[job] >= 0:
                 continue
@@ -110,10 +111,21 @@ class Solve:
         last_step, t = times.T
         stats = (nfe, accepted, rejected, last_step, status, t)
         ys = ys[:, 0] if final else ys
+        wanted = [*(reduced[:, i] for i in range(plan.n_reduced)), *passages.T]
         if single:
+            wanted = [x[0] for x in wanted]
             ys, y, stats = ys[0], y[0], [x[0] for x in stats]
         reverse = Reverse(self, final, threads) if plan.keep else None
-        return Solution(ts, ys, y, Stats(*stats), sum(self._failed) == 0, single, reverse)
+        return Solution(
+            ts,
+            ys,
+            y,
+            Stats(*stats),
+            sum(self._failed) == 0,
+            single,
+            reverse,
+            Reduced.of(plan, wanted),
+        )
 
 
 def longest_first(numbers):

@@ -24,13 +24,14 @@ class Method(NamedTuple):
 class Control(NamedTuple):
     """How steps are sized; `controllers.step_size` names the numbers."""
 
-    numbers: np.ndarray  # (9,)
+    numbers: np.ndarray  # (10,)
     adaptive: int  # 0: n_steps equal steps
     coupled: int  # one norm and one step size for all trajectories
     interpolate: int  # outputs by the cubic Hermite interpolant instead of steps that end on them
     max_steps: int
     n_steps: int
     n_trajectories: int  # so many lanes, from the first, count in a coupled norm
+    component: int  # whose first passage is looked for
 
 
 class Lanes(NamedTuple):
@@ -64,6 +65,10 @@ class Outputs(NamedTuple):
 
     times: np.ndarray  # (tiles, n_outputs, LANES)
     ys: np.ndarray  # (tiles, n_outputs, dim, LANES); in a reverse pass their cotangents
+    reduced: np.ndarray  # (tiles, 3 or 0, dim, LANES): integral, least, largest
+    passage: (
+        np.ndarray
+    )  # (tiles, 1 or 0, LANES): when a component first reached a level, NaN if it has not
 
 
 class Record(NamedTuple):
@@ -112,6 +117,8 @@ class Queue(NamedTuple):
     counts: np.ndarray  # (n, 3) int64: evaluations, accepted, rejected
     reached: np.ndarray  # (n, 2): the last step, and the time reached
     status: np.ndarray  # (n,) uint8
+    reduced: np.ndarray  # (n, 3 or 0, dim): mean, least, largest
+    passage: np.ndarray  # (n, 1 or 0)
 
 
 class Bars(NamedTuple):

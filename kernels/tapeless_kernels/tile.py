@@ -12,6 +12,7 @@ from .ieee import fma
 from .vector_ir import Loop, Vectors, int64, vector_bytes
 
 LANES, Real = 1, np.float64  # bound for each dtype and width
+Time = np.float64
 WHOLE = 1  # rows of a single lane are padded to a multiple of this, those of `combine_whole`
 
 

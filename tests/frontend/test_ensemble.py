@@ -137,6 +137,78 @@ def test_progress_that_is_neither():
         solve(hunt, slice(None), ensemble(3), progress="yes")
 
 
+@tapeless.field(dim=2, n_params=1)
+def oscillator(t, y, theta, dy):
+    dy[0] = theta[0] * y[1]
+    dy[1] = -theta[0] * y[0]
+
+
+def swings(n, sign=1, **options):
+    """Return frequencies, ends and the reduced solution of oscillators that start at (1, 0)."""
+    rng = np.random.default_rng(n)
+    w, t1 = rng.uniform(1, 3, n), sign * rng.uniform(0.1, 6, n)
+    y0 = np.tile([1.0, 0.0], (n, 1))
+    given = {"rtol": 1e-9, "atol": 1e-9, "reduce": True, "max_steps": 50_000}
+    given |= {"first_passage": (0, 0.3)} | options
+    return w, t1, tapeless.solve_ode(oscillator, (0, t1), y0, w[:, None], **given).reduced
+
+
+@pytest.mark.parametrize("method", ["dopri5", "bosh3", "tsit5"])
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("n", [3, 1000])
+def test_reductions_are_those_of_the_trajectory(n, sign, method):
+    w, t1, found = swings(n, sign, method=method)
+    turn, where = np.pi / w, np.arccos(0.3) / w
+    tolerance = {"rtol": 0, "atol": 3e-7}
+    np.testing.assert_allclose(found.mean[:, 0], np.sin(w * t1) / (w * t1), **tolerance)
+    np.testing.assert_allclose(found.mean[:, 1], (np.cos(w * t1) - 1) / (w * t1), **tolerance)
+    least = np.where(abs(t1) < turn, np.cos(w * t1), -1)
+    largest = np.where(abs(t1) < 2 * turn, np.maximum(np.cos(w * t1), 1), 1)
+    np.testing.assert_allclose(found.min[:, 0], least, **tolerance)
+    np.testing.assert_allclose(found.max[:, 0], largest, **tolerance)
+    expected = np.where(abs(t1) < where, np.nan, sign * where)
+    np.testing.assert_allclose(found.first_passage, expected, **tolerance)
+    assert n == 3 or np.isnan(found.first_passage).any()
+
+
+def test_reductions_of_a_trajectory_are_the_same_alone():
+    _, _, found = swings(1000)
+    given = ensemble()
+    whole = solve(hunt, slice(None), given, reduce=True, first_passage=(1, 1.0))
+    for chosen in ([7], range(900, 990)):
+        alone = solve(hunt, list(chosen), given, reduce=True, first_passage=(1, 1.0))
+        for x, y in zip(whole.reduced, alone.reduced, strict=True):
+            assert np.array_equal(x[list(chosen)], y, equal_nan=True)
+    assert found.mean.dtype == np.float64
+    with pytest.raises(AssertionError):
+        np.testing.assert_array_equal(whole.reduced.min, whole.reduced.max)
+
+
+def test_reductions_need_no_more_than_the_final_state(hunt=hunt):
+    y0 = np.array([1.0, 0.5])
+    sol = tapeless.solve_ode(hunt, (0, 3), y0, [1.0, 1.0], reduce=True)
+    assert sol.reduced.mean.shape == (2,) and sol.reduced.first_passage is None
+    still = tapeless.solve_ode(hunt, (3, 3), y0, [1.0, 1.0], reduce=True, first_passage=(0, 1.0))
+    assert np.array_equal(still.reduced.mean, y0) and np.array_equal(still.reduced.min, y0)
+    assert still.reduced.first_passage == 3
+    plain = tapeless.solve_ode(hunt, (0, 3), y0, [1.0, 1.0])
+    assert plain.reduced == (None, None, None, None) and np.allclose(plain.ys, sol.ys, rtol=1e-3)
+
+
+@pytest.mark.parametrize("given", [(2, 0.0), (0, np.nan), 3, (0.5, 1.0), "01", (-1, 0.0)])
+def test_first_passage_that_is_none(given):
+    with pytest.raises(
+        ValueError, match="solve_ode: `first_passage` must be a pair of a component"
+    ):
+        tapeless.solve_ode(hunt, (0, 1), np.ones(2), [1.0, 1.0], first_passage=given)
+
+
+# Fixed steps to where the field overflows: the end was finite, the interpolant before it was not.
+@pytest.mark.parametrize("seed", [767, 4189, 9999, 17168, 19743, 98862])
+def test_ensembles_that_once_failed(seed):
+    FUZZ["check"](seed)
+
+
 def test_random_ensembles():
     for seed in range(400):
         FUZZ["check"](seed)

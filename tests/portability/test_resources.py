@@ -17,11 +17,11 @@ BUDGET = Resources(registers=16, stack=64, spills=0)
 
 def recorded():
     lines = re.findall(
-        r"^\| `(\w+)` \| (\d+) \| (\w+) \| (sm_\d+) \| (\d+) \| (\d+) \| (\d+) \|$", TABLE.read_text(), re.M
+        r"^\| `(\w+)` \| (\d+) \| (\w+) \| (sm_\d+) \| (\d+) \| (\d+) \| (\d+) \|$",
+        TABLE.read_text(),
+        re.M,
     )
-    rows = [
-        Row(x[0], int(x[1]), x[2], x[3], Resources(*map(int, x[4:]))) for x in lines
-    ]
+    rows = [Row(x[0], int(x[1]), x[2], x[3], Resources(*map(int, x[4:]))) for x in lines]
     return {row[:4]: row.resources for row in rows}
 
 

@@ -57,7 +57,7 @@ codes = np.full(n, FRESH)
 adaptive = int(tableau.error is not None)
 method = Method(*arrays(tableau, dtype), stages, 1, tableau.n_errors)  # for Hermite outputs
 order = tableau.error_exponent_order or tableau.order
-control = Control(control_numbers(PI, order, dtype), adaptive, 0, 1, 20, 3, 0)
+control = Control(control_numbers(PI, order, dtype), adaptive, 0, 1, 20, 3, 0, 0)
 solve = per_thread(allocate(dtype, n, 1, DIM, stages, len(times), 5))
 load(solve, times[0], times[-1], 0.0, 1e-4, y.T, times, PI.start)
 kept = solve.head, solve.record, theta
@@ -66,7 +66,7 @@ while (codes < 0).any() or (codes == BUDGET_SPENT).any():
     launch[blocks, threads](method, control, solve.lanes, solve.outputs, *kept, 1, codes)
     calls += 1
 assert (codes == DONE).all() and calls > 1
-bars = Outputs(solve.outputs.times, given["ys_bar"])
+bars = solve.outputs._replace(ys=given["ys_bar"])
 y0_bar, theta_bar = np.zeros((1, DIM, n), dtype), np.zeros((len(theta), n), dtype)
 kernels(solve_vjp_kernel)[blocks, threads](
     method, bars, *kept, solve.lanes.emitted, y0_bar, theta_bar, codes
@@ -105,7 +105,7 @@ def alone(tableau, dtype, x, i):
     method = functools.partial(Method, *arrays(tableau, dtype), stages, n_errors=tableau.n_errors)
     order = tableau.error_exponent_order or tableau.order
     adaptive = int(tableau.error is not None)
-    control = Control(control_numbers(PI, order, dtype), adaptive, 0, 1, 20, 3, 0)
+    control = Control(control_numbers(PI, order, dtype), adaptive, 0, 1, 20, 3, 0, 0)
     solve = allocate(dtype, 1, 1, DIM, stages, len(TIMES), 5)
     load(solve, TIMES[0], TIMES[-1], 0.0, 1e-4, x["y"].T[i : i + 1], TIMES, PI.start)
     assert run(kernels, 0, method(1), control, solve, theta) == DONE

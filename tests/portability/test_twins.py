@@ -48,7 +48,7 @@ class Case:
         self._control = functools.partial(
             control_numbers, controller, tableau.error_exponent_order or tableau.order
         )
-        self._rest = (int(n_steps == 0), 0, int(fsal), 100, n_steps, 0)
+        self._rest = (int(n_steps == 0), 0, int(fsal), 100, n_steps, 0, 0)
 
     def method(self, dtype):
         return Method(
@@ -127,7 +127,7 @@ def by_address(case, dtype, lanes, monkeypatch):
     numbers = np.array([[0, case.times[-1], case.h, TOLERANCE, TOLERANCE]]).T.copy()
     ys, y = np.empty((N, n_outputs, DIM), dtype), np.empty((N, DIM), dtype)
     counts, times, status = np.empty((N, 3), np.int64), np.empty((N, 2)), np.empty(N, np.uint8)
-    results = (ys, y, counts, times, status)
+    results = (ys, y, counts, times, status, np.empty((N, 0, DIM), dtype), np.empty((N, 0)))
     chunk.begin(case.y0(dtype), numbers, np.array(case.times)[:, None], theta, results)
     chunk.run(theta, Stop())
     assert chunk.finish() == 0

@@ -9,7 +9,7 @@ from ..activations import power
 from ..tile import LANES, Real
 
 # Places in Control.numbers.
-E0, E1, E2, ON_REJECT, SAFETY, LEAST, LARGEST, ORDER, START = range(9)
+E0, E1, E2, ON_REJECT, SAFETY, LEAST, LARGEST, ORDER, START, LEVEL = range(10)
 
 
 class Controller(NamedTuple):
@@ -44,11 +44,11 @@ H312 = Controller(
 CONTROLLERS = (I, PI, H312)
 
 
-def control_numbers(controller, order, dtype, *, safety=0.9, least=0.2, largest=10.0):
+def control_numbers(controller, order, dtype, *, safety=0.9, least=0.2, largest=10.0, level=0.0):
     """Return Control.numbers; the exponents are halved because kernels keep squared ratios."""
     exponents = [b / order + f for b, f in zip(controller.exponents, controller.fixed, strict=True)]
     halved = [e / 2 for e in (*exponents, 1 / order)]
-    return np.array([*halved, safety, least, largest, order, controller.start], dtype)
+    return np.array([*halved, safety, least, largest, order, controller.start, level], dtype)
 
 
 @inlined

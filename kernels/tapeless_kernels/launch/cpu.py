@@ -63,6 +63,8 @@ class Plan:
     control: Control
     n_outputs: int
     keep: bool  # a record for the transpose
+    n_reduced: int = 0  # 3: mean, least and largest are kept
+    n_passages: int = 0
     theta_stride: int = 0  # 0: the tile shares theta; else `lanes`: theta is (n_params, lanes)
 
 
@@ -132,6 +134,7 @@ class Chunk:
             tiles, plan.program.dim, method.stages, source.n_cache, plan.n_outputs,
             plan.program.n_params, 0, plan.keep, method.fsal, method.n_errors,
             *control[1:], *source.field[:3], plan.theta_stride, 0, 0, 1, 1,
+            plan.n_reduced, plan.n_passages,
         )  # fmt: skip
         arrays = (*method[:4], control.numbers, *self._arrays)
         self.table[entry.METHOD : entry.RECORD] = [array.ctypes.data for array in arrays]
@@ -183,7 +186,7 @@ class Chunk:
         self.table[entry.RECORD : entry.BARS] = block.addresses
 
     def begin(self, y0, numbers, times, theta, results, *, order=None, own=None):
-        """Start a solve of the queue that these arrays make, as `buffers.Queue` says; `results` are its last five.
+        """Start a solve of the queue that these arrays make, as `buffers.Queue` says; `results` are its last seven.
 
         With `own`, parameters of its own for each trajectory, `theta` is room for those of a tile.
         """

@@ -33,7 +33,7 @@ def solve_kernel(method, control, lanes, outputs, head, record, theta, budget, c
     if i < codes.shape[0]:
         mine, work = local_lanes(), local_work()
         copy_lane(mine, 0, lanes, i)
-        out = Outputs(lane_of(outputs.times, i), lane_of(outputs.ys, i))
+        out = outputs_of(outputs, i)
         kept = record_of(record, i)
         code = DONE
         if codes[i] == FRESH:
@@ -54,7 +54,7 @@ def solve_vjp_kernel(method, outputs, head, record, theta, emitted, y_bar, theta
         for m in range(DIM):
             bars.y[0, m, 0] = Real(0)
             bars.k0[0, m, 0] = Real(0)
-        out = Outputs(lane_of(outputs.times, i), lane_of(outputs.ys, i))
+        out = outputs_of(outputs, i)
         first = Head(lane_of(head.t, i), lane_of(head.y, i), lane_of(head.cache, i))
         kept, mine = record_of(record, i), theta_bar[:, i]
         span = (0, kept.filled[0])
@@ -112,6 +112,15 @@ def step_vjp_kernel(method, t, h, theta, z, y_bar, k0_bar, theta_bar, codes):
 def lane_of(x, i):
     """Return lane i of an array as one of width 1."""
     return x[..., i : i + 1]
+
+
+@pasted
+def outputs_of(outputs, i):
+    """Return trajectory i's outputs."""
+    return Outputs(
+        lane_of(outputs.times, i), lane_of(outputs.ys, i), lane_of(outputs.reduced, i),
+        lane_of(outputs.passage, i),
+    )  # fmt: skip
 
 
 @pasted

@@ -111,7 +111,7 @@ def _arguments(dtype, time, dim):
     """Return arguments of the right types for each kernel."""
     n, stages = 2, TSIT5.stages
     method = Method(*arrays(TSIT5, dtype), stages, 1, 1)
-    control = Control(control_numbers(PI, TSIT5.error_exponent_order, dtype), 1, 0, 0, 1, 0, 0)
+    control = Control(control_numbers(PI, TSIT5.error_exponent_order, dtype), 1, 0, 0, 1, 0, 0, 0)
     solve = per_thread(allocate(dtype, n, 1, dim, stages, 1, 1, time=time))
     t, y = np.zeros(n, dtype), np.zeros((dim, n), dtype)
     z, theta, codes = np.zeros((stages, dim, n), dtype), t, np.zeros(n, np.int64)

@@ -17,12 +17,13 @@ from ..tile import LANES, Real
 
 SIZES = (
     "TILES DIM STAGES N_CACHE N_OUTPUTS N_PARAMS CAPACITY KEEP FSAL N_ERRORS ADAPTIVE COUPLED INTERPOLATE "
-    "MAX_STEPS N_STEPS N_TRAJECTORIES FIELD FIELD_VJP CONTEXT THETA_STRIDE N_QUEUE TAKEN N_NUMBERS N_TIMES"
+    "MAX_STEPS N_STEPS N_TRAJECTORIES COMPONENT FIELD FIELD_VJP CONTEXT THETA_STRIDE N_QUEUE TAKEN N_NUMBERS "
+    "N_TIMES N_REDUCED N_PASSAGES"
 ).split()
 (
     TILES, DIM, STAGES, N_CACHE, N_OUTPUTS, N_PARAMS, CAPACITY, KEEP, FSAL, N_ERRORS, ADAPTIVE, COUPLED,
-    INTERPOLATE, MAX_STEPS, N_STEPS, N_TRAJECTORIES, FIELD, FIELD_VJP, CONTEXT, THETA_STRIDE,
-    N_QUEUE, TAKEN, N_NUMBERS, N_TIMES,
+    INTERPOLATE, MAX_STEPS, N_STEPS, N_TRAJECTORIES, COMPONENT, FIELD, FIELD_VJP, CONTEXT, THETA_STRIDE,
+    N_QUEUE, TAKEN, N_NUMBERS, N_TIMES, N_REDUCED, N_PASSAGES,
 ) = range(len(SIZES))  # fmt: skip
 PATIENCE = (
     16  # steps that lanes may idle together before they are refilled, for two evaluations of a tile
@@ -31,7 +32,7 @@ METHOD = len(SIZES)
 CONTROL = METHOD + 4
 LANES_AT = CONTROL + 1
 OUTPUTS = LANES_AT + len(Lanes._fields)
-HEAD = OUTPUTS + 2
+HEAD = OUTPUTS + 4
 WORK = HEAD + 3
 RECORD = WORK + len(Work._fields)
 BARS = RECORD + 6
@@ -49,6 +50,7 @@ def layout(plan, tiles, n_cache):
         (shape, flag), ((tiles, 4, lanes), count), (shape, count), (shape, count), (state, real),
         ((tiles, slopes, dim, lanes), real),
         ((tiles, n, lanes), time), ((tiles, n, dim, lanes), real),
+        ((tiles, plan.n_reduced, dim, lanes), real), ((tiles, plan.n_passages, lanes), time),
         (shape, real), (state, real), ((tiles, n_cache, lanes), real),
         ((2, lanes), real), (shape, real), ((tiles, 3, lanes), real), (shape, flag),
         *[(shape, flag)] * 3, (state, real),
@@ -90,8 +92,8 @@ def method_of(p):
 def control_of(p):
     """Return the Control of a table."""
     return Control(
-        array_at(p[CONTROL], Real, (9,)), p[ADAPTIVE], p[COUPLED], p[INTERPOLATE], p[MAX_STEPS],
-        p[N_STEPS], p[N_TRAJECTORIES],
+        array_at(p[CONTROL], Real, (10,)), p[ADAPTIVE], p[COUPLED], p[INTERPOLATE], p[MAX_STEPS],
+        p[N_STEPS], p[N_TRAJECTORIES], p[COMPONENT],
     )  # fmt: skip
 
 
@@ -117,11 +119,12 @@ def lanes_of(p):
 @pasted
 def outputs_of(p, ys):
     """Return the Outputs of a table, with the states at the address `ys`."""
-    n = p[N_OUTPUTS]
+    n, tiles = p[N_OUTPUTS], p[TILES]
     return Outputs(
-        array_at(p[OUTPUTS], Time, (p[TILES], n, LANES)),
-        array_at(ys, Real, (p[TILES], n, p[DIM], LANES)),
-    )
+        array_at(p[OUTPUTS], Time, (tiles, n, LANES)), array_at(ys, Real, (tiles, n, p[DIM], LANES)),
+        array_at(p[OUTPUTS + 2], Real, (tiles, p[N_REDUCED], p[DIM], LANES)),
+        array_at(p[OUTPUTS + 3], Time, (tiles, p[N_PASSAGES], LANES)),
+    )  # fmt: skip
 
 
 @pasted
@@ -188,6 +191,8 @@ def queue_of(p):
         array_at(p[QUEUE + 5], Real, (n, p[N_OUTPUTS], dim)),
         array_at(p[QUEUE + 6], Real, (n, dim)), array_at(p[QUEUE + 7], np.int64, (n, 3)),
         array_at(p[QUEUE + 8], Time, (n, 2)), array_at(p[QUEUE + 9], np.uint8, (n,)),
+        array_at(p[QUEUE + 10], Real, (n, p[N_REDUCED], dim)),
+        array_at(p[QUEUE + 11], Time, (n, p[N_PASSAGES])),
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from collections import OrderedDict, deque
 from .cpu import Chunk
 
 POOLED_BYTES = 1 << 29
+POOLED_PLANS = 256  # a frontend that remembers so many plans asks for the chunks of no others
 
 
 class _Loan(weakref.ref):
@@ -57,8 +58,7 @@ class Pool:
         with self._lock:
             self._collect()
             while self._bytes + n > POOLED_BYTES and self._free:
-                _, oldest = self._free.popitem(last=False)
-                self._bytes -= sum(chunk.n_bytes for chunk in oldest)
+                self._drop_oldest()
             if self._bytes + n <= POOLED_BYTES:
                 loan = _Loan(owner, self._dead.append)
                 loan.chunks, loan.n_bytes = chunks, n
@@ -81,6 +81,13 @@ class Pool:
         key = (chunk.plan, chunk.tiles)
         self._free.setdefault(key, []).append(chunk)
         self._free.move_to_end(key)
+        while len(self._free) > POOLED_PLANS:
+            self._drop_oldest()
+
+    def _drop_oldest(self):
+        """Let go of the chunks of the plan that was not asked for longest."""
+        _, oldest = self._free.popitem(last=False)
+        self._bytes -= sum(chunk.n_bytes for chunk in oldest)
 
 
 POOL = Pool()

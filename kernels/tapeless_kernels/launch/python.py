@@ -158,7 +158,20 @@ class Solve(NamedTuple):
     work: Work
 
 
-def allocate(dtype, lanes, tiles, dim, stages, n_outputs, capacity, *, keep=True, time=None):
+def allocate(
+    dtype,
+    lanes,
+    tiles,
+    dim,
+    stages,
+    n_outputs,
+    capacity,
+    *,
+    keep=True,
+    time=None,
+    n_reduced=0,
+    n_passages=0,
+):
     """Return a Solve filled with what would show if it were read: NaN, and UNREAD in integers."""
     real, time = np.finfo(dtype).dtype, time or time_dtype(dtype)
 
@@ -172,7 +185,10 @@ def allocate(dtype, lanes, tiles, dim, stages, n_outputs, capacity, *, keep=True
             new(real, tiles), new("u1", tiles), new("i8", tiles, 4), new("i8", tiles), new("i8", tiles),
             new(dtype, tiles, dim), new(dtype, tiles, stages + 1, dim),
         ),
-        Outputs(new(time, tiles, n_outputs), new(dtype, tiles, n_outputs, dim)),
+        Outputs(
+            new(time, tiles, n_outputs), new(dtype, tiles, n_outputs, dim), new(dtype, tiles, n_reduced, dim),
+            new(time, tiles, n_passages),
+        ),
         Head(new(real, tiles), new(dtype, tiles, dim), new(dtype, tiles, 0)),
         Record(
             new(time, capacity, tiles, 2), new(real, capacity, tiles), new("i8", capacity, tiles),
@@ -213,7 +229,7 @@ def run_vjp(kernels, field, method, solve, theta, ys_bar):
     y, k = np.zeros_like(solve.lanes.y), np.full_like(solve.lanes.k[0], np.nan)
     bars = Bars(y, np.zeros_like(y), k, np.full_like(k[:2], np.nan), solve.lanes.emitted.copy())
     bars.emitted.reshape(-1)[len(ys_bar) :] = 0
-    outputs = Outputs(solve.outputs.times, to_tiles(ys_bar, solve.outputs.ys))
+    outputs = solve.outputs._replace(ys=to_tiles(ys_bar, solve.outputs.ys))
     theta_bar, span = np.zeros_like(theta), (0, int(solve.record.filled[0]))
     kernels(integrate_vjp)(
         field, method, outputs, bars, solve.record, solve.work, theta, theta_bar, span

@@ -26,6 +26,7 @@ from ..status import (
 from ..steppers.explicit_rk import step
 from ..tile import LANES, Real, error_squares, put, take
 from .lanes import ODD, accept_lanes, aim_lanes, find_plain, force, propose, reject_lanes, spoil
+from .reductions import reduce_step
 from .start import ACCEPTED, EVALUATIONS, GRID, REJECTED, Time, next_due, to_means
 
 LANES_FREE = -1  # the code of a call that ends for idle lanes to take up other trajectories
@@ -149,6 +150,8 @@ def attempt(field, method, control, lanes, record, work, theta, tile):
         for lane in range(LANES):
             squares[lane] = Real(0)
         spoil(squares, z)
+        if method.fsal:
+            spoil(squares, k[method.stages])
     for i in range(record.z.shape[2]):  # a saturated activation hides what its input has become
         spoil(squares, record.z[n, tile, i])
     return failed
@@ -221,6 +224,12 @@ def advance(method, control, lanes, outputs, record, work, tile):
                 record.h[n, tile, lane] = work.h[tile, lane]
             elif not work.squares[tile, 0, lane] < Real(np.inf):
                 forget(record, n, tile, lane)
+    if outputs.reduced.shape[1] + outputs.passage.shape[1] > 0:
+        for lane in range(LANES):
+            if work.accepted[tile, lane] == 1:
+                step = lanes.last[tile, lane]
+                t = lanes.t_next[tile, lane] - step
+                reduce_step(control, outputs, tile, lane, t, step, y, k, y_next, method.stages)
     if moved == LANES:
         put(y, y_next)
         if method.fsal:

@@ -6,6 +6,7 @@ from .._jit import inlined
 from ..controllers.step_size import START
 from ..status import INTERRUPTED, RUNNING, SUCCESS
 from ..tile import LANES, Real
+from .reductions import INTEGRAL
 from .start import Time
 
 
@@ -51,6 +52,14 @@ def put_down(queue, lanes, outputs, tile, lane):
     for c in range(3):
         queue.counts[i, c] = lanes.counts[tile, c, lane]
     queue.reached[i, 0], queue.reached[i, 1] = lanes.last[tile, lane], lanes.t[tile, lane]
+    span = lanes.t[tile, lane] - lanes.t0[tile, lane]
+    for r in range(queue.reduced.shape[1]):
+        for m in range(queue.reduced.shape[2]):
+            x = outputs.reduced[tile, r, m, lane]
+            mean = x / Real(span) if span != Time(0) else lanes.y[tile, m, lane]
+            queue.reduced[i, r, m] = mean if r == INTEGRAL else x
+    for e in range(queue.passage.shape[1]):
+        queue.passage[i, e] = outputs.passage[tile, e, lane]
     code = lanes.status[tile, lane]
     queue.status[i] = INTERRUPTED if code == RUNNING else code
     lanes.who[tile, lane] = -1

@@ -1,15 +1,13 @@
 """The start of a solve: outputs at t0, the first slope, the first steps."""
 
-import numpy as np
-
 from .._jit import apart, inlined, kernel
 from ..controllers.step_size import ORDER, first_guess, first_step, scaled_squares
 from ..field_abi import call_field
 from ..status import DONE, FIELD_ERROR, FIELD_FAILED, NON_FINITE, RUNNING, SUCCESS
 from ..steppers.explicit_rk import stage_time
-from ..tile import LANES, Real, combine
+from ..tile import LANES, Real, Time, combine
+from .reductions import begin_reductions
 
-Time = np.float64
 EVALUATIONS, ACCEPTED, REJECTED, GRID = range(4)  # rows of Lanes.counts
 
 
@@ -30,6 +28,7 @@ def start(field, method, control, lanes, outputs, head, record, work, theta):
             head.t[tile, lane] = Real(lanes.t[tile, lane])
             work.lane_status[tile, lane] = 0
             if fresh(lanes, tile, lane) and lanes.status[tile, lane] == RUNNING:
+                begin_reductions(control, lanes, outputs, tile, lane)
                 emit_start(lanes, outputs, tile, lane)
         if method.fsal or automatic:
             failed |= evaluate_start(field, control, lanes, head, work, theta, tile)
