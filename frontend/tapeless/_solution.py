@@ -59,7 +59,7 @@ class Reduced(NamedTuple):
     mean: Floats | None = None
     min: Floats | None = None
     max: Floats | None = None
-    first_passage: NDArray[np.float64] | None = None
+    first_passage: Floats | None = None
 
     @classmethod
     def of(cls, plan: "Plan", arrays: Sequence[Floats]) -> "Reduced":
