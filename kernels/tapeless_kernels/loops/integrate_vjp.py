@@ -1,6 +1,6 @@
 """The transpose of the loop: the discrete adjoint on the accepted grid, step sizes held constant."""
 
-from .._jit import kernel
+from .._jit import inlined
 from ..field_abi import call_field_vjp
 from ..interpolants.hermite import hermite_vjp
 from ..status import DONE, FIELD_ERROR
@@ -8,7 +8,7 @@ from ..steppers.explicit_rk import step_vjp
 from ..tile import LANES, Real, add
 
 
-@kernel
+@inlined
 def integrate_vjp(field, method, outputs, bars, record, work, theta, theta_bar, span):
     """Run the recorded iterations span[1]-1 down to span[0] backward; `outputs.ys` holds cotangents."""
     for n in range(span[1] - 1, span[0] - 1, -1):
@@ -37,7 +37,7 @@ def integrate_vjp(field, method, outputs, bars, record, work, theta, theta_bar, 
     return DONE
 
 
-@kernel
+@inlined
 def add_outputs(outputs, bars, record, n, tile, end):
     """Add the cotangents of the outputs written in iteration n: to the step's end, or to its start."""
     for lane in range(LANES):
@@ -53,7 +53,7 @@ def add_outputs(outputs, bars, record, n, tile, end):
                     y_bar[m, lane] += outputs.ys[tile, i, m, lane]
 
 
-@kernel
+@inlined
 def start_vjp(field, method, outputs, bars, head, work, theta, theta_bar):
     """Run the evaluation before the first step backward, and add the cotangents of outputs at t0."""
     failed = 0

@@ -1,6 +1,6 @@
 """One step of an explicit Runge-Kutta method on a tile, and its transpose."""
 
-from .._jit import apart, inlined, kernel
+from .._jit import apart, inlined
 from ..field_abi import call_field, call_field_vjp
 from ..ieee import fma
 from ..tile import Real, add, combine, contract, fill, put, take
@@ -41,7 +41,7 @@ def step(field, method, h, y, theta, k, record, work, y_next):
     return status
 
 
-@kernel
+@inlined
 def step_vjp(field, method, h, theta, record, time, bars, accepted, theta_bar):
     r"""Turn the cotangent of y_next into that of y, in place, and add to `theta_bar`.
 
