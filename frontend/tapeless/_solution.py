@@ -1,6 +1,5 @@
 """What a solve returns: states, statistics, and the transpose of the map from y0 and theta to them."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
@@ -12,7 +11,6 @@ from tapeless._types import ArrayInput
 
 if TYPE_CHECKING:  # it imports this module
     from tapeless._solve import Reverse
-    from tapeless_kernels.launch.cpu import Plan
 
 Floats: TypeAlias = NDArray[np.floating]
 
@@ -60,12 +58,6 @@ class Reduced(NamedTuple):
     min: Floats | None = None
     max: Floats | None = None
     first_passage: Floats | None = None
-
-    @classmethod
-    def of(cls, plan: "Plan", arrays: Sequence[Floats]) -> "Reduced":
-        """Return the arrays of a plan by their names."""
-        names = cls._fields[: plan.n_reduced] + cls._fields[3:][: plan.n_passages]
-        return cls(**dict(zip(names, arrays, strict=True)))
 
 
 class Solution:

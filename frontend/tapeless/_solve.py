@@ -124,8 +124,14 @@ class Solve:
             sum(self._failed) == 0,
             single,
             reverse,
-            Reduced.of(plan, wanted),
+            _reduced(plan, wanted),
         )
+
+
+def _reduced(plan, arrays):
+    """Return the arrays of a plan's reductions by their names."""
+    names = Reduced._fields[: plan.n_reduced] + Reduced._fields[3:][: plan.n_passages]
+    return Reduced(**dict(zip(names, arrays, strict=True)))
 
 
 def longest_first(numbers):
