@@ -9,6 +9,8 @@ def reference(case):
         return P.mlp_reference(case.case)
     if case.workload == "W3":
         return P.mlp_reference_rk4(case.case.split("@")[0])
+    if case.workload == "W4":
+        return P.ensemble_reference()
     if case.workload == "W10":
         return P.nonstiff_reference(case.case.split("@")[0])
     return None

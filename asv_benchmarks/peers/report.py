@@ -10,6 +10,7 @@ import core
 from bench import RESULTS
 from floors import Rates
 from ratios import NOTE, ratio_table
+from ratios_ensemble import ensemble_tables
 from ratios_nonstiff import nonstiff_tables
 from tables import number, seconds, table
 
@@ -18,6 +19,7 @@ TITLES = {
     "W1": "W1 neural ODE, forward, adaptive (rtol 1e-5, atol 1e-6, t in [0, 1])",
     "W2": "W2 neural ODE, gradient of sum(y(1)^2) in all parameters and y0",
     "W3": "W3 RK4 (3/8 rule), 100 fixed steps",
+    "W4": "W4 10,000 Lorenz systems, t in [0, 10] (rtol = atol, in the names of cases)",
     "W9": "W9 fresh process to the first result",
     "W10": "W10 non-stiff single systems (rtol = atol, in the names of cases)",
 }
@@ -79,10 +81,11 @@ FURTHER = {
         lambda result, rates: ode_cells(result, rates) + memory_cells(result, rates),
     ),
     "W9": (STARTUP_COLUMNS, startup_cells),
+    "W4": (SOLVE_COLUMNS, solve_cells),
     "W10": (SOLVE_COLUMNS, solve_cells),
 }
 FURTHER["W3"] = FURTHER["W2"]
-RATIO_TABLES = {"W10": nonstiff_tables}
+RATIO_TABLES = {"W4": ensemble_tables, "W10": nonstiff_tables}
 
 
 def full_table(workload, results, rates):

@@ -204,7 +204,7 @@ def test_first_passage_that_is_none(given):
 
 
 # Fixed steps to where the field overflows: the end was finite, the interpolant before it was not.
-@pytest.mark.parametrize("seed", [767, 4189, 9999, 17168, 19743, 98862])
+@pytest.mark.parametrize("seed", [767, 4189, 9999, 17168, 39458, 67219])
 def test_ensembles_that_once_failed(seed):
     FUZZ["check"](seed)
 

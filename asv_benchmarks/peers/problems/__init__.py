@@ -4,6 +4,7 @@ One module per family of workloads. Adapters write `import problems as P` and us
 """
 
 from .cache import cached
+from .ensemble import CHECKED, ENSEMBLE_CASES, ensemble, ensemble_reference
 from .mlp import (
     ATOL,
     MLP_SIZES,
@@ -21,12 +22,16 @@ from .nonstiff import NONSTIFF, NONSTIFF_CASES, lorenz_f, nonstiff, nonstiff_ref
 
 __all__ = [
     "ATOL",
+    "CHECKED",
+    "ENSEMBLE_CASES",
     "MLP_SIZES",
     "NONSTIFF",
     "NONSTIFF_CASES",
     "PARAMS",
     "RTOL",
     "cached",
+    "ensemble",
+    "ensemble_reference",
     "lorenz_f",
     "mlp",
     "mlp_f",

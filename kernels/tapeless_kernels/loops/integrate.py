@@ -25,7 +25,17 @@ from ..status import (
 )
 from ..steppers.explicit_rk import step
 from ..tile import LANES, Real, error_squares, put, take
-from .lanes import ODD, accept_lanes, aim_lanes, find_plain, force, propose, reject_lanes, spoil
+from .lanes import (
+    ODD,
+    accept_lanes,
+    aim_lanes,
+    find_plain,
+    force,
+    propose,
+    reject_lanes,
+    spoil,
+    spoil_by_slopes,
+)
 from .reductions import reduce_step
 from .start import ACCEPTED, EVALUATIONS, GRID, REJECTED, Time, next_due, to_means
 
@@ -150,8 +160,9 @@ def attempt(field, method, control, lanes, record, work, theta, tile):
         for lane in range(LANES):
             squares[lane] = Real(0)
         spoil(squares, z)
-        if method.fsal:
-            spoil(squares, k[method.stages])
+        if control.interpolate:
+            spoil_by_slopes(squares, h, k[0])
+            spoil_by_slopes(squares, h, k[method.stages])
     for i in range(record.z.shape[2]):  # a saturated activation hides what its input has become
         spoil(squares, record.z[n, tile, i])
     return failed

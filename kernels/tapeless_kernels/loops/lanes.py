@@ -43,6 +43,14 @@ def spoil(squares, z):
 
 
 @apart
+def spoil_by_slopes(squares, h, k):
+    """squares = NaN in the lanes where the interpolant of slopes such as k may overflow."""
+    for m in range(k.shape[0]):
+        for lane in range(len(squares)):
+            squares[lane] += Real(0) * abs(Real(8) * h[lane] * k[m, lane])
+
+
+@apart
 def find_plain(fate, q, t, t_next, due, accepted, rejected, status, lane_status, max_steps, least):
     """Set the fate of each lane; return of how many it is plain, and of these how many are rejected.
 
