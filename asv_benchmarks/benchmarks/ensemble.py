@@ -53,3 +53,31 @@ class Ensemble:
             tapeless.solve_ivp(lorenz, (0.0, 1.0), y, **options).y[:, -1] for y in self.y0[:10]
         ]
         return relative_error(self.solution.ys[:10], np.array(exact))
+
+
+class Spread:
+    """10,000 trajectories whose ends and parameters spread over a decade, each alone in its steps."""
+
+    params = (["none", "ends", "parameters", "both"],)
+    param_names = ("spread",)
+
+    def setup(self, spread):
+        rng, n = np.random.default_rng(3), 10_000
+        y0 = np.array([1.0, 1.0, 20.0]) + rng.standard_normal((n, 3))
+        t1 = 10 ** rng.uniform(0, 1, n) if spread in ("ends", "both") else 10.0
+        theta = np.tile(THETA, (n, 1))
+        if spread in ("parameters", "both"):
+            theta[:, 1] *= 10 ** rng.uniform(-0.5, 0.5, n)
+        self.run = functools.partial(
+            tapeless.solve_ode, lorenz, (0.0, t1), y0, theta, method="dopri5", rtol=1e-6, atol=1e-6,
+            threads=1, adjoint=None,
+        )  # fmt: skip
+        stats = self.run().stats
+        self.steps = float((stats.accepted + stats.rejected).sum())
+
+    def time_forward(self, spread):
+        self.run()
+
+    def track_steps(self, spread):
+        """Steps tried: times are to be read per step."""
+        return self.steps

@@ -1,11 +1,18 @@
 """The transpose of the loop: the discrete adjoint on the accepted grid, step sizes held constant."""
 
+import numpy as np
+
 from .._jit import inlined
 from ..field_abi import call_field_vjp
 from ..interpolants.hermite import hermite_vjp
 from ..status import DONE, FIELD_ERROR
 from ..steppers.explicit_rk import step_vjp
 from ..tile import LANES, Real, add
+
+START, END = (
+    np.int64(0),
+    np.int64(1),
+)  # of a step; typed, so that a call with either has one signature
 
 
 @inlined
@@ -22,7 +29,7 @@ def integrate_vjp(field, method, outputs, bars, record, work, theta, theta_bar, 
                 continue
             for lane in range(LANES):
                 work.time[0, lane] = Real(record.t[n, tile, 0, lane])
-            add_outputs(outputs, bars, record, n, tile, 1)
+            add_outputs(outputs, bars, record, n, tile, END)
             slots = (record.z[n, tile], record.cache[n, tile])
             tile_bars = (bars.y[tile], bars.k0[tile], bars.z, bars.k)
             failed = step_vjp(
@@ -31,7 +38,7 @@ def integrate_vjp(field, method, outputs, bars, record, work, theta, theta_bar, 
             )  # fmt: skip
             if failed != 0:
                 return FIELD_ERROR
-            add_outputs(outputs, bars, record, n, tile, 0)
+            add_outputs(outputs, bars, record, n, tile, START)
             for lane in range(LANES):
                 bars.emitted[tile, lane] = record.emitted[n, tile, lane]
     return DONE
