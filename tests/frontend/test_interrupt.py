@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 
-from tapeless import solve_ode
+from tapeless import field, solve_ode
 from tapeless.fields import MLP
 from tapeless_kernels.launch.pool import POOL, POOLED_BYTES
 from tapeless_kernels.status import INTERRUPTED, SUCCESS
@@ -119,6 +119,35 @@ def test_sample_without_its_turn_is_where_it_began():
     assert waiting.sum() >= len(y0) - 4 * 64
     assert (stats.t[waiting] == 0).all() and (stats.status[waiting] == INTERRUPTED).all()
     assert np.array_equal(error.solution.y[waiting], y0[waiting])
+
+
+@field(dim=2, n_params=1)
+def swing(t, y, theta, dy):
+    dy[0] = theta[0] * y[1]
+    dy[1] = -theta[0] * y[0]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_ensemble_keeps_what_is_done(threads):
+    """Lanes that were refilled have put down their results, the others say how far they came."""
+    y0 = np.random.default_rng(0).uniform(0.5, 1, (100_000, 2))
+    t1 = np.linspace(1, 300, len(y0))
+    options = {"rtol": 1e-8, "max_steps": 10**6, "threads": threads}
+    solve_ode(swing, (0, 1), y0[:600], [1.0], **options)  # compiles
+    late, error = interrupt(lambda: solve_ode(swing, (0, t1), y0, [1.0], **options), 0.3)
+    assert late < 0.5
+    partial = error.solution
+    stats, done = partial.stats, partial.stats.status == SUCCESS
+    assert set(stats.status.tolist()) == {SUCCESS, INTERRUPTED} and 64 < done.sum() < len(y0) - 64
+    assert (stats.t[done] == t1[done]).all() and (stats.t[~done] < t1[~done]).all()
+    begun = ~done & (stats.accepted > 0)
+    assert begun.sum() <= threads * 32 and np.array_equal(
+        partial.y[stats.nfe == 0], y0[stats.nfe == 0]
+    )
+    (some,) = np.nonzero(done)
+    some = some[:: len(some) // 50]
+    whole = solve_ode(swing, (0, t1[some]), y0[some], [1.0], **options)
+    assert np.array_equal(whole.ys, partial.ys[some]) and np.isnan(partial.ys[~done]).all()
 
 
 @pytest.mark.parametrize("tiles", [1, 2])
