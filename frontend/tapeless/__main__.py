@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tapeless import _kernels as kernels
 from tapeless import demo, info
-from tapeless_kernels._jit import cache_folder, clear_cache
+from tapeless_kernels._cache import cache_folder, clear_cache
 from tapeless_kernels.launch.threads import n_cores
 
 DEMO = """Train a neural ODE to read scikit-learn's handwritten digits with tapeless's own kernels

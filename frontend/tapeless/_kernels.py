@@ -14,7 +14,7 @@ from tapeless._check import FLOATS
 from tapeless._ivp import solve_ivp
 from tapeless._ode import FEW, solve_ode
 from tapeless.fields import MLP
-from tapeless_kernels import _jit
+from tapeless_kernels import _cache
 from tapeless_kernels.launch import cpu
 
 
@@ -41,7 +41,7 @@ def families():
 
 def compile_kernels(dtype, lanes, adjoint=True):
     """Compile a family, or load it from the cache; return the kernels this process lacked."""
-    before, field = len(_jit.COMPILATIONS), MLP(1, 1)
+    before, field = len(_cache.COMPILATIONS), MLP(1, 1)
     # Any solve of this width will do: networks, methods and options are data to the kernels.
     y0 = np.zeros((1 if lanes == 1 else FEW + 1, 1), dtype)
     theta = np.zeros(field.n_params)
@@ -63,7 +63,7 @@ def compile_beside(dtype, lanes, **options):
 
 def used_kernels():
     """Return the kernels that this process has compiled or loaded."""
-    return [_kernel(*compilation) for compilation in _jit.COMPILATIONS]
+    return [_kernel(*compilation) for compilation in _cache.COMPILATIONS]
 
 
 def cached_kernels():
@@ -115,7 +115,7 @@ def _kernel(name, seconds, loaded, n_bytes=0):
 
 
 def _folder():
-    return _jit.cache_folder() / _jit.content_key()
+    return _cache.cache_folder() / _cache.content_key()
 
 
 def _seconds(path):

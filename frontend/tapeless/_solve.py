@@ -9,12 +9,11 @@ from tapeless._solution import Floats, Reduced, Solution, Stats
 from tapeless_kernels.launch.array import n_tiles
 from tapeless_kernels.launch.pool import POOL
 from tapeless_kernels.launch.threads import THREADS
-from tapeless_kernels.status import INTERRUPTED, SUCCESS
+from tapeless_kernels.status import INTERRUPTED
 
-CHUNKS, MOST_ROUNDS = (
-    16,
-    32,
-)  # as many chunks where there are tiles enough; tiles of trajectories in a chunk
+CHUNKS = 16  # so many at least, where there are as many tiles
+NOTHING = Reduced()
+MOST_ROUNDS = 32  # a chunk has at most so many trajectories for each lane
 
 
 class Solve:
@@ -40,7 +39,7 @@ class Solve:
             np.empty((n, 3), np.int64), np.empty((n, 2)), np.empty(n, np.uint8),
             np.empty((n, plan.n_reduced, dim), plan.dtype), np.empty((n, plan.n_passages)),
         )  # fmt: skip
-        self._lent, self._failed = False, [-1] * len(self.parts)  # -1: not yet known
+        self._lent, self._failed = False, [None] * len(self.parts)  # how many; None: not yet known
 
     def run(self, threads, ended):
         """Integrate all chunks; `ended` is told how many trajectories have."""
@@ -48,25 +47,27 @@ class Solve:
         THREADS.map(self._run_part, list(range(len(self.parts))), threads)
 
     def _run_part(self, job, stop):
-        part = self.parts[job]
+        part, numbers, times, y0 = self.parts[job], self._numbers, self._times, self._y0
+        results = self._results
         if stop.wanted:
             return
-        numbers, times = (
-            x if x.shape[1] == 1 else np.ascontiguousarray(x[:, part])
-            for x in (self._numbers, self._times)
-        )
+        if len(self.parts) > 1:
+            y0, results = y0[part], [x[part] for x in results]
+            if numbers.shape[1] > 1:
+                numbers = np.ascontiguousarray(numbers[:, part])
+            if times.shape[1] > 1:
+                times = np.ascontiguousarray(times[:, part])
         if self.refills:
             self._fill(part)
             self.chunks[job] = POOL.take(self.plan, self._tiles)
-        chunk, theta = self.chunks[job], self.theta_of(part)
-        chunk.begin(
-            self._y0[part], numbers, times, theta, [x[part] for x in self._results],
-            order=longest_first(numbers) if self.refills and numbers.shape[1] > 1 else None,
-            own=self.theta[part] if self.plan.theta_stride else None,
-        )  # fmt: skip
+        chunk, theta, own = self.chunks[job], self.theta, None
+        if self.plan.theta_stride:
+            own, theta = self.theta[part], np.empty(self.plan.lanes * theta.shape[1], theta.dtype)
+        order = longest_first(numbers) if self.refills and numbers.shape[1] > 1 else None
+        chunk.begin(y0, numbers, times, theta, results, order=order, own=own)
         chunk.run(theta, stop)
         if self.refills and not stop.wanted:
-            self._failed[job] = self._put_down(chunk, part)
+            self._failed[job] = chunk.finish()
             self.chunks[job] = None
             POOL.give(chunk)
         self._ended(min(part.stop, self.batch) - part.start)
@@ -78,17 +79,12 @@ class Solve:
         times[:, 0], times[:, 1] = 0, np.broadcast_to(self._numbers[0], self.batch)[part]
         ys[:], y[:], counts[:], status[:] = np.nan, self._y0[part], 0, INTERRUPTED
 
-    def _put_down(self, chunk, part):
-        """Have the chunk's results where they belong; return how many of its trajectories failed."""
-        failed = chunk.finish()
-        return np.count_nonzero(self._results[4][part] != SUCCESS) if self.refills else failed
-
     def theta_of(self, part):
         """Return the parameters of the trajectories of a chunk, as its field takes them."""
         if not self.plan.theta_stride:
             return self.theta
         lanes = self.plan.lanes
-        rows = self.theta[part][:lanes]
+        rows = self.theta[part]
         last = np.repeat(rows[-1:], lanes - len(rows), axis=0)  # lanes beyond repeat the last
         return np.concatenate([rows, last]).T.ravel()
 
@@ -97,13 +93,11 @@ class Solve:
         plan = self.plan
         ys, y, counts, times, status, reduced, passages = self._results
         for job, (chunk, part) in enumerate(zip(self.chunks, self.parts, strict=True)):
-            if self._failed[job] >= 0:
-                continue
-            if chunk is None or not chunk.begun:  # interrupted before its turn
+            if chunk is not None and chunk.begun and self._failed[job] is None:
+                self._failed[job] = chunk.finish()
+            elif self._failed[job] is None:  # interrupted before its turn
                 self._fill(part)
                 self._failed[job] = part.stop - part.start
-            else:
-                self._failed[job] = self._put_down(chunk, part)
         if not self._lent:
             self._lent = True
             POOL.lend([chunk for chunk in self.chunks if chunk is not None], self)
@@ -111,27 +105,17 @@ class Solve:
         last_step, t = times.T
         stats = (nfe, accepted, rejected, last_step, status, t)
         ys = ys[:, 0] if final else ys
-        wanted = [*(reduced[:, i] for i in range(plan.n_reduced)), *passages.T]
+        kept = NOTHING
+        if plan.n_reduced:
+            kept = kept._replace(mean=reduced[:, 0], min=reduced[:, 1], max=reduced[:, 2])
+        if plan.n_passages:
+            kept = kept._replace(first_passage=passages[:, 0])
         if single:
-            wanted = [x[0] for x in wanted]
             ys, y, stats = ys[0], y[0], [x[0] for x in stats]
+            kept = Reduced(*(None if x is None else x[0] for x in kept))
         reverse = Reverse(self, final, threads) if plan.keep else None
-        return Solution(
-            ts,
-            ys,
-            y,
-            Stats(*stats),
-            sum(self._failed) == 0,
-            single,
-            reverse,
-            _reduced(plan, wanted),
-        )
-
-
-def _reduced(plan, arrays):
-    """Return the arrays of a plan's reductions by their names."""
-    names = Reduced._fields[: plan.n_reduced] + Reduced._fields[3:][: plan.n_passages]
-    return Reduced(**dict(zip(names, arrays, strict=True)))
+        stats, success = Stats(*stats), not any(self._failed)
+        return Solution(ts, ys, y, stats, success, single, reverse, kept)
 
 
 def longest_first(numbers):

@@ -17,7 +17,7 @@ from tapeless._report import draw
 from tapeless._training import train
 from tapeless._types import Path
 from tapeless.fields import MLP
-from tapeless_kernels._jit import cache_folder
+from tapeless_kernels._cache import cache_folder
 from tapeless_kernels.launch import cpu
 
 __all__ = ["MissingDependency", "Result", "digits", "load", "run"]

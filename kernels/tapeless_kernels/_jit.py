@@ -1,18 +1,10 @@
-"""The only place that spells Numba options: kernels, families of them, and their cache on disk, keyed by content."""
+"""The only place that spells Numba options: kernels, and families of them."""
 
-import contextlib
-import functools
-import hashlib
 import itertools
 import os
-import pathlib
-import shutil
-import time
 from types import CodeType, FunctionType
-from typing import NamedTuple
 
 import numba
-from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
 from numba.core.ccallback import CFunc
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler, DefaultPassBuilder
@@ -21,7 +13,8 @@ from numba.core.dispatcher import Dispatcher
 from numba.core.typed_passes import NativeLowering, NoPythonSupportedFeatureValidation
 from numba.core.types import unliteral
 
-ROOT = pathlib.Path(__file__).parent
+from ._cache import ContentCache, KernelCache
+
 # Strict: no fast-math flag (kernels/README.md, 6). Kernels allocate nothing, so nothing is counted.
 OPTIONS = {"nogil": True, "error_model": "numpy", "_nrt": False}
 
@@ -95,15 +88,6 @@ CALLED = OPTIONS | {
 }
 
 
-class Compilation(NamedTuple):
-    """One kernel made ready in this process: compiled, or loaded from the cache on disk."""
-
-    kernel: str
-    seconds: float
-    loaded: bool
-
-
-COMPILATIONS = []
 _APART = set()  # code of kernels that stay functions of their own
 _UNKNOWN = itertools.count()  # two functions in one process must not share a symbol
 
@@ -232,90 +216,12 @@ def _rename(function, label):
     return function
 
 
-class _Locator(_CacheLocator):
-    """Where Numba keeps a kernel: one folder for each content of the package's sources."""
-
-    def __init__(self, function, file):
-        source = pathlib.Path(file).relative_to(ROOT).with_suffix("")
-        self._name = ".".join([*source.parts, function.__name__])
-        self._py_file = file  # where Numba warns about what it cannot cache, as with NUMBA_OPT=0
-
-    def get_cache_path(self):
-        return str(cache_folder() / content_key())
-
-    def get_source_stamp(self):
-        return content_key()
-
-    def get_disambiguator(self):
-        return self._name
-
-    @classmethod
-    def from_function(cls, function, file):
-        return cls(function, file)
-
-
-class _Implementation(CompileResultCacheImpl):
-    _locator_classes = (_Locator,)
-
-
-class KernelCache(FunctionCache):
-    """Numba's cache of one function, which an unreadable, read-only or full folder cannot turn into a failure."""
-
-    _impl_class = _Implementation
-    _start = 0.0
-
-    def load_overload(self, signature, target_context):
-        self._start = time.perf_counter()
-        try:
-            found = super().load_overload(signature, target_context)
-        except Exception:  # truncated or foreign files: compile again, and begin a new index
-            found = None
-            with contextlib.suppress(OSError):
-                self.flush()
-        if found is not None:
-            self._record(loaded=True)
-        return found
-
-    def save_overload(self, signature, compiled):
-        self._record(loaded=False)
-        with contextlib.suppress(
-            OSError
-        ):  # `tapeless info` shows whether the folder can be written
-            super().save_overload(signature, compiled)
-
-    def _record(self, loaded):
-        seconds = time.perf_counter() - self._start
-        COMPILATIONS.append(Compilation(self._py_func.__name__, seconds, loaded))
-
-
-class _ContentCache(KernelCache):
-    """Numba's cache of one function that is not the package's: its content is the key."""
-
-    def __init__(self, function, key):
-        class Locator(_Locator):
-            def __init__(self, *ignored):
-                self._name, self._py_file = f"field_{key}", ""
-
-            @classmethod
-            def from_function(cls, *ignored):
-                return cls()
-
-        class Implementation(CompileResultCacheImpl):
-            _locator_classes = (Locator,)
-
-        self._impl_class, self._key = Implementation, key
-        super().__init__(function)
-
-    def _index_key(self, signature, codegen):
-        return signature, codegen.magic_tuple(), self._key  # which knows what the closure holds
-
-
 def compile_content(function, signature, key):
     """Return a function as a C callback, from the disk if its content was compiled before; None: not kept."""
     function = _rename(function, key or f"{next(_UNKNOWN)}_{os.getpid()}")
     callback = CFunc(function, (signature.args, signature.return_type), {}, OPTIONS)
     if key:
-        callback._cache = _ContentCache(function, key)
+        callback._cache = ContentCache(function, key)
     callback.compile()
     return callback
 
@@ -331,30 +237,3 @@ def users_helper(function, *arguments):
     if arguments:
         dispatcher.compile(arguments)
     return dispatcher
-
-
-def cache_folder():
-    """Return the folder that holds compiled kernels: $TAPELESS_CACHE_DIR, else the user's cache."""
-    chosen = os.environ.get("TAPELESS_CACHE_DIR")
-    if chosen:
-        return pathlib.Path(chosen)
-    home = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-    return pathlib.Path(home) / "tapeless"
-
-
-def clear_cache():
-    """Delete every compiled kernel on disk and return the number of bytes freed."""
-    files = [path for path in cache_folder().rglob("*.nb[ic]*") if path.is_file()]
-    freed = sum(path.stat().st_size for path in files)
-    for folder in {path.parent for path in files}:
-        shutil.rmtree(folder, ignore_errors=True)
-    return freed
-
-
-@functools.cache
-def content_key():
-    """Return a digest of all sources of the package, so that a changed callee recompiles its callers."""
-    digest = hashlib.sha256(numba.__version__.encode())
-    for path in sorted(ROOT.rglob("*.py")):
-        digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()[:20]

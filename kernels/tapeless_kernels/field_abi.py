@@ -57,6 +57,17 @@ def address_of(typing, pointer):
 
 
 @intrinsic
+def data_of(typing, array):
+    """Return the address of an array's first number."""
+
+    def codegen(context, builder, signature, values):
+        data = context.make_array(signature.args[0])(context, builder, values[0]).data
+        return builder.ptrtoint(data, ir.IntType(64))
+
+    return types.int64(array), codegen
+
+
+@intrinsic
 def call_address(typing, address, *arguments):
     """Return what the C function at an address returns, an int32, for these arguments."""
 

@@ -7,7 +7,7 @@ import pytest
 
 from tapeless import solve_ivp, solve_ode
 from tapeless.fields import MLP, Activation, ConcatTime, Dense, Network, Residual
-from tapeless_kernels import _jit
+from tapeless_kernels import _cache
 from tapeless_kernels.launch import cpu
 
 KINDS = [(dtype, lanes) for dtype, wide in cpu.WIDTHS.items() for lanes in (1, wide)]
@@ -83,9 +83,9 @@ def test_new_shapes_compile_nothing_and_add_no_signature(dtype, lanes):
     if lanes == 1:
         ivp_variously(np.ones(2, dtype))
     dispatchers, callbacks = entries(dtype, lanes)
-    before, names = len(_jit.COMPILATIONS), (set(dispatchers), set(callbacks))
+    before, names = len(_cache.COMPILATIONS), (set(dispatchers), set(callbacks))
     solve_variously(dtype, lanes)
-    assert _jit.COMPILATIONS[before:] == []
+    assert _cache.COMPILATIONS[before:] == []
     assert (set(dispatchers), set(callbacks)) == names
 
 
@@ -97,7 +97,7 @@ def test_each_kernel_has_one_signature(dtype, lanes):
     entered = {f.__name__: d for f, d in family._entries.items() if f.__module__.endswith(solver)}
     assert {"begin", "run", "finish", "begin_vjp", "run_vjp", "finish_vjp"} <= entered.keys()
     assert {name: len(d.signatures) for name, d in entered.items()} == dict.fromkeys(entered, 1)
-    ready = Counter(c.kernel for c in _jit.COMPILATIONS)
+    ready = Counter(c.kernel for c in _cache.COMPILATIONS)
     label = f"_{dtype.name}_{lanes}_"
     of_solver = {d.py_func.__name__ for d in entered.values()}
     of_solver |= {name for name in ready if name.endswith(f"{label}address")}

@@ -11,7 +11,7 @@ import pytest
 
 import tapeless
 from tapeless.fields import Field
-from tapeless_kernels import _jit
+from tapeless_kernels import _cache
 from tapeless_kernels.launch import cpu
 from tapeless_kernels.launch.content import digest
 from tapeless_kernels.status import FIELD_FAILED, NON_FINITE, SUCCESS
@@ -285,7 +285,7 @@ def test_the_same_function_compiles_once_and_comes_from_the_disk(run_python, tmp
     script = """
 import numpy as np, tapeless
 from operator import setitem
-from tapeless_kernels._jit import COMPILATIONS
+from tapeless_kernels._cache import COMPILATIONS
 field = tapeless.field(dim=1, n_params=1)(lambda t, y, theta, dy: setitem(dy, 0, theta[0] * y[0]))
 print(tapeless.solve_ode(field, (0, 1), np.ones((1, 1)), [0.25]).ys[0, 0])
 print([c.loaded for c in COMPILATIONS if c.kernel.startswith("user_tile")])
@@ -293,11 +293,11 @@ print([c.loaded for c in COMPILATIONS if c.kernel.startswith("user_tile")])
     first, second = (run_python(script, TAPELESS_CACHE_DIR=str(tmp_path)) for _ in range(2))
     assert first.splitlines()[0] == second.splitlines()[0]
     assert first.splitlines()[1] == "[False]" and second.splitlines()[1] == "[True]"
-    before = len(_jit.COMPILATIONS)
+    before = len(_cache.COMPILATIONS)
     for _ in range(2):
         same = Field(lambda t, y, theta, dy: setitem(dy, 0, 3.5 * y[0]), 1)
         tapeless.solve_ode(same, (0, 1), np.ones((1, 1)))
-    assert len(_jit.COMPILATIONS) <= before + 2
+    assert len(_cache.COMPILATIONS) <= before + 2
 
 
 def test_fields_compare_and_show():

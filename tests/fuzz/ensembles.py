@@ -85,7 +85,7 @@ def case(seed):
     return field, (t0, t1), y0, theta, options
 
 
-def check(seed):
+def assert_sound(seed):
     """Solve the ensemble of a seed; raise AssertionError for what may not be."""
     field, (t0, t1), y0, theta, options = case(seed)
     sol = tapeless.solve_ode(field, (t0, t1), y0, theta, throw=False, **options)
@@ -124,7 +124,7 @@ def main():
         if begun > end:
             break
         try:
-            check(seed)
+            assert_sound(seed)
         except Exception as error:
             failed.append(seed)
             print(seed, type(error).__name__, error, flush=True)

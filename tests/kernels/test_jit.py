@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from tapeless_kernels import _jit
+from tapeless_kernels import _cache
 from tapeless_kernels._jit import Family, inlined, kernel, retarget
 from tapeless_kernels.tile import fill
 
@@ -41,26 +41,26 @@ sys.path.insert(0, sys.argv[1])
 sys.meta_path = [f for f in sys.meta_path if f.__module__.startswith("_frozen_importlib")]
 import numpy as np
 import tapeless_kernels
-from tapeless_kernels import _jit
+from tapeless_kernels import _cache, _jit
 from tapeless_kernels.probe_caller import negated
 assert tapeless_kernels.__file__.startswith(sys.argv[1])
 out = np.zeros(2)
 _jit.Family("probe", {})(negated)(out, np.array([1.0, 4.0]))
-print(*out, *(c.loaded for c in _jit.COMPILATIONS))
+print(*out, *(c.loaded for c in _cache.COMPILATIONS))
 """
 SOLVE = """
 import numpy as np
 import tapeless
-from tapeless_kernels import _jit
+from tapeless_kernels import _cache, _jit
 field = tapeless.fields.MLP(2, [3])
 sol = tapeless.solve_ode(field, (0, 1), np.ones(2, np.float32), field.init(rng=0), adjoint=None)
-print(*sol.ys, any(c.loaded for c in _jit.COMPILATIONS))
+print(*sol.ys, any(c.loaded for c in _cache.COMPILATIONS))
 """
 
 
 def test_changed_callee_in_another_file_recompiles_its_caller(run_python, tmp_path):
     source = tmp_path / "tapeless_kernels"
-    shutil.copytree(_jit.ROOT, source, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(_cache.ROOT, source, ignore=shutil.ignore_patterns("__pycache__"))
     (source / "probe_caller.py").write_text(CALLER)
     environment = {"TAPELESS_CACHE_DIR": str(tmp_path / "cache"), "PYTHONDONTWRITEBYTECODE": "1"}
 
@@ -83,7 +83,7 @@ def fresh(monkeypatch, tmp_path):
         x = np.zeros((2, 3))
         Family("fresh", {"LANES": 2})(fill)(x, 5.0)
         assert x.tolist() == [[5.0, 5.0, 0.0]] * 2
-        return _jit.COMPILATIONS[-1].loaded
+        return _cache.COMPILATIONS[-1].loaded
 
     return fill_by_new_family
 
@@ -145,9 +145,9 @@ def test_clear_cache_frees_what_was_written(fresh, tmp_path):
     keepsake = tmp_path / "cache" / "keepsake"
     keepsake.write_text("not ours")
     written = sum(file.stat().st_size for file in files(tmp_path, "nb"))
-    assert _jit.clear_cache() == written > 0
+    assert _cache.clear_cache() == written > 0
     assert not files(tmp_path, "nb") and keepsake.exists()
-    assert _jit.clear_cache() == 0
+    assert _cache.clear_cache() == 0
 
 
 def test_solve_works_without_a_cache_folder(run_python, tmp_path):
@@ -203,9 +203,9 @@ def test_retarget_replaces_a_callee_by_name():
 
 
 def test_families_keep_their_bindings_apart_and_compile_once(plain):
-    before = len(_jit.COMPILATIONS)
+    before = len(_cache.COMPILATIONS)
     for lanes in (2, 3, 2, 3):
         x = np.zeros((2, 4))
         plain(np.float64, lanes)(fill)(x, 1.0)
         assert x.sum() == 2 * lanes
-    assert len(_jit.COMPILATIONS) - before <= 2
+    assert len(_cache.COMPILATIONS) - before <= 2

@@ -10,7 +10,8 @@ from numbers import Number
 
 import numpy as np
 
-from .._jit import content_key, global_names
+from .._cache import content_key
+from .._jit import global_names
 
 KNOWN_MODULES = (math, cmath, operator, np)
 KNOWN_TYPES = (bool, int, float, complex, *np.sctypeDict.values())

@@ -133,7 +133,7 @@ class Chunk:
         self.table[: entry.METHOD] = (
             tiles, plan.program.dim, method.stages, source.n_cache, plan.n_outputs,
             plan.program.n_params, 0, plan.keep, method.fsal, method.n_errors,
-            *control[1:], *source.field[:3], plan.theta_stride, 0, 0, 1, 1,
+            *control[1:], *source.field[:3], plan.theta_stride, 0, 0, 0, 1, 1,
             plan.n_reduced, plan.n_passages,
         )  # fmt: skip
         arrays = (*method[:4], control.numbers, *self._arrays)
@@ -147,7 +147,8 @@ class Chunk:
         self._budget, self._budget_vjp = Budget(work, most), Budget(3 * work)
         # What it occupies at most, blocks of earlier solves included.
         self.n_bytes = sum(array.nbytes for array in self._arrays)
-        self._blocks, self._n_blocks, self.begun, self._queue = [], 0, False, None
+        self._blocks, self._n_blocks, self.begun = [], 0, False
+        self._queue, self._order = None, np.arange(tiles * plan.lanes)
         self._next_block()
 
     def nbytes(self):
@@ -188,7 +189,7 @@ class Chunk:
     def begin(self, y0, numbers, times, theta, results, *, order=None, own=None):
         """Start a solve of the queue that these arrays make, as `buffers.Queue` says; `results` are its last seven.
 
-        With `own`, parameters of its own for each trajectory, `theta` is room for those of a tile.
+        With `own`, parameters of its own for each trajectory, `theta` is room for those of the lanes.
         """
         steps = 0
         if self._n_blocks > 1:
@@ -199,13 +200,20 @@ class Chunk:
                 self._blocks = []
         self._n_blocks, self.begun = 0, True
         self._next_block(steps)
-        order = np.arange(len(y0)) if order is None else order
-        queue = (order, y0, numbers, times, order if own is None else own, *results)
-        self._queue = queue  # the table holds their addresses only
-        self.table[entry.N_QUEUE] = len(y0)
-        self.table[entry.N_NUMBERS : entry.N_TIMES + 1] = numbers.shape[1], times.shape[1]
-        self.table[entry.QUEUE :] = [array.ctypes.data for array in queue]
-        self._check(self._entries[0](self.table, theta))
+        if order is None:  # as they come
+            if len(self._order) < len(y0):
+                self._order = np.arange(len(y0))
+            order = self._order
+        own = y0 if own is None else own  # not read then
+        self._queue = (
+            order,
+            y0,
+            numbers,
+            times,
+            own,
+            *results,
+        )  # the table holds their addresses only
+        self._check(self._entries[0](self.table, theta, *self._queue))
 
     def run(self, theta, stop):
         """Integrate until every lane has ended, or it is wanted to stop."""
@@ -221,7 +229,7 @@ class Chunk:
                 budget.learn(time.perf_counter() - begun)
 
     def finish(self):
-        """Put down what the lanes hold; return how many of these trajectories failed."""
+        """Put down what the lanes hold; return how many trajectories failed, of those begun."""
         failed = self._entries[2](self.table)
         self._queue = None
         return failed

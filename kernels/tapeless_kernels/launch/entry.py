@@ -5,9 +5,9 @@ A table holds the sizes of a chunk, and the address of every array of its record
 
 import numpy as np
 
-from .._jit import apart, kernel, pasted
+from .._jit import apart, inlined, kernel, pasted
 from ..buffers import Bars, Control, Head, Lanes, Method, Outputs, Queue, Record, Work
-from ..field_abi import Field, array_at
+from ..field_abi import Field, array_at, data_of
 from ..loops.integrate import LANES_FREE, iterate
 from ..loops.integrate_vjp import integrate_vjp, start_vjp
 from ..loops.queue import put_down, take_up
@@ -17,17 +17,16 @@ from ..tile import LANES, Real
 
 SIZES = (
     "TILES DIM STAGES N_CACHE N_OUTPUTS N_PARAMS CAPACITY KEEP FSAL N_ERRORS ADAPTIVE COUPLED INTERPOLATE "
-    "MAX_STEPS N_STEPS N_TRAJECTORIES COMPONENT FIELD FIELD_VJP CONTEXT THETA_STRIDE N_QUEUE TAKEN N_NUMBERS "
+    "MAX_STEPS N_STEPS N_TRAJECTORIES COMPONENT FIELD FIELD_VJP CONTEXT THETA_STRIDE N_QUEUE TAKEN FAILED N_NUMBERS "
     "N_TIMES N_REDUCED N_PASSAGES"
 ).split()
 (
     TILES, DIM, STAGES, N_CACHE, N_OUTPUTS, N_PARAMS, CAPACITY, KEEP, FSAL, N_ERRORS, ADAPTIVE, COUPLED,
     INTERPOLATE, MAX_STEPS, N_STEPS, N_TRAJECTORIES, COMPONENT, FIELD, FIELD_VJP, CONTEXT, THETA_STRIDE,
-    N_QUEUE, TAKEN, N_NUMBERS, N_TIMES, N_REDUCED, N_PASSAGES,
+    N_QUEUE, TAKEN, FAILED, N_NUMBERS, N_TIMES, N_REDUCED, N_PASSAGES,
 ) = range(len(SIZES))  # fmt: skip
-PATIENCE = (
-    16  # steps that lanes may idle together before they are refilled, for two evaluations of a tile
-)
+# Steps that lanes may idle together before they are refilled, which costs a tile two evaluations.
+PATIENCE = 16
 METHOD = len(SIZES)
 CONTROL = METHOD + 4
 LANES_AT = CONTROL + 1
@@ -196,27 +195,39 @@ def queue_of(p):
     )  # fmt: skip
 
 
+@inlined
+def start_fresh(p, theta):
+    """Start the trajectories that lanes have taken up."""
+    return start(
+        field_of(p), method_of(p), control_of(p), lanes_of(p), outputs_of(p, p[OUTPUTS + 1]), head_of(p),
+        record_of(p), work_of(p), theta,
+    )  # fmt: skip
+
+
 @kernel
-def begin(p, theta):
-    """Give the lanes the first trajectories of the queue, and start them.
+def begin(
+    p, theta, order, y0, numbers, times, own, ys, y, counts, reached, status, reduced, passage
+):
+    """Make a Queue of these arrays, give the lanes its first trajectories, and start them.
 
     Lanes beyond the last trajectory repeat it and count as ended.
     """
-    queue, control, lanes, outputs = (
-        queue_of(p),
-        control_of(p),
-        lanes_of(p),
-        outputs_of(p, p[OUTPUTS + 1]),
-    )
+    p[N_QUEUE], p[N_NUMBERS], p[N_TIMES] = y0.shape[0], numbers.shape[1], times.shape[1]
+    p[QUEUE], p[QUEUE + 1], p[QUEUE + 2] = data_of(order), data_of(y0), data_of(numbers)
+    p[QUEUE + 3], p[QUEUE + 4], p[QUEUE + 5] = data_of(times), data_of(own), data_of(ys)
+    p[QUEUE + 6], p[QUEUE + 7], p[QUEUE + 8] = data_of(y), data_of(counts), data_of(reached)
+    p[QUEUE + 9], p[QUEUE + 10], p[QUEUE + 11] = data_of(status), data_of(reduced), data_of(passage)
+    queue, lanes, outputs = queue_of(p), lanes_of(p), outputs_of(p, p[OUTPUTS + 1])
     for tile in range(p[TILES]):
         for lane in range(LANES):
             place = tile * LANES + lane
-            take_up(queue, control, lanes, outputs, theta, tile, lane, min(place, p[N_QUEUE] - 1))
+            take_up(
+                queue, control_of(p), lanes, outputs, theta, tile, lane, min(place, p[N_QUEUE] - 1)
+            )
             if place >= p[N_QUEUE]:
                 lanes.status[tile, lane], lanes.who[tile, lane] = SUCCESS, -1
-    p[TAKEN] = min(p[TILES] * LANES, p[N_QUEUE])
-    record, work, head = record_of(p), work_of(p), head_of(p)
-    return start(field_of(p), method_of(p), control, lanes, outputs, head, record, work, theta)
+    p[TAKEN], p[FAILED] = min(p[TILES] * LANES, p[N_QUEUE]), 0
+    return start_fresh(p, theta)
 
 
 @apart
@@ -244,33 +255,26 @@ def run(p, theta, budget):
 
 @kernel
 def refill(p, theta):
-    """Put down the results of a tile's lanes that have ended, and start the next trajectories in them."""
-    queue, control, lanes, outputs = (
-        queue_of(p),
-        control_of(p),
-        lanes_of(p),
-        outputs_of(p, p[OUTPUTS + 1]),
-    )
+    """Put down the results of lanes that have ended, and start the next trajectories in them."""
+    queue, lanes, outputs = queue_of(p), lanes_of(p), outputs_of(p, p[OUTPUTS + 1])
     for tile in range(p[TILES]):
         for lane in range(LANES):
             if lanes.status[tile, lane] != RUNNING:
-                put_down(queue, lanes, outputs, tile, lane)
+                p[FAILED] += put_down(queue, lanes, outputs, tile, lane)
                 if p[TAKEN] < p[N_QUEUE]:
-                    take_up(queue, control, lanes, outputs, theta, tile, lane, p[TAKEN])
+                    take_up(queue, control_of(p), lanes, outputs, theta, tile, lane, p[TAKEN])
                     p[TAKEN] += 1
-    record, work, head = record_of(p), work_of(p), head_of(p)
-    return start(field_of(p), method_of(p), control, lanes, outputs, head, record, work, theta)
+    return start_fresh(p, theta)
 
 
 @kernel
 def finish(p):
-    """Put down what the lanes hold, and return how many of these trajectories failed."""
+    """Put down what the lanes hold, and return how many trajectories of the queue failed, of those begun."""
     queue, lanes, outputs = queue_of(p), lanes_of(p), outputs_of(p, p[OUTPUTS + 1])
-    failed = 0
     for tile in range(p[TILES]):
         for lane in range(LANES):
-            failed += put_down(queue, lanes, outputs, tile, lane)
-    return failed
+            p[FAILED] += put_down(queue, lanes, outputs, tile, lane)
+    return p[FAILED]
 
 
 @kernel

@@ -3,41 +3,14 @@
 import numpy as np
 
 from .._jit import inlined, kernel
-from ..controllers.step_size import (
-    LARGEST,
-    LEAST,
-    factor_after_rejection,
-    factors,
-    factors_after_rejection,
-)
-from ..interpolants.hermite import hermite
-from ..status import (
-    BUDGET_SPENT,
-    BUFFER_FULL,
-    DONE,
-    FIELD_ERROR,
-    FIELD_FAILED,
-    MAX_STEPS,
-    NON_FINITE,
-    RUNNING,
-    STEP_TOO_SMALL,
-    SUCCESS,
-)
+from ..controllers.step_size import LARGEST, LEAST, factors, factors_after_rejection
+from ..status import BUDGET_SPENT, BUFFER_FULL, DONE, FIELD_ERROR, RUNNING
 from ..steppers.explicit_rk import step
-from ..tile import LANES, Real, error_squares, put, take
-from .lanes import (
-    ODD,
-    accept_lanes,
-    aim_lanes,
-    find_plain,
-    force,
-    propose,
-    reject_lanes,
-    spoil,
-    spoil_by_slopes,
-)
-from .reductions import reduce_step
-from .start import ACCEPTED, EVALUATIONS, GRID, REJECTED, Time, next_due, to_means
+from ..tile import LANES, Real, Time, error_squares, put, take
+from .lane import end_of_grid_step, move_lane
+from .lanes import ODD, accept_lanes, aim_lanes, find_plain, reject_lanes, spoil, spoil_by_slopes
+from .reductions import reduce_step, reduces
+from .start import ACCEPTED, EVALUATIONS, REJECTED, to_means
 
 LANES_FREE = -1  # the code of a call that ends for idle lanes to take up other trajectories
 
@@ -67,7 +40,8 @@ def iterate(field, method, control, lanes, outputs, record, work, theta, budget,
         for tile in range(lanes.y.shape[0]):
             if count_running(lanes, tile) > 0:
                 aim(control, lanes, outputs, work, tile)
-                if attempt(field, method, control, lanes, record, work, theta, tile) != 0:
+                failed = attempt(field, method, control, lanes, outputs, record, work, theta, tile)
+                if failed != 0:
                     return FIELD_ERROR, left
         if control.coupled:
             share_failure(lanes, work)
@@ -112,35 +86,27 @@ def rest(lanes, record, tile):
 @inlined
 def aim(control, lanes, outputs, work, tile):
     """Decide where each lane's next step ends: no step passes a forced time."""
-    for lane in range(LANES):
-        work.time[0, lane] = Real(lanes.t[tile, lane])
-        lanes.forced[tile, lane] = lanes.t1[tile, lane]
-    if not control.interpolate:
-        force(lanes.forced[tile], lanes.due[tile])
+    forced = lanes.t1[tile] if control.interpolate else lanes.due[tile]
     if not control.adaptive:
-        for lane in range(LANES):
-            grid = end_of_grid_step(control, lanes, tile, lane)
-            forced, t = lanes.forced[tile, lane], lanes.t[tile, lane]
-            lanes.forced[tile, lane] = grid if abs(grid - t) < abs(forced - t) else forced
-            lanes.h[tile, lane] = Time(np.inf)
+        force_to_grid(control, lanes, forced, tile)
+        forced = lanes.forced[tile]
     aim_lanes(
-        lanes.t_next[tile], work.h[tile], work.ends[tile], lanes.t[tile], lanes.t1[tile], lanes.h[tile],
-        lanes.forced[tile], lanes.status[tile],
+        work.time[0], lanes.t_next[tile], work.h[tile], work.ends[tile], lanes.t[tile], lanes.t1[tile],
+        lanes.h[tile], forced, lanes.status[tile],
     )  # fmt: skip
 
 
 @inlined
-def end_of_grid_step(control, lanes, tile, lane):
-    """Return where the lane's next of n_steps equal steps ends."""
-    t0, t1 = lanes.t0[tile, lane], lanes.t1[tile, lane]
-    passed = lanes.counts[tile, GRID, lane] + 1
-    return (
-        t0 + (t1 - t0) * (Time(passed) / Time(control.n_steps)) if passed < control.n_steps else t1
-    )
+def force_to_grid(control, lanes, forced, tile):
+    """Have each lane's step end where the next of n_steps equal ones does, or at a forced time before."""
+    for lane in range(LANES):
+        t, grid = lanes.t[tile, lane], end_of_grid_step(control, lanes, tile, lane)
+        lanes.forced[tile, lane] = grid if abs(grid - t) < abs(forced[lane] - t) else forced[lane]
+        lanes.h[tile, lane] = Time(np.inf)  # longer than any: the step ends there
 
 
 @inlined
-def attempt(field, method, control, lanes, record, work, theta, tile):
+def attempt(field, method, control, lanes, outputs, record, work, theta, tile):
     """Try one step in a tile, and measure its error in work.squares."""
     n = record.filled[0]
     h, y, k = work.h[tile], lanes.y[tile], lanes.k[tile]
@@ -160,7 +126,7 @@ def attempt(field, method, control, lanes, record, work, theta, tile):
         for lane in range(LANES):
             squares[lane] = Real(0)
         spoil(squares, z)
-        if control.interpolate:
+        if control.interpolate or reduces(outputs):
             spoil_by_slopes(squares, h, k[0])
             spoil_by_slopes(squares, h, k[method.stages])
     for i in range(record.z.shape[2]):  # a saturated activation hides what its input has become
@@ -210,7 +176,7 @@ def advance(method, control, lanes, outputs, record, work, tile):
         plain, rejected = find_plain(
             work.fate[tile], q, lanes.t[tile], lanes.t_next[tile], lanes.due[tile],
             lanes.counts[tile, ACCEPTED], lanes.counts[tile, REJECTED], lanes.status[tile],
-            work.lane_status[tile], control.max_steps, control.numbers[LEAST],
+            work.lane_status[tile], lanes.t0[tile], lanes.t1[tile], control.max_steps, control.numbers[LEAST],
         )  # fmt: skip
         moved = plain - rejected
         if rejected > 0:
@@ -235,7 +201,7 @@ def advance(method, control, lanes, outputs, record, work, tile):
                 record.h[n, tile, lane] = work.h[tile, lane]
             elif not work.squares[tile, 0, lane] < Real(np.inf):
                 forget(record, n, tile, lane)
-    if outputs.reduced.shape[1] + outputs.passage.shape[1] > 0:
+    if reduces(outputs):
         for lane in range(LANES):
             if work.accepted[tile, lane] == 1:
                 step = lanes.last[tile, lane]
@@ -261,89 +227,6 @@ def note(lanes, record, work, tile):
         record.t[n, tile, 1, lane] = lanes.t_next[tile, lane]
         record.emitted[n, tile, lane] = lanes.emitted[tile, lane]
         record.h[n, tile, lane] = Real(0)
-
-
-@inlined
-def move_lane(method, control, lanes, outputs, work, tile, lane, y, k, y_next):
-    """Accept or reject in one lane, and look at all that may happen then; return whether it moved."""
-    work.accepted[tile, lane] = 0
-    if lanes.status[tile, lane] != RUNNING:
-        return 0
-    lanes.counts[tile, EVALUATIONS, lane] += method.stages
-    q = work.squares[tile, 0, lane]
-    if work.lane_status[tile, lane] != 0:
-        lanes.status[tile, lane] = FIELD_FAILED
-    elif q <= Real(1):
-        work.accepted[tile, lane] = 1
-        emit(lanes, outputs, tile, lane, y, k, y_next, method.stages)
-        accept(control, lanes, work, tile, lane)
-        return 1
-    else:
-        reject(control, lanes, tile, lane, q)
-    return 0
-
-
-@inlined
-def emit(lanes, outputs, tile, lane, y, k, y_next, last):
-    """Write the outputs asked for in the step from y to y_next."""
-    t, t_next = lanes.t[tile, lane], lanes.t_next[tile, lane]
-    i = lanes.emitted[tile, lane]
-    while i < outputs.times.shape[1]:
-        time = outputs.times[tile, i, lane]
-        if time == t_next:
-            for m in range(y.shape[0]):
-                outputs.ys[tile, i, m, lane] = y_next[m, lane]
-        elif abs(time - t) < abs(t_next - t):
-            s, h = Real((time - t) / (t_next - t)), Real(t_next - t)
-            hermite(outputs.ys[tile, i], s, h, lane, y, k[0], y_next, k[last])
-        else:
-            break
-        i += 1
-    lanes.emitted[tile, lane] = i
-    lanes.due[tile, lane] = next_due(lanes, outputs, tile, lane)
-
-
-@inlined
-def accept(control, lanes, work, tile, lane):
-    """Move a lane to the end of its step, and propose the next."""
-    counts, ratios = lanes.counts[tile], lanes.ratios[tile]
-    t, t_next, t1 = lanes.t[tile, lane], lanes.t_next[tile, lane], lanes.t1[tile, lane]
-    counts[ACCEPTED, lane] += 1
-    if control.adaptive:
-        q, f, before = work.squares[tile, 0, lane], work.squares[tile, 1, lane], lanes.h[tile, lane]
-        largest = control.numbers[LARGEST]
-        lanes.h[tile, lane] = propose(f, t_next - t, before, work.ends[tile, lane], largest)
-        ratios[1, lane] = ratios[0, lane]
-        ratios[0, lane] = q if q > Real(1e-8) else Real(1e-8)
-    else:
-        if t_next == end_of_grid_step(control, lanes, tile, lane):
-            counts[GRID, lane] += 1
-    lanes.last[tile, lane] = t_next - t
-    lanes.t[tile, lane] = t_next
-    if t_next == t1:
-        lanes.status[tile, lane] = SUCCESS
-    elif counts[ACCEPTED, lane] + counts[REJECTED, lane] >= control.max_steps:
-        lanes.status[tile, lane] = MAX_STEPS
-
-
-@inlined
-def reject(control, lanes, tile, lane, q):
-    """Propose a shorter step, or end the lane."""
-    counts = lanes.counts[tile]
-    counts[REJECTED, lane] += 1
-    finite = q < Real(np.inf)
-    if not control.adaptive:
-        lanes.status[tile, lane] = NON_FINITE
-        return
-    t = lanes.t[tile, lane]
-    h = Time(factor_after_rejection(control.numbers, q)) * (lanes.t_next[tile, lane] - t)
-    lanes.h[tile, lane] = h
-    span = abs(lanes.t1[tile, lane] - lanes.t0[tile, lane])
-    size = abs(t) if abs(t) > Time(1e-3) * span else Time(1e-3) * span
-    if abs(h) < Time(8.9e-16) * size:  # 4 ulp
-        lanes.status[tile, lane] = STEP_TOO_SMALL if finite else NON_FINITE
-    elif counts[ACCEPTED, lane] + counts[REJECTED, lane] >= control.max_steps:
-        lanes.status[tile, lane] = MAX_STEPS
 
 
 @kernel

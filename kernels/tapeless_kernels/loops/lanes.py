@@ -4,34 +4,35 @@ import numpy as np
 
 from .._jit import apart, inlined
 from ..status import RUNNING
-from ..tile import LANES, Real
-from .start import Time
+from ..tile import LANES, Real, Time
 
 # What becomes of a lane's step: plainly accepted or rejected, or there is more to be said.
 PASSED, REFUSED, ODD = range(3)
+ULPS = 8.9e-16  # 4 ulp of 1
 
 
 @apart
-def force(forced, due):
-    """Have steps end on the next output times, which no lane's t1 precedes."""
-    for lane in range(len(forced)):
-        forced[lane] = due[lane]
-
-
-@apart
-def aim_lanes(t_next, step, ends, t, t1, proposed, forced, status):
-    """Set where each lane's step ends and its size: as proposed, or at a forced time that it would reach."""
+def aim_lanes(time, t_next, step, ends, t, t1, proposed, forced, status):
+    """Set where each lane's step begins, ends and its size: as proposed, or to a forced time that it would reach."""
     for lane in range(LANES):
         h, start, end = proposed[lane], t[lane], forced[lane]
-        least = Time(8.9e-16) * abs(start)  # 4 ulp: a shorter step would move y and not t
+        least = Time(ULPS) * abs(start)  # a shorter step would move y and not t
         least = least if t1[lane] > start else -least
         h = least if abs(h) < abs(least) else h
         free = abs(h) * Time(1.01) < abs(end - start)
         end = start + h if free else end
         end = end if status[lane] == RUNNING else start
+        time[lane] = Real(start)
         t_next[lane] = end
         step[lane] = Real(end - start)
         ends[lane] = 0 if free else 1
+
+
+@inlined
+def least_step(t, t0, t1):
+    """Return the least step at t that is not too small."""
+    size = Time(1e-3) * abs(t1 - t0)
+    return Time(ULPS) * (abs(t) if abs(t) > size else size)
 
 
 @apart
@@ -51,22 +52,23 @@ def spoil_by_slopes(squares, h, k):
 
 
 @apart
-def find_plain(fate, q, t, t_next, due, accepted, rejected, status, lane_status, max_steps, least):
+def find_plain(
+    fate, q, t, t_next, due, accepted, rejected, status, lane_status, t0, t1, max_steps, least
+):
     """Set the fate of each lane; return of how many it is plain, and of these how many are rejected.
 
-    The others reach a forced time, or fail, or have ended: `move_lane` looks closer.
+    The others reach a forced time, or fail, or have ended: `move_lane` looks closer. `least` is the least factor
+    of a step that is rejected.
     """
     n = shorter = 0
     for lane in range(LANES):
         square, start, size = q[lane], t[lane], abs(t_next[lane] - t[lane])
         left, code, failed = abs(due[lane] - start), status[lane], lane_status[lane]
         tried = accepted[lane] + rejected[lane] + 1
-        small = Time(least) * size <= Time(1e-12) * (
-            abs(start) + left
-        )  # so that no step is too small
         fine = (tried < max_steps) & (code == RUNNING) & (failed == 0) & (square < Real(np.inf))
+        long = Time(least) * size >= least_step(start, t0[lane], t1[lane])
         passed = fine & (square <= Real(1)) & (left > size)
-        refused = fine & (square > Real(1)) & (not small)
+        refused = fine & (square > Real(1)) & long
         fate[lane] = PASSED if passed else (REFUSED if refused else ODD)
         n += 1 if passed | refused else 0
         shorter += 1 if refused else 0
@@ -85,22 +87,8 @@ def reject_lanes(h, rejected, evaluations, f, t, t_next, fate, stages):
 
 @apart
 def accept_lanes(
-    t,
-    h,
-    last,
-    ratio,
-    ratio_before,
-    steps,
-    evaluations,
-    accepted,
-    q,
-    f,
-    t_next,
-    ends,
-    fate,
-    largest,
-    stages,
-):
+    t, h, last, ratio, ratio_before, steps, evaluations, accepted, q, f, t_next, ends, fate, largest, stages
+):  # fmt: skip
     """Move the lanes whose steps are plainly accepted, and propose the next."""
     for lane in range(LANES):  # everything is read first, so that nothing is read on condition
         passed = fate[lane] == PASSED

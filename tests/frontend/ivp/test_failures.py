@@ -12,19 +12,10 @@ import numpy as np
 import pytest
 
 import tapeless
-from tapeless.methods import EXPLICIT
-
-ADAPTIVE = [tableau for tableau in EXPLICIT if tableau.error is not None]
-adaptive = pytest.mark.parametrize("tableau", ADAPTIVE, ids=lambda tableau: tableau.name)
-every = pytest.mark.parametrize("tableau", EXPLICIT, ids=lambda tableau: tableau.name)
 
 
 def pendulum(t, y):
     return np.array([y[1], -np.sin(y[0]) + 0.1 * np.cos(t)])
-
-
-def step_of(tableau):
-    return {"first_step": 0.05} if tableau.error is None else {}
 
 
 def test_a_blow_up_says_where_and_what():
