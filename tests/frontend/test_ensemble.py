@@ -231,3 +231,26 @@ def test_ensembles_that_once_failed(seed):
 def test_random_ensembles():
     for seed in range(400):
         FUZZ["assert_sound"](seed)
+
+
+def test_threads_that_come_first_together_compile_once(run_python):
+    script = """
+import sys
+from collections import Counter
+import numpy as np, tapeless
+from tapeless_kernels._cache import COMPILATIONS
+sys.setswitchinterval(1e-6)
+
+@tapeless.field(dim=2, n_params=1, vjp="symbolic")
+def f(t, y, theta, dy):
+    dy[0] = theta[0] * y[1]
+    dy[1] = -y[0]
+
+y0 = np.ones((2000, 2))
+tapeless.solve_ode(f, (0, 1), y0, [1.0], threads=4, adjoint=None)
+sol = tapeless.solve_ode(f, (0, 1), y0, [1.0], threads=4)
+sol.vjp(sol.ys)
+print(*{n for n, times in Counter(c.kernel for c in COMPILATIONS).items() if times > 1})
+"""
+    for _ in range(3):
+        assert run_python(script).strip() == ""

@@ -127,6 +127,7 @@ class Chunk:
         self.plan, self.tiles = plan, tiles
         kernels, method, control = family(plan.dtype, plan.lanes), plan.method, plan.control
         self._entries = [kernels(e) for e in (begin, run, finish)]
+        self._entries_vjp = [kernels(e) for e in (begin_vjp, run_vjp, finish_vjp) if plan.keep]
         source = self._source = bound(plan.program, plan.dtype, plan.lanes, plan.keep)
         self._arrays = carve(layout(plan, tiles, source.n_cache))
         self.table = np.zeros(entry.TABLE, np.int64)
@@ -236,14 +237,13 @@ class Chunk:
 
     def vjp(self, ys_bar, y0_bar, theta, theta_bar, stop):
         """Run the record backward from ys_bar; write y0_bar and add to theta_bar."""
-        kernels = family(self.plan.dtype, self.plan.lanes)
-        backward, budget = kernels(run_vjp), self._budget_vjp
+        (set_out, backward, arrive), budget = self._entries_vjp, self._budget_vjp
         if self._bars is None:
             self._bars = carve(bars_layout(self.plan, self.tiles))
             self.table[entry.BARS : entry.QUEUE] = [array.ctypes.data for array in self._bars]
             self.n_bytes += sum(array.nbytes for array in self._bars)
         self._source.prepare_vjp(theta)
-        kernels(begin_vjp)(self.table, ys_bar)
+        set_out(self.table, ys_bar)
         for block in self._blocks[self._n_blocks - 1 :: -1]:
             self._use(block)
             last = int(block.filled[0])
@@ -253,7 +253,7 @@ class Chunk:
                 if first > 0:
                     budget.learn(time.perf_counter() - begun)
                 last = first
-        self._check(kernels(finish_vjp)(self.table, theta, theta_bar, y0_bar))
+        self._check(arrive(self.table, theta, theta_bar, y0_bar))
 
     def _work_per_iteration(self):
         program = self.plan.program

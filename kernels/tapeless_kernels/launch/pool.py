@@ -43,7 +43,8 @@ class Pool:
                 chunk = free.pop()
                 self._bytes -= chunk.n_bytes
                 return chunk
-        return Chunk(plan, tiles)
+            # One thread at a time: what a chunk calls is made with the first of its kind.
+            return Chunk(plan, tiles)
 
     def give(self, chunk):
         """Take back a chunk that nobody owns any more, unless there is no room for it."""
