@@ -115,6 +115,21 @@ def gradients():
         yield f"solve and vjp to t = {t1:g} in forward solves", times["g"] / times["f"]
 
 
+def spread_gradients():
+    """Give solve and vjp in forward solves where ends and parameters spread over a decade."""
+    rng, own = np.random.default_rng(3), np.tile(THETA, (N, 1))
+    ends = 0.3 * 10 ** rng.uniform(0, 1, N)
+    own[:, 1] *= 10 ** rng.uniform(-0.5, 0.5, N)
+    both = solver(lorenz, starts(N), own, ends)
+
+    def gradient():
+        sol = both()
+        sol.vjp(np.ones_like(sol.ys))
+
+    times = medians({"f": solver(lorenz, starts(N), own, ends, adjoint=None), "g": gradient})
+    yield "solve and vjp, both spread, in forward solves", times["g"] / times["f"]
+
+
 def threads():
     """Give the gain of two threads."""
     if len(os.sched_getaffinity(0)) > 1:
@@ -136,7 +151,7 @@ def first_call():
 def main():
     """Print the table."""
     print("| | |\n|---|---|")
-    for measure in (spread, sizes, gradients, threads, first_call):
+    for measure in (spread, sizes, gradients, spread_gradients, threads, first_call):
         for name, value in measure():
             print(f"| {name} | {value:.3g} |", flush=True)
 

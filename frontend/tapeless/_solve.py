@@ -17,7 +17,7 @@ MOST_ROUNDS = 32  # a chunk has at most so many trajectories for each lane
 
 
 class Solve:
-    """The chunks of one solve: tiles whose lanes are refilled, single tiles if they keep a record, or one for all."""
+    """The chunks of one solve: tiles whose lanes are refilled, or one chunk for all."""
 
     def __init__(self, plan, numbers, y0, times, theta):
         self.plan, self.batch, self.theta = plan, len(y0), theta
@@ -26,7 +26,7 @@ class Solve:
         # Parameters of its own for each trajectory are those of one tile.
         whole = (plan.control.coupled or lanes == 1) and plan.theta_stride == 0
         self._tiles = tiles if whole else 1
-        self.refills = not (whole or plan.keep or lanes == 1)
+        self.refills = not (whole or lanes == 1)
         rounds = min(max(tiles // CHUNKS, 1), MOST_ROUNDS) if self.refills else 1
         size = max(self._tiles, rounds) * lanes
         self.parts = [slice(i, i + size) for i in range(0, len(y0), size or 1)]
@@ -62,14 +62,15 @@ class Solve:
             self.chunks[job] = POOL.take(self.plan, self._tiles)
         chunk, theta, own = self.chunks[job], self.theta, None
         if self.plan.theta_stride:
-            own, theta = self.theta[part], np.empty(self.plan.lanes * theta.shape[1], theta.dtype)
+            own, theta = self.theta[part], self.room_for_theta()
         order = longest_first(numbers) if self.refills and numbers.shape[1] > 1 else None
         chunk.begin(y0, numbers, times, theta, results, order=order, own=own)
         chunk.run(theta, stop)
         if self.refills and not stop.wanted:
             self._failed[job] = chunk.finish()
-            self.chunks[job] = None
-            POOL.give(chunk)
+            if not self.plan.keep:
+                self.chunks[job] = None
+                POOL.give(chunk)
         self._ended(min(part.stop, self.batch) - part.start)
 
     def _fill(self, part):
@@ -79,14 +80,9 @@ class Solve:
         times[:, 0], times[:, 1] = 0, np.broadcast_to(self._numbers[0], self.batch)[part]
         ys[:], y[:], counts[:], status[:] = np.nan, self._y0[part], 0, INTERRUPTED
 
-    def theta_of(self, part):
-        """Return the parameters of the trajectories of a chunk, as its field takes them."""
-        if not self.plan.theta_stride:
-            return self.theta
-        lanes = self.plan.lanes
-        rows = self.theta[part]
-        last = np.repeat(rows[-1:], lanes - len(rows), axis=0)  # lanes beyond repeat the last
-        return np.concatenate([rows, last]).T.ravel()
+    def room_for_theta(self):
+        """Return room for the parameters of a tile's lanes."""
+        return np.empty(self.plan.lanes * self.theta.shape[1], self.theta.dtype)
 
     def solution(self, ts, single, final, threads):
         """Return what is known now; with this object's end its chunks can be used again."""
@@ -132,32 +128,31 @@ class Reverse:
 
     def nbytes(self) -> int:
         """Return the bytes kept."""
-        return sum(chunk.nbytes() for chunk in self._solve.chunks)
+        return sum(chunk.nbytes() for chunk in self._solve.chunks if chunk is not None)
 
     def __call__(self, ys_bar: Floats) -> tuple[Floats, Floats]:
         """Return the cotangents of y0 and theta."""
-        solve = self._solve
+        solve, own = self._solve, self._solve.plan.theta_stride > 0
         ys_bar = as_kernel_array(ys_bar[:, None] if self._final else ys_bar)
         y0_bar = np.empty((solve.batch, solve.plan.program.dim), solve.plan.dtype)
+        own_bar = np.empty_like(solve.theta) if own else y0_bar  # not written then
 
         def backward(job, stop):
             chunk, part = job
-            theta = solve.theta_of(part)
+            theta = solve.room_for_theta() if own else solve.theta
             theta_bar = np.zeros_like(theta)
-            if chunk.begun:
-                chunk.vjp(ys_bar[part], y0_bar[part], theta, theta_bar, stop)
+            if chunk is not None and chunk.begun:
+                chunk.vjp(ys_bar[part], y0_bar[part], own_bar[part], theta, theta_bar, stop)
             else:  # interrupted before its turn
-                y0_bar[part] = 0
+                y0_bar[part] = own_bar[part] = 0
             return theta_bar
 
         with self._lock:
             parts = THREADS.map(
                 backward, list(zip(solve.chunks, solve.parts, strict=True)), self._threads
             )
-        if solve.plan.theta_stride:
-            rows = [bar.reshape(-1, solve.plan.lanes).T for bar in parts]
-            theta_bar = np.concatenate([*rows, solve.theta[:0]])
-            return y0_bar, theta_bar[: solve.batch]
+        if own:
+            return y0_bar, own_bar
         theta_bar = parts[0] if parts else np.zeros_like(solve.theta)
         for part in parts[1:]:  # in the order of the chunks, whoever ran them
             theta_bar += part

@@ -121,6 +121,18 @@ class Queue(NamedTuple):
     passage: np.ndarray  # (n, 1 or 0)
 
 
+class Turns(NamedTuple):
+    """When each of the n trajectories of a queue had its turn, and what it began with, for the transpose."""
+
+    first: np.ndarray  # (n,) int64: iterations in the record when it began
+    lane: np.ndarray  # (n,) int64: tile * LANES + lane
+    before: np.ndarray  # (n,) int64: the trajectory that the lane held before, -1 if there was none
+    emitted: np.ndarray  # (n,) int64: outputs written when it ended
+    t: np.ndarray  # (n,): the head of each, in the solve's dtype
+    y: np.ndarray  # (n, dim)
+    cache: np.ndarray  # (n, n_cache)
+
+
 class Bars(NamedTuple):
     """Cotangents of a reverse pass."""
 
@@ -129,3 +141,11 @@ class Bars(NamedTuple):
     z: np.ndarray  # (S+1, dim, LANES)
     k: np.ndarray  # (2, dim, LANES)
     emitted: np.ndarray  # (tiles, LANES) int64: outputs whose cotangents are not yet added
+
+
+class QueueBars(NamedTuple):
+    """The cotangents of what a queue holds and of its results."""
+
+    ys: np.ndarray  # (n, n_outputs, dim)
+    y0: np.ndarray  # (n, dim)
+    theta: np.ndarray  # (n, n_params), of its own for each; else (n, 0)

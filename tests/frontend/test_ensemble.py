@@ -9,6 +9,7 @@ import pytest
 
 import tapeless
 from tapeless import _solve
+from tapeless_kernels.launch import cpu
 from tapeless_kernels.launch.pool import POOL
 from tapeless_kernels.status import FIELD_FAILED, MAX_STEPS, NON_FINITE, STEP_TOO_SMALL, SUCCESS
 
@@ -88,6 +89,86 @@ def test_trajectory_that_fails_ends_alone():
     assert sol.ys[others].tobytes() == expected.ys[others].tobytes()
     with pytest.raises(tapeless.SolverError, match="Trajectory 3"):
         solve(guarded, slice(None), (t1, y0, theta, rtol), max_steps=2000)
+
+
+hunt_back = tapeless.field(dim=2, n_params=2, vjp="symbolic")(hunt.fun)
+
+
+@tapeless.field(dim=2, n_params=2, vjp="symbolic")
+def reciprocal(t, y, theta, dy):
+    dy[0] = theta[0] / y[0]
+    dy[1] = theta[1] * y[0]
+
+
+@pytest.mark.parametrize("method", ["dopri5", "bosh3", "dop853"])
+def test_refilled_lanes_give_the_gradient_of_a_trajectory_alone(method):
+    given = t1, _, _, _ = ensemble()
+    t1[[5, 700]], t1[2001] = 0, -1
+    bar = np.random.default_rng(1).standard_normal((N, 4, 2))
+
+    def gradient(chosen, **options):
+        return solve(hunt_back, chosen, given, method=method, **options).vjp(bar[chosen])
+
+    expected = gradient(slice(None), threads=1)
+    for chosen in (
+        slice(None),
+        [0],
+        [5],
+        [700],
+        [2001],
+        list(range(40, 100)),
+        list(range(0, N, 2)),
+    ):
+        for x, y in zip(expected, gradient(chosen, threads=2), strict=True):
+            assert x[chosen].tobytes() == y.tobytes()
+
+
+def test_gradient_of_shared_parameters_is_the_same_bits_whatever_a_call_may_take(monkeypatch):
+    """The order in which lanes add to it is that in which they take up trajectories: not one of budgets and blocks."""
+    t1, y0, theta, rtol = ensemble()
+
+    def gradient(theta):
+        sol = tapeless.solve_ode(hunt_back, (0, t1), y0, theta, rtol=rtol)
+        return sol.vjp(2 * sol.ys)
+
+    expected = gradient(theta[0])
+    rows = gradient(np.tile(theta[0], (N, 1)))
+    assert rows[0].tobytes() == expected[0].tobytes()
+    np.testing.assert_allclose(rows[1].sum(axis=0), expected[1], rtol=1e-11)
+    monkeypatch.setattr(cpu, "SMALL_BLOCK", 1 << 16)
+    monkeypatch.setattr(cpu, "LARGE_BLOCK", 1 << 16)
+    monkeypatch.setattr(cpu, "SECONDS_PER_CALL", 1e-4)
+    POOL._forget()
+    for x, y in zip(expected, gradient(theta[0]), strict=True):
+        assert x.tobytes() == y.tobytes()
+
+
+def test_gradient_beside_trajectories_that_fail_where_a_field_is_singular():
+    t1, y0, theta, rtol = ensemble()
+    theta[:, 0], bad = abs(theta[:, 0]), slice(3, N, 100)
+    good = np.setdiff1d(np.arange(N), np.arange(N)[bad])
+    expected = solve(reciprocal, good, (t1, y0, theta, rtol)).vjp(np.ones((len(good), 4, 2)))
+    theta[bad, 0] = -10  # y reaches 0 in finite time
+    sol = solve(reciprocal, slice(None), (t1, y0, theta, rtol), throw=False)
+    assert (sol.stats.status[bad] != SUCCESS).all() and (sol.stats.status[good] == SUCCESS).all()
+    found = sol.vjp(np.ones((N, 4, 2)))
+    for x, y in zip(expected, found, strict=True):
+        assert x.tobytes() == y[good].tobytes()
+    # Of parameters that all share, the sum is over what each has written.
+    shared = [1.0, 1.0]
+    y0[bad, 0] = 0
+    sol = solve(reciprocal, slice(None), (t1, y0, np.tile(shared, (N, 1)), rtol), throw=False)
+    rows = sol.vjp(np.ones((N, 4, 2)))[1]
+    whole = tapeless.solve_ode(
+        reciprocal,
+        (0, t1),
+        y0,
+        shared,
+        rtol=rtol,
+        t_eval=np.linspace(0.1, 1, 4) * t1[:, None],
+        throw=False,
+    )
+    np.testing.assert_allclose(whole.vjp(np.ones((N, 4, 2)))[1], rows[good].sum(axis=0), rtol=1e-10)
 
 
 def test_spans_of_length_zero_and_backward():

@@ -14,19 +14,10 @@ from ..field_abi import Field, field_signature, field_vjp_signature
 from ..fields import dense
 from ..fields.program import program_field, program_field_vjp, turn_all
 from ..status import BUDGET_SPENT, BUFFER_FULL, DONE, FIELD_ERROR
-from . import entry
+from . import table as at
 from .array import carve
-from .entry import (
-    bars_layout,
-    begin,
-    begin_vjp,
-    finish,
-    finish_vjp,
-    layout,
-    record_layout,
-    run,
-    run_vjp,
-)
+from .entry import begin, begin_vjp, finish, finish_vjp, run, run_vjp
+from .table import bars_layout, layout, record_layout, turns_layout
 
 WIDTHS = {np.dtype(np.float32): 64, np.dtype(np.float64): 32}  # rows of 256 bytes
 SECONDS_PER_CALL = 0.02  # between looks at the interpreter: so long may a signal have to wait
@@ -130,15 +121,15 @@ class Chunk:
         self._entries_vjp = [kernels(e) for e in (begin_vjp, run_vjp, finish_vjp) if plan.keep]
         source = self._source = bound(plan.program, plan.dtype, plan.lanes, plan.keep)
         self._arrays = carve(layout(plan, tiles, source.n_cache))
-        self.table = np.zeros(entry.TABLE, np.int64)
-        self.table[: entry.METHOD] = (
+        self.table = np.zeros(at.TABLE, np.int64)
+        self.table[: at.METHOD] = (
             tiles, plan.program.dim, method.stages, source.n_cache, plan.n_outputs,
             plan.program.n_params, 0, plan.keep, method.fsal, method.n_errors,
             *control[1:], *source.field[:3], plan.theta_stride, 0, 0, 0, 1, 1,
-            plan.n_reduced, plan.n_passages,
+            plan.n_reduced, plan.n_passages, 0, 0, 0,
         )  # fmt: skip
         arrays = (*method[:4], control.numbers, *self._arrays)
-        self.table[entry.METHOD : entry.RECORD] = [array.ctypes.data for array in arrays]
+        self.table[at.METHOD : at.RECORD] = [array.ctypes.data for array in arrays]
         self._bars, work = None, self._work_per_iteration()
         per_lane = (
             plan.dtype.itemsize * (1 + method.stages * (plan.program.dim + source.n_cache)) + 24
@@ -150,12 +141,12 @@ class Chunk:
         self.n_bytes = sum(array.nbytes for array in self._arrays)
         self._blocks, self._n_blocks, self.begun = [], 0, False
         self._queue, self._order = None, np.arange(tiles * plan.lanes)
+        self._turns, self._rounds = [], 1
         self._next_block()
 
     def nbytes(self):
         """Return the bytes kept for the transpose."""
-        head = self._arrays[entry.HEAD - entry.LANES_AT :][:3]
-        return self._filled() * self._step_bytes + sum(array.nbytes for array in head)
+        return self._filled() * self._step_bytes + sum(array.nbytes for array in self._turns)
 
     def _filled(self):
         return sum(int(block.filled[0]) for block in self._blocks[: self._n_blocks])
@@ -180,12 +171,16 @@ class Chunk:
         wanted = max(SMALL_BLOCK // self._step_bytes, filled)
         if not control.adaptive:
             outputs = 0 if control.interpolate else self.plan.n_outputs
-            wanted = control.n_steps + outputs - filled
+            wanted = self._rounds * (control.n_steps + outputs) - filled
         return max(1, min(wanted, LARGE_BLOCK // self._step_bytes))
 
     def _use(self, block):
-        self.table[entry.CAPACITY] = block.capacity
-        self.table[entry.RECORD : entry.BARS] = block.addresses
+        """Point the table to a block; give it the iterations in those before."""
+        self.table[at.CAPACITY], self.table[at.BEFORE] = block.capacity, self._before(block)
+        self.table[at.RECORD : at.BARS] = block.addresses
+
+    def _before(self, block):
+        return sum(int(b.filled[0]) for b in self._blocks[: self._blocks.index(block)])
 
     def begin(self, y0, numbers, times, theta, results, *, order=None, own=None):
         """Start a solve of the queue that these arrays make, as `buffers.Queue` says; `results` are its last seven.
@@ -200,21 +195,24 @@ class Chunk:
                 self.n_bytes -= self._step_bytes * sum(block.capacity for block in self._blocks)
                 self._blocks = []
         self._n_blocks, self.begun = 0, True
+        self._rounds = -(-len(y0) // (self.tiles * self.plan.lanes))
         self._next_block(steps)
+        self._make_turns(len(y0))
         if order is None:  # as they come
             if len(self._order) < len(y0):
                 self._order = np.arange(len(y0))
             order = self._order
         own = y0 if own is None else own  # not read then
-        self._queue = (
-            order,
-            y0,
-            numbers,
-            times,
-            own,
-            *results,
-        )  # the table holds their addresses only
+        self._queue = (order, y0, numbers, times, own, *results)  # the table holds addresses only
         self._check(self._entries[0](self.table, theta, *self._queue))
+
+    def _make_turns(self, n):
+        """Have room for the turns of n trajectories, if there is a record to run backward."""
+        if self.plan.keep and (not self._turns or len(self._turns[0]) < n):
+            self.n_bytes -= sum(array.nbytes for array in self._turns)
+            self._turns = carve(turns_layout(self.plan, n, self._source.n_cache))
+            self.n_bytes += sum(array.nbytes for array in self._turns)
+            self.table[at.TURNS : at.QUEUE_BARS] = [array.ctypes.data for array in self._turns]
 
     def run(self, theta, stop):
         """Integrate until every lane has ended, or it is wanted to stop."""
@@ -231,19 +229,24 @@ class Chunk:
 
     def finish(self):
         """Put down what the lanes hold; return how many trajectories failed, of those begun."""
-        failed = self._entries[2](self.table)
-        self._queue = None
-        return failed
+        return self._entries[2](self.table)
 
-    def vjp(self, ys_bar, y0_bar, theta, theta_bar, stop):
-        """Run the record backward from ys_bar; write y0_bar and add to theta_bar."""
+    def release(self):
+        """Let go of what a solve has handed in: its chunk is to be used again."""
+        self._queue, self.begun = None, False
+
+    def vjp(self, ys_bar, y0_bar, own_bar, theta, theta_bar, stop):
+        """Run the record backward from ys_bar; write y0_bar, and own_bar or add to theta_bar.
+
+        Where trajectories have parameters of their own, `theta` and `theta_bar` are room for those of the lanes.
+        """
         (set_out, backward, arrive), budget = self._entries_vjp, self._budget_vjp
         if self._bars is None:
             self._bars = carve(bars_layout(self.plan, self.tiles))
-            self.table[entry.BARS : entry.QUEUE] = [array.ctypes.data for array in self._bars]
+            self.table[at.BARS : at.QUEUE] = [array.ctypes.data for array in self._bars]
             self.n_bytes += sum(array.nbytes for array in self._bars)
         self._source.prepare_vjp(theta)
-        set_out(self.table, ys_bar)
+        set_out(self.table, theta, theta_bar, ys_bar, y0_bar, own_bar)
         for block in self._blocks[self._n_blocks - 1 :: -1]:
             self._use(block)
             last = int(block.filled[0])
@@ -253,7 +256,7 @@ class Chunk:
                 if first > 0:
                     budget.learn(time.perf_counter() - begun)
                 last = first
-        self._check(arrive(self.table, theta, theta_bar, y0_bar))
+        self._check(arrive(self.table, theta, theta_bar))
 
     def _work_per_iteration(self):
         program = self.plan.program

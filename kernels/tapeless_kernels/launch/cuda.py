@@ -59,6 +59,7 @@ def solve_vjp_kernel(method, outputs, head, record, theta, emitted, y_bar, theta
         kept, mine = record_of(record, i), theta_bar[:, i]
         span = (0, kept.filled[0])
         code = integrate_vjp(0, method, out, bars, kept, work, theta, mine, span)
+        work.accepted[0, 0] = 1
         if code == DONE:
             code = start_vjp(0, method, out, bars, first, work, theta, mine)
         for m in range(DIM):

@@ -1,207 +1,63 @@
-"""What Python calls: the loop on a table of addresses, so that a call passes three arguments and not fifty arrays.
-
-A table holds the sizes of a chunk, and the address of every array of its records, in their order.
-"""
+"""What Python calls: the loop and its transpose on a chunk's table of addresses."""
 
 import numpy as np
 
-from .._jit import apart, inlined, kernel, pasted
-from ..buffers import Bars, Control, Head, Lanes, Method, Outputs, Queue, Record, Work
-from ..field_abi import Field, array_at, data_of
-from ..loops.integrate import LANES_FREE, iterate
-from ..loops.integrate_vjp import integrate_vjp, start_vjp
-from ..loops.queue import put_down, take_up
-from ..loops.start import Time, start
-from ..status import DONE, RUNNING, SUCCESS
+from .._jit import apart, inlined, kernel
+from ..field_abi import data_of
+from ..loops.integrate import LANES_FREE, count_running, iterate
+from ..loops.integrate_vjp import NO_STEP, integrate_vjp, start_vjp
+from ..loops.queue import begin_turn, end_turn, keep_head, put_down, take_back, take_up
+from ..loops.start import ACCEPTED, start
+from ..status import BUFFER_FULL, DONE, RUNNING, SUCCESS
 from ..tile import LANES, Real
+from .table import (
+    BARS,
+    BEFORE,
+    CAPACITY,
+    FAILED,
+    IDLED,
+    KEEP,
+    N_NUMBERS,
+    N_QUEUE,
+    N_TIMES,
+    OUTPUTS,
+    QUEUE,
+    QUEUE_BARS,
+    TAKEN,
+    TILES,
+    TURN,
+    bars_of,
+    control_of,
+    field_of,
+    head_of,
+    lanes_of,
+    method_of,
+    outputs_of,
+    queue_bars_of,
+    queue_of,
+    record_of,
+    turns_of,
+    work_of,
+)  # fmt: skip
 
-SIZES = (
-    "TILES DIM STAGES N_CACHE N_OUTPUTS N_PARAMS CAPACITY KEEP FSAL N_ERRORS ADAPTIVE COUPLED INTERPOLATE "
-    "MAX_STEPS N_STEPS N_TRAJECTORIES COMPONENT FIELD FIELD_VJP CONTEXT THETA_STRIDE N_QUEUE TAKEN FAILED N_NUMBERS "
-    "N_TIMES N_REDUCED N_PASSAGES"
-).split()
-(
-    TILES, DIM, STAGES, N_CACHE, N_OUTPUTS, N_PARAMS, CAPACITY, KEEP, FSAL, N_ERRORS, ADAPTIVE, COUPLED,
-    INTERPOLATE, MAX_STEPS, N_STEPS, N_TRAJECTORIES, COMPONENT, FIELD, FIELD_VJP, CONTEXT, THETA_STRIDE,
-    N_QUEUE, TAKEN, FAILED, N_NUMBERS, N_TIMES, N_REDUCED, N_PASSAGES,
-) = range(len(SIZES))  # fmt: skip
+FIRST, NONE = np.int64(0), np.int64(-1)  # typed, so that a call with either has one signature
 # Steps that lanes may idle together before they are refilled, which costs a tile two evaluations.
 PATIENCE = 16
-METHOD = len(SIZES)
-CONTROL = METHOD + 4
-LANES_AT = CONTROL + 1
-OUTPUTS = LANES_AT + len(Lanes._fields)
-HEAD = OUTPUTS + 4
-WORK = HEAD + 3
-RECORD = WORK + len(Work._fields)
-BARS = RECORD + 6
-QUEUE = BARS + 6  # after Bars, and the cotangents of the outputs
-TABLE = QUEUE + len(Queue._fields)
-
-
-def layout(plan, tiles, n_cache):
-    """Return (shape, dtype) of the arrays of Lanes, Outputs, Head and Work, in the table's order."""
-    lanes, dim, slopes, n = plan.lanes, plan.program.dim, plan.method.stages + 1, plan.n_outputs
-    real, time, count, flag = plan.dtype, "f8", "i8", "u1"
-    shape, state = (tiles, lanes), (tiles, dim, lanes)
-    return [
-        *[(shape, time)] * 8, ((tiles, 2, lanes), real), (shape, real), (shape, real),
-        (shape, flag), ((tiles, 4, lanes), count), (shape, count), (shape, count), (state, real),
-        ((tiles, slopes, dim, lanes), real),
-        ((tiles, n, lanes), time), ((tiles, n, dim, lanes), real),
-        ((tiles, plan.n_reduced, dim, lanes), real), ((tiles, plan.n_passages, lanes), time),
-        (shape, real), (state, real), ((tiles, n_cache, lanes), real),
-        ((2, lanes), real), (shape, real), ((tiles, 3, lanes), real), (shape, flag),
-        *[(shape, flag)] * 3, (state, real),
-    ]  # fmt: skip
-
-
-def record_layout(plan, tiles, n_cache, capacity):
-    """Return (shape, dtype) of the arrays of Record."""
-    lanes, real, shape = plan.lanes, plan.dtype, (capacity, tiles, plan.lanes)
-    rows = (capacity, tiles, plan.method.stages if plan.keep else 1)
-    return [
-        ((capacity, tiles, 2, lanes), "f8"), (shape, real), (shape, "i8"),
-        ((*rows, plan.program.dim, lanes), real), ((*rows, n_cache, lanes), real), ((1,), "i8"),
-    ]  # fmt: skip
-
-
-def bars_layout(plan, tiles):
-    """Return (shape, dtype) of the arrays of Bars, and of the cotangents of the outputs."""
-    lanes, dim, real = plan.lanes, plan.program.dim, plan.dtype
-    slopes, state = plan.method.stages + 1, (tiles, dim, lanes)
-    return [
-        (state, real), (state, real), ((slopes, dim, lanes), real), ((2, dim, lanes), real),
-        ((tiles, lanes), "i8"), ((tiles, plan.n_outputs, dim, lanes), real),
-    ]  # fmt: skip
-
-
-@pasted
-def method_of(p):
-    """Return the Method of a table."""
-    n = p[STAGES] + 1
-    return Method(
-        array_at(p[METHOD], Real, (n, n)), array_at(p[METHOD + 1], Real, (n, n)),
-        array_at(p[METHOD + 2], Real, (n,)), array_at(p[METHOD + 3], Real, (2, n)),
-        p[STAGES], p[FSAL], p[N_ERRORS],
-    )  # fmt: skip
-
-
-@pasted
-def control_of(p):
-    """Return the Control of a table."""
-    return Control(
-        array_at(p[CONTROL], Real, (10,)), p[ADAPTIVE], p[COUPLED], p[INTERPOLATE], p[MAX_STEPS],
-        p[N_STEPS], p[N_TRAJECTORIES], p[COMPONENT],
-    )  # fmt: skip
-
-
-@pasted
-def lanes_of(p):
-    """Return the Lanes of a table."""
-    n, dim = p[TILES], p[DIM]
-    return Lanes(
-        array_at(p[LANES_AT], Time, (n, LANES)), array_at(p[LANES_AT + 1], Time, (n, LANES)),
-        array_at(p[LANES_AT + 2], Time, (n, LANES)), array_at(p[LANES_AT + 3], Time, (n, LANES)),
-        array_at(p[LANES_AT + 4], Time, (n, LANES)), array_at(p[LANES_AT + 5], Time, (n, LANES)),
-        array_at(p[LANES_AT + 6], Time, (n, LANES)), array_at(p[LANES_AT + 7], Time, (n, LANES)),
-        array_at(p[LANES_AT + 8], Real, (n, 2, LANES)), array_at(p[LANES_AT + 9], Real, (n, LANES)),
-        array_at(p[LANES_AT + 10], Real, (n, LANES)), array_at(p[LANES_AT + 11], np.uint8, (n, LANES)),
-        array_at(p[LANES_AT + 12], np.int64, (n, 4, LANES)),
-        array_at(p[LANES_AT + 13], np.int64, (n, LANES)),
-        array_at(p[LANES_AT + 14], np.int64, (n, LANES)),
-        array_at(p[LANES_AT + 15], Real, (n, dim, LANES)),
-        array_at(p[LANES_AT + 16], Real, (n, p[STAGES] + 1, dim, LANES)),
-    )  # fmt: skip
-
-
-@pasted
-def outputs_of(p, ys):
-    """Return the Outputs of a table, with the states at the address `ys`."""
-    n, tiles = p[N_OUTPUTS], p[TILES]
-    return Outputs(
-        array_at(p[OUTPUTS], Time, (tiles, n, LANES)), array_at(ys, Real, (tiles, n, p[DIM], LANES)),
-        array_at(p[OUTPUTS + 2], Real, (tiles, p[N_REDUCED], p[DIM], LANES)),
-        array_at(p[OUTPUTS + 3], Time, (tiles, p[N_PASSAGES], LANES)),
-    )  # fmt: skip
-
-
-@pasted
-def head_of(p):
-    """Return the Head of a table."""
-    n = p[TILES]
-    return Head(
-        array_at(p[HEAD], Real, (n, LANES)), array_at(p[HEAD + 1], Real, (n, p[DIM], LANES)),
-        array_at(p[HEAD + 2], Real, (n, p[N_CACHE], LANES)),
-    )  # fmt: skip
-
-
-@pasted
-def work_of(p):
-    """Return the Work of a table."""
-    n = p[TILES]
-    return Work(
-        array_at(p[WORK], Real, (2, LANES)), array_at(p[WORK + 1], Real, (n, LANES)),
-        array_at(p[WORK + 2], Real, (n, 3, LANES)), array_at(p[WORK + 3], np.uint8, (n, LANES)),
-        array_at(p[WORK + 4], np.uint8, (n, LANES)), array_at(p[WORK + 5], np.uint8, (n, LANES)),
-        array_at(p[WORK + 6], np.uint8, (n, LANES)), array_at(p[WORK + 7], Real, (n, p[DIM], LANES)),
-    )  # fmt: skip
-
-
-@pasted
-def record_of(p):
-    """Return the Record of a table."""
-    c, n, stages = p[CAPACITY], p[TILES], p[STAGES] if p[KEEP] else 1
-    return Record(
-        array_at(p[RECORD], Time, (c, n, 2, LANES)), array_at(p[RECORD + 1], Real, (c, n, LANES)),
-        array_at(p[RECORD + 2], np.int64, (c, n, LANES)),
-        array_at(p[RECORD + 3], Real, (c, n, stages, p[DIM], LANES)),
-        array_at(p[RECORD + 4], Real, (c, n, stages, p[N_CACHE], LANES)),
-        array_at(p[RECORD + 5], np.int64, (1,)), p[KEEP],
-    )  # fmt: skip
-
-
-@pasted
-def bars_of(p):
-    """Return the Bars of a table."""
-    n, dim = p[TILES], p[DIM]
-    return Bars(
-        array_at(p[BARS], Real, (n, dim, LANES)), array_at(p[BARS + 1], Real, (n, dim, LANES)),
-        array_at(p[BARS + 2], Real, (p[STAGES] + 1, dim, LANES)),
-        array_at(p[BARS + 3], Real, (2, dim, LANES)), array_at(p[BARS + 4], np.int64, (n, LANES)),
-    )  # fmt: skip
-
-
-@pasted
-def field_of(p):
-    """Return the Field of a table."""
-    return Field(p[FIELD], p[FIELD_VJP], p[CONTEXT], p[THETA_STRIDE])
-
-
-@pasted
-def queue_of(p):
-    """Return the Queue of a table."""
-    n, dim, own = p[N_QUEUE], p[DIM], 1 if p[THETA_STRIDE] else 0
-    return Queue(
-        array_at(p[QUEUE], np.int64, (n,)), array_at(p[QUEUE + 1], Real, (n, dim)),
-        array_at(p[QUEUE + 2], Time, (5, p[N_NUMBERS])),
-        array_at(p[QUEUE + 3], Time, (p[N_OUTPUTS], p[N_TIMES])),
-        array_at(p[QUEUE + 4], Real, (n, own * p[N_PARAMS])),
-        array_at(p[QUEUE + 5], Real, (n, p[N_OUTPUTS], dim)),
-        array_at(p[QUEUE + 6], Real, (n, dim)), array_at(p[QUEUE + 7], np.int64, (n, 3)),
-        array_at(p[QUEUE + 8], Time, (n, 2)), array_at(p[QUEUE + 9], np.uint8, (n,)),
-        array_at(p[QUEUE + 10], Real, (n, p[N_REDUCED], dim)),
-        array_at(p[QUEUE + 11], Time, (n, p[N_PASSAGES])),
-    )  # fmt: skip
 
 
 @inlined
-def start_fresh(p, theta):
-    """Start the trajectories that lanes have taken up."""
-    return start(
-        field_of(p), method_of(p), control_of(p), lanes_of(p), outputs_of(p, p[OUTPUTS + 1]), head_of(p),
+def start_fresh(p, theta, taken):
+    """Start the trajectories that lanes have taken up, those of the queue from the place `taken`."""
+    head = head_of(p)
+    code = start(
+        field_of(p), method_of(p), control_of(p), lanes_of(p), outputs_of(p, p[OUTPUTS + 1]), head,
         record_of(p), work_of(p), theta,
     )  # fmt: skip
+    if p[KEEP]:
+        queue, turns = queue_of(p), turns_of(p)
+        for place in range(taken, p[TAKEN]):
+            keep_head(turns, head, queue.order[place])
+    return code
 
 
 @kernel
@@ -221,13 +77,14 @@ def begin(
     for tile in range(p[TILES]):
         for lane in range(LANES):
             place = tile * LANES + lane
-            take_up(
-                queue, control_of(p), lanes, outputs, theta, tile, lane, min(place, p[N_QUEUE] - 1)
-            )
+            i = queue.order[min(place, p[N_QUEUE] - 1)]
+            take_up(queue, control_of(p), lanes, outputs, theta, tile, lane, i)
             if place >= p[N_QUEUE]:
                 lanes.status[tile, lane], lanes.who[tile, lane] = SUCCESS, -1
-    p[TAKEN], p[FAILED] = min(p[TILES] * LANES, p[N_QUEUE]), 0
-    return start_fresh(p, theta)
+            elif p[KEEP]:
+                begin_turn(turns_of(p), i, NONE, place, FIRST)
+    p[TAKEN], p[FAILED], p[IDLED] = min(p[TILES] * LANES, p[N_QUEUE]), 0, 0
+    return start_fresh(p, theta, FIRST)
 
 
 @apart
@@ -235,36 +92,61 @@ def advance(p, theta, budget, patience):
     """Take up to `budget` iterations, as `iterate` says; apart, for the code of one such call is faster."""
     return iterate(
         field_of(p), method_of(p), control_of(p), lanes_of(p), outputs_of(p, p[OUTPUTS + 1]), record_of(p),
-        work_of(p), theta, budget, patience,
+        work_of(p), theta, budget, patience, p[IDLED],
     )  # fmt: skip
 
 
 @kernel
 def run(p, theta, budget):
-    """Take up to `budget` iterations; lanes whose trajectories have ended take up others."""
+    """Take up to `budget` iterations; lanes whose trajectories have ended take up others.
+
+    When they do depends on the trajectories alone, not on where a budget or a block of the record ends: the
+    order in which the cotangents of theta are summed is that of the lanes.
+    """
     code, left = DONE, budget
     while True:
-        patience = PATIENCE if p[TAKEN] < p[N_QUEUE] else 0
-        code, left = advance(p, theta, left, patience)
-        if (code != DONE and code != LANES_FREE) or p[TAKEN] == p[N_QUEUE]:
+        waiting = p[TAKEN] < p[N_QUEUE]
+        if waiting and (p[IDLED] >= PATIENCE or all_idle(p)):
+            if p[KEEP] and record_of(p).filled[0] == p[CAPACITY]:
+                return BUFFER_FULL
+            code = refill(p, theta)
+            if code != DONE:
+                return code
+            waiting = p[TAKEN] < p[N_QUEUE]
+        code, left, p[IDLED] = advance(p, theta, left, PATIENCE if waiting else 0)
+        if not waiting or (code != DONE and code != LANES_FREE):
             return code
-        code = refill(p, theta)
-        if code != DONE:
-            return code
+
+
+@inlined
+def all_idle(p):
+    """Return whether every trajectory in the lanes has ended."""
+    lanes, running = lanes_of(p), 0
+    for tile in range(p[TILES]):
+        running += count_running(lanes, tile)
+    return running == 0
 
 
 @kernel
 def refill(p, theta):
     """Put down the results of lanes that have ended, and start the next trajectories in them."""
     queue, lanes, outputs = queue_of(p), lanes_of(p), outputs_of(p, p[OUTPUTS + 1])
+    now, taken = p[BEFORE] + record_of(p).filled[0], p[TAKEN]
+    p[IDLED] = 0
     for tile in range(p[TILES]):
         for lane in range(LANES):
             if lanes.status[tile, lane] != RUNNING:
+                before = lanes.who[tile, lane]
                 p[FAILED] += put_down(queue, lanes, outputs, tile, lane)
+                if p[KEEP]:
+                    end_turn(turns_of(p), before, lanes.emitted[tile, lane])
                 if p[TAKEN] < p[N_QUEUE]:
-                    take_up(queue, control_of(p), lanes, outputs, theta, tile, lane, p[TAKEN])
+                    i = queue.order[p[TAKEN]]
+                    take_up(queue, control_of(p), lanes, outputs, theta, tile, lane, i)
+                    if p[KEEP]:
+                        begin_turn(turns_of(p), i, before, tile * LANES + lane, now)
                     p[TAKEN] += 1
-    return start_fresh(p, theta)
+    return start_fresh(p, theta, taken)
 
 
 @kernel
@@ -273,45 +155,104 @@ def finish(p):
     queue, lanes, outputs = queue_of(p), lanes_of(p), outputs_of(p, p[OUTPUTS + 1])
     for tile in range(p[TILES]):
         for lane in range(LANES):
+            if p[KEEP]:
+                end_turn(turns_of(p), lanes.who[tile, lane], lanes.emitted[tile, lane])
             p[FAILED] += put_down(queue, lanes, outputs, tile, lane)
     return p[FAILED]
 
 
 @kernel
-def begin_vjp(p, ys_bar):
-    """Set the cotangents to the start of a reverse pass, from ys_bar (n, n_outputs, dim)."""
-    bars, lanes, outputs = bars_of(p), lanes_of(p), outputs_of(p, p[BARS + 5])
-    n = ys_bar.shape[0]
+def begin_vjp(p, theta, theta_bar, ys_bar, y0_bar, own_bar):
+    """Make QueueBars of these arrays, and give each lane the trajectory that it held last."""
+    p[QUEUE_BARS], p[QUEUE_BARS + 1], p[QUEUE_BARS + 2] = (
+        data_of(ys_bar), data_of(y0_bar), data_of(own_bar)
+    )  # fmt: skip
+    queue, turns, lanes, queue_bars = queue_of(p), turns_of(p), lanes_of(p), queue_bars_of(p)
     for tile in range(p[TILES]):
         for lane in range(LANES):
-            i = tile * LANES + lane
-            bars.emitted[tile, lane] = lanes.emitted[tile, lane] if i < n else 0
-            for m in range(p[DIM]):
-                bars.y[tile, m, lane] = bars.k0[tile, m, lane] = Real(0)
-            for e in range(bars.emitted[tile, lane]):
-                for m in range(p[DIM]):
-                    outputs.ys[tile, e, m, lane] = ys_bar[i, e, m]
+            lanes.who[tile, lane] = -1
+    for place in range(p[N_QUEUE]):
+        i = queue.order[place]
+        if place < p[TAKEN]:
+            lanes.who[turns.lane[i] // LANES, turns.lane[i] % LANES] = i
+        for m in range(queue_bars.y0.shape[1]):
+            queue_bars.y0[i, m] = Real(0)
+        for m in range(queue_bars.theta.shape[1]):
+            queue_bars.theta[i, m] = Real(0)
+    for tile in range(p[TILES]):
+        for lane in range(LANES):
+            load_back(p, theta, theta_bar, tile, lane, lanes.who[tile, lane])
+    p[TURN] = p[TAKEN] - 1
+    return DONE
+
+
+@inlined
+def load_back(p, theta, theta_bar, tile, lane, i):
+    """Set a lane to the end of trajectory i; of none, if i < 0: then to a state at which the field is defined."""
+    queue, place = queue_of(p), max(p[TAKEN], 1) - 1
+    some = i if i >= 0 else queue.order[place]
+    take_back(
+        queue, turns_of(p), queue_bars_of(p), (bars_of(p), head_of(p), outputs_of(p, p[BARS + 5])),
+        theta, theta_bar, tile, lane, some,
+    )  # fmt: skip
+    if i < 0:
+        bars_of(p).emitted[tile, lane] = 0
 
 
 @kernel
 def run_vjp(p, theta, theta_bar, first, last):
-    """Run the recorded iterations last - 1 down to `first` backward."""
-    return integrate_vjp(
-        field_of(p), method_of(p), outputs_of(p, p[BARS + 5]), bars_of(p), record_of(p), work_of(p),
-        theta, theta_bar, (first, last),
-    )  # fmt: skip
+    """Run the recorded iterations last - 1 down to `first` backward; lanes take back what they held before."""
+    while last > first:
+        code = turn_back(p, theta, theta_bar, last + p[BEFORE])
+        stop = first
+        if p[TURN] >= 0:
+            stop = max(stop, turns_of(p).first[queue_of(p).order[p[TURN]]] - p[BEFORE])
+        if code == DONE:
+            code = integrate_vjp(
+                field_of(p), method_of(p), outputs_of(p, p[BARS + 5]), bars_of(p), record_of(p), work_of(p),
+                theta, theta_bar, (stop, last),
+            )  # fmt: skip
+        if code != DONE:
+            return code
+        last = stop
+    return DONE
 
 
 @kernel
-def finish_vjp(p, theta, theta_bar, y0_bar):
-    """Run what came before the first step backward, and copy out the cotangents of y0 (n, dim)."""
-    bars = bars_of(p)
-    code = start_vjp(
-        field_of(p), method_of(p), outputs_of(p, p[BARS + 5]), bars, head_of(p), work_of(p), theta,
-        theta_bar,
-    )  # fmt: skip
-    for i in range(y0_bar.shape[0]):
-        tile = i // LANES
-        for m in range(p[DIM]):
-            y0_bar[i, m] = bars.y[tile, m, i - tile * LANES]
+def turn_back(p, theta, theta_bar, n):
+    """Run what came before the first step backward, of the trajectories that began at iteration n or later."""
+    queue, turns, bars, work = queue_of(p), turns_of(p), bars_of(p), work_of(p)
+    queue_bars, code = queue_bars_of(p), DONE
+    while p[TURN] >= 0 and turns.first[queue.order[p[TURN]]] >= n and code == DONE:
+        for tile in range(p[TILES]):
+            for lane in range(LANES):
+                work.accepted[tile, lane] = 0
+        last = p[TURN]
+        while p[TURN] >= 0:  # as many at once as were in different lanes
+            i = queue.order[p[TURN]]
+            tile, lane = turns.lane[i] // LANES, turns.lane[i] % LANES
+            if turns.first[i] < n or work.accepted[tile, lane] != 0:
+                break
+            work.accepted[tile, lane] = 1 if queue.counts[i, ACCEPTED] > 0 else NO_STEP
+            p[TURN] -= 1
+        code = start_vjp(
+            field_of(p), method_of(p), outputs_of(p, p[BARS + 5]), bars, head_of(p), work, theta,
+            theta_bar,
+        )  # fmt: skip
+        for place in range(p[TURN] + 1, last + 1):
+            i = queue.order[place]
+            tile, lane = turns.lane[i] // LANES, turns.lane[i] % LANES
+            for m in range(queue_bars.y0.shape[1]):
+                queue_bars.y0[i, m] = bars.y[tile, m, lane]
+            for m in range(queue_bars.theta.shape[1]):
+                bar = theta_bar[m * LANES + lane]
+                queue_bars.theta[i, m] = bar if work.accepted[tile, lane] == 1 else Real(0)
+            if turns.before[i] >= 0:
+                load_back(p, theta, theta_bar, tile, lane, turns.before[i])
     return code
+
+
+@kernel
+def finish_vjp(p, theta, theta_bar):
+    """Run what came before the first step backward, of the trajectories that began with the record."""
+    return turn_back(p, theta, theta_bar, FIRST)

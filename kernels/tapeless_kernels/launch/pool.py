@@ -78,7 +78,7 @@ class Pool:
 
     def _keep(self, chunk):
         """Put a chunk where `take` finds it."""
-        chunk.begun = False
+        chunk.release()
         key = (chunk.plan, chunk.tiles)
         self._free.setdefault(key, []).append(chunk)
         self._free.move_to_end(key)

@@ -234,6 +234,7 @@ def run_vjp(kernels, field, method, solve, theta, ys_bar):
     kernels(integrate_vjp)(
         field, method, outputs, bars, solve.record, solve.work, theta, theta_bar, span
     )
+    solve.work.accepted[...] = 1
     kernels(start_vjp)(field, method, outputs, bars, solve.head, solve.work, theta, theta_bar)
     return from_tiles(y, len(ys_bar)), theta_bar
 

@@ -84,7 +84,10 @@ def user_tile_that_raises(t, y, theta, theta_stride, cache, dy, lane_status, con
 
 
 def user_tile_vjp(t, y, theta, theta_stride, cache, dy_bar, y_bar, theta_bar, context, dim, lanes):
-    """Evaluate the transpose in every lane; each adds to `theta_bar` in its turn."""
+    """Evaluate the transpose in every lane; if they share theta, what they add to `theta_bar` is summed at the end.
+
+    A lane whose cotangent is 0 gives 0: not 0 inf, where the field is singular.
+    """
     time = array_at(address_of(t), Real, (LANES,))
     states = array_at(address_of(y), Real, (DIM, LANES))
     bars = array_at(address_of(dy_bar), Real, (DIM, LANES))
@@ -92,10 +95,21 @@ def user_tile_vjp(t, y, theta, theta_stride, cache, dy_bar, y_bar, theta_bar, co
     if theta_stride == 0:
         shared = array_at(address_of(theta), Real, (N_PARAMS,))
         sums = array_at(address_of(theta_bar), Real, (N_PARAMS,))
+        added = array_at(address_of(context), Real, (N_PARAMS + 1, LANES))
+        for j in range(N_PARAMS):
+            for lane in range(LANES):
+                added[j, lane] = Real(0)
         for lane in range(LANES):
             user_field_vjp(
-                time[lane], states[:, lane], shared, bars[:, lane], states_bar[:, lane], sums
+                time[lane],
+                states[:, lane],
+                shared,
+                bars[:, lane],
+                states_bar[:, lane],
+                added[:, lane],
             )
+        clear_idle(bars, states_bar, added)
+        sum_lanes(sums, added)
     else:
         own = array_at(address_of(theta), Real, (N_PARAMS, LANES))
         own_bar = array_at(address_of(theta_bar), Real, (N_PARAMS, LANES))
@@ -105,6 +119,37 @@ def user_tile_vjp(t, y, theta, theta_stride, cache, dy_bar, y_bar, theta_bar, co
                 own_bar[:, lane],
             )  # fmt: skip
     return 0
+
+
+@inlined
+def clear_idle(bars, states_bar, added):
+    """Set what the lanes whose cotangent is 0 have given to 0; the last row of `added` is scratch."""
+    counts = added[N_PARAMS]
+    for lane in range(LANES):
+        counts[lane] = Real(0)
+    for m in range(DIM):
+        for lane in range(LANES):
+            counts[lane] = Real(1) if bars[m, lane] != Real(0) else counts[lane]
+    for m in range(DIM):
+        for lane in range(LANES):
+            x = states_bar[m, lane]
+            states_bar[m, lane] = x if counts[lane] == Real(1) else Real(0)
+    for j in range(N_PARAMS):
+        for lane in range(LANES):
+            x = added[j, lane]
+            added[j, lane] = x if counts[lane] == Real(1) else Real(0)
+
+
+@inlined
+def sum_lanes(sums, added):
+    """Sums += the sum over lanes of what each has added, pairs first."""
+    for j in range(N_PARAMS):
+        width = LANES
+        while width > 1:
+            width //= 2
+            for lane in range(width):
+                added[j, lane] += added[j, lane + width]
+        sums[j] += added[j, 0]
 
 
 class UserField:
@@ -118,8 +163,14 @@ class UserField:
         self._backward = None
         if transpose and program.transpose is not None:
             self._backward = _compiled(program, dtype, lanes, True, field_vjp_signature(real))
-        backward = self._backward.address if self._backward else 0
-        self.field = Field(self._forward.address, backward, 0, 0)
+        backward, scratch = 0, np.zeros(1, dtype)
+        if self._backward:
+            backward, scratch = (
+                self._backward.address,
+                np.zeros((program.n_params + 1, lanes), dtype),
+            )
+        self._scratch = scratch  # the context is its address
+        self.field = Field(self._forward.address, backward, scratch.ctypes.data, 0)
 
     def prepare_vjp(self, theta):
         """Do nothing: this field has nothing to make ready."""

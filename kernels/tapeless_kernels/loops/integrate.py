@@ -18,31 +18,31 @@ LANES_FREE = -1  # the code of a call that ends for idle lanes to take up other 
 @inlined
 def integrate(field, method, control, lanes, outputs, record, work, theta, budget):
     """Take up to `budget` iterations, each of which tries one step in every lane that is still running."""
-    return iterate(field, method, control, lanes, outputs, record, work, theta, budget, 0)[0]
+    return iterate(field, method, control, lanes, outputs, record, work, theta, budget, 0, 0)[0]
 
 
 @inlined
-def iterate(field, method, control, lanes, outputs, record, work, theta, budget, patience):
-    """Do as `integrate`, and return its code and what is left of the budget.
+def iterate(field, method, control, lanes, outputs, record, work, theta, budget, patience, idled):
+    """Do as `integrate`; return its code, what is left of the budget, and the steps for which lanes have idled.
 
     With `patience`, idle lanes are to be given other trajectories: it comes to an end when they have idled for
-    so many steps.
+    so many steps, `idled` of them before.
     """
-    running = idled = 0
+    running = 0
     for tile in range(lanes.y.shape[0]):
         running += count_running(lanes, tile)
     if running == 0:
-        return DONE, budget
+        return DONE, budget, idled
     for left in range(budget, 0, -1):
         n = record.filled[0]
         if n == record.t.shape[0]:
-            return BUFFER_FULL, left
+            return BUFFER_FULL, left, idled
         for tile in range(lanes.y.shape[0]):
             if count_running(lanes, tile) > 0:
                 aim(control, lanes, outputs, work, tile)
                 failed = attempt(field, method, control, lanes, outputs, record, work, theta, tile)
                 if failed != 0:
-                    return FIELD_ERROR, left
+                    return FIELD_ERROR, left, idled
         if control.coupled:
             share_failure(lanes, work)
         to_means(work.squares, 0, lanes.y.shape[1], control)
@@ -59,11 +59,11 @@ def iterate(field, method, control, lanes, outputs, record, work, theta, budget,
         if record.keep and moved > 0:
             record.filled[0] = n + 1
         if running == 0:
-            return DONE, left - 1
+            return DONE, left - 1, idled
         idled += LANES * lanes.y.shape[0] - running
         if 0 < patience <= idled:
-            return LANES_FREE, left - 1
-    return BUDGET_SPENT, 0
+            return LANES_FREE, left - 1, idled
+    return BUDGET_SPENT, 0, idled
 
 
 @inlined
@@ -200,7 +200,7 @@ def advance(method, control, lanes, outputs, record, work, tile):
             if work.accepted[tile, lane] == 1:
                 record.h[n, tile, lane] = work.h[tile, lane]
             elif not work.squares[tile, 0, lane] < Real(np.inf):
-                forget(record, n, tile, lane)
+                forget(record, y, n, tile, lane)
     if reduces(outputs):
         for lane in range(LANES):
             if work.accepted[tile, lane] == 1:
@@ -230,10 +230,11 @@ def note(lanes, record, work, tile):
 
 
 @kernel
-def forget(record, n, tile, lane):
-    """Clear what a step that failed has kept: the transpose multiplies it by 0, and 0 inf is NaN."""
+def forget(record, y, n, tile, lane):
+    """Put where it began for what a step that failed has kept: the transpose multiplies it by 0, and 0 inf is NaN."""
     for e in range(record.z.shape[2]):
         for m in range(record.z.shape[3]):
-            record.z[n, tile, e, m, lane] = Real(0)
+            finite = Real(0) * y[m, lane] == Real(0)
+            record.z[n, tile, e, m, lane] = y[m, lane] if finite else Real(0)
         for m in range(record.cache.shape[3]):
             record.cache[n, tile, e, m, lane] = Real(0)

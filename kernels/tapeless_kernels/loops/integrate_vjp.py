@@ -7,12 +7,11 @@ from ..field_abi import call_field_vjp
 from ..interpolants.hermite import hermite_vjp
 from ..status import DONE, FIELD_ERROR
 from ..steppers.explicit_rk import step_vjp
-from ..tile import LANES, Real, add
+from ..tile import LANES, Real, fill, take
 
-START, END = (
-    np.int64(0),
-    np.int64(1),
-)  # of a step; typed, so that a call with either has one signature
+# Of a step; typed, so that a call with either has one signature.
+START, END = np.int64(0), np.int64(1)
+NO_STEP = 2
 
 
 @inlined
@@ -62,17 +61,27 @@ def add_outputs(outputs, bars, record, n, tile, end):
 
 @inlined
 def start_vjp(field, method, outputs, bars, head, work, theta, theta_bar):
-    """Run the evaluation before the first step backward, and add the cotangents of outputs at t0."""
+    """Run the evaluation before the first step backward, and add the cotangents of outputs at t0.
+
+    That is for the lanes where work.accepted is not 0: the others are not at the start of their trajectories. It
+    is NO_STEP where no step was accepted: no slope counts, and the field may be singular there.
+    """
     failed = 0
     for tile in range(bars.y.shape[0]):
         for lane in range(LANES):
-            for i in range(bars.emitted[tile, lane]):
-                for m in range(bars.y.shape[1]):
-                    bars.y[tile, m, lane] += outputs.ys[tile, i, m, lane]
+            if work.accepted[tile, lane] != 0:
+                for i in range(bars.emitted[tile, lane]):
+                    for m in range(bars.y.shape[1]):
+                        bars.y[tile, m, lane] += outputs.ys[tile, i, m, lane]
         if method.fsal:
+            k_bar, y_bar = bars.k[0], bars.k[1]
+            fill(k_bar, Real(0))
+            take(work.accepted[tile], k_bar, bars.k0[tile])
             failed |= call_field_vjp(
-                field, head.t[tile], head.y[tile], theta, head.cache[tile], bars.k0[tile],
-                bars.k[0], theta_bar,
-            )  # fmt: skip
-            add(bars.y[tile], bars.k[0])
+                field, head.t[tile], head.y[tile], theta, head.cache[tile], k_bar, y_bar, theta_bar
+            )
+            for lane in range(LANES):
+                if work.accepted[tile, lane] == 1:
+                    for m in range(bars.y.shape[1]):
+                        bars.y[tile, m, lane] += y_bar[m, lane]
     return FIELD_ERROR if failed else DONE

@@ -11,9 +11,8 @@ from .start import Time
 
 
 @inlined
-def take_up(queue, control, lanes, outputs, theta, tile, lane, place):
-    """Set a lane to the start of the trajectory at a place of the queue; `start` does the rest."""
-    i = queue.order[place]
+def take_up(queue, control, lanes, outputs, theta, tile, lane, i):
+    """Set a lane to the start of trajectory i; `start` does the rest."""
     j = 0 if queue.numbers.shape[1] == 1 else i
     lanes.who[tile, lane] = i
     lanes.t0[tile, lane] = lanes.t[tile, lane] = queue.numbers[0, j]
@@ -64,3 +63,47 @@ def put_down(queue, lanes, outputs, tile, lane):
     queue.status[i] = INTERRUPTED if code == RUNNING else code
     lanes.who[tile, lane] = -1
     return 0 if code == SUCCESS else 1
+
+
+@inlined
+def begin_turn(turns, i, before, lane, now):
+    """Note that a lane has taken up trajectory i, at iteration `now` of the record."""
+    turns.first[i], turns.lane[i], turns.before[i], turns.emitted[i] = now, lane, before, 0
+
+
+@inlined
+def keep_head(turns, head, i):
+    """Keep the evaluation before the first step of trajectory i."""
+    tile, lane = turns.lane[i] // LANES, turns.lane[i] % LANES
+    turns.t[i] = head.t[tile, lane]
+    for m in range(head.y.shape[1]):
+        turns.y[i, m] = head.y[tile, m, lane]
+    for m in range(head.cache.shape[1]):
+        turns.cache[i, m] = head.cache[tile, m, lane]
+
+
+@inlined
+def end_turn(turns, i, emitted):
+    """Note how many outputs trajectory i, if there is one, has written."""
+    if i >= 0:
+        turns.emitted[i] = emitted
+
+
+@inlined
+def take_back(queue, turns, queue_bars, places, theta, theta_bar, tile, lane, i):
+    """Set a lane to the end of trajectory i, to run it backward."""
+    bars, head, outputs = places
+    bars.emitted[tile, lane] = turns.emitted[i]
+    head.t[tile, lane] = turns.t[i]
+    for m in range(head.y.shape[1]):
+        bars.y[tile, m, lane] = bars.k0[tile, m, lane] = Real(0)
+        head.y[tile, m, lane] = turns.y[i, m]
+    for m in range(head.cache.shape[1]):
+        head.cache[tile, m, lane] = turns.cache[i, m]
+    for e in range(turns.emitted[i]):
+        outputs.times[tile, e, lane] = queue.times[e, 0 if queue.times.shape[1] == 1 else i]
+        for m in range(head.y.shape[1]):
+            outputs.ys[tile, e, m, lane] = queue_bars.ys[i, e, m]
+    for m in range(queue.theta.shape[1]):
+        theta[m * LANES + lane] = queue.theta[i, m]
+        theta_bar[m * LANES + lane] = Real(0)

@@ -106,6 +106,7 @@ def forget_start(head, tile, lane):
 def choose_steps(field, method, control, lanes, record, work, theta):
     """Choose the first steps as Hairer does, from one more evaluation."""
     tiles, dim = lanes.y.shape[0], lanes.y.shape[1]
+    n = record.filled[0]  # there is room in the record
     one = method.c[method.stages :]  # c_S = 1
     d0, d1, d2 = 0, 1, 2
     failed = 0
@@ -127,7 +128,7 @@ def choose_steps(field, method, control, lanes, record, work, theta):
         combine(work.y_next[tile], y, h, one, k, 1)
         stage_time(work.time[1], work.time[0], one[0], h)
         failed |= call_field(
-            field, work.time[1], work.y_next[tile], theta, record.cache[0, tile, 0], k[1],
+            field, work.time[1], work.y_next[tile], theta, record.cache[n, tile, 0], k[1],
             work.lane_status[tile],
         )  # fmt: skip
         for m in range(dim):
