@@ -132,7 +132,7 @@ def by_address(case, dtype, lanes, monkeypatch):
     chunk.run(theta, Stop())
     assert chunk.finish() == 0
     y0_bar, theta_bar = np.zeros((N, DIM), dtype), np.zeros(N_PARAMS, dtype)
-    chunk.vjp(case.ys_bar(dtype), y0_bar, theta, theta_bar, Stop())
+    chunk.vjp(case.ys_bar(dtype), y0_bar, y0_bar, theta, theta_bar, Stop())
     found = {"ys": ys, "counts": counts, "last": times[:, 0], "y0_bar": y0_bar}
     found["theta_bar"] = theta_bar
     return {name: np.ascontiguousarray(x).tobytes() for name, x in found.items()}
