@@ -35,7 +35,7 @@ def plain():
 def run_python():
     """Run a script in a fresh interpreter, in which warnings are errors, and return what it prints."""
 
-    def run(script, *arguments, timeout=120, **environment):
+    def run(script, *arguments, timeout=300, **environment):
         done = subprocess.run(
             [sys.executable, "-W", "error", "-c", script, *map(str, arguments)],
             capture_output=True,
