@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from tapeless import fields, methods, optim, testing
 from tapeless._ivp import IvpStats, OdeResult, OdeSolution, solve_ivp
+from tapeless._memory import AdjointMemory, adjoint_memory
 from tapeless._ode import solve_ode
 from tapeless._solution import Solution, Stats
 from tapeless.errors import SolverError
@@ -11,12 +12,14 @@ from tapeless.fields import field
 from tapeless.methods import check_tableau
 
 __all__ = [
+    "AdjointMemory",
     "IvpStats",
     "OdeResult",
     "OdeSolution",
     "Solution",
     "SolverError",
     "Stats",
+    "adjoint_memory",
     "check_tableau",
     "field",
     "fields",

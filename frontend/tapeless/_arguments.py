@@ -103,7 +103,7 @@ def output_times(t_eval, rows, batch):
     if not (inside.all() and (np.diff(signed, axis=0) >= 0).all()):
         wanted = "sorted in the direction of `t_span`, and inside it"
         raise complain(ValueError, SOLVE, "t_eval", wanted, describe(times))
-    return as_kernel_array(by_output)
+    return np.array(by_output, order="C")  # a copy: `vjp` reads it again
 
 
 def as_kernel_array(x):

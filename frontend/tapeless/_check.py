@@ -72,6 +72,17 @@ def positive_int(caller: str, name: str, x: object) -> int:
     return int(x)
 
 
+def float_dtype(caller: str, dtype: Any) -> np.dtype:
+    """Return the dtype, float32 or float64."""
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        found = None
+    if found not in FLOATS:
+        raise complain(ValueError, caller, "dtype", "float32 or float64", describe(dtype))
+    return found
+
+
 def one_of(caller, name, x, choices):
     """Return x if it is one of the choices."""
     if not (x is None or isinstance(x, str)) or x not in choices:

@@ -12,7 +12,8 @@ import numpy as np
 
 from tapeless._check import FLOATS
 from tapeless._ivp import solve_ivp
-from tapeless._ode import FEW, solve_ode
+from tapeless._ode import solve_ode
+from tapeless._plan import FEW
 from tapeless.fields import MLP
 from tapeless_kernels import _cache
 from tapeless_kernels.launch import cpu

@@ -1,8 +1,6 @@
 """The public `solve_ode`: check, plan, launch."""
 
-import functools
 import operator
-from typing import Literal
 
 import numpy as np
 
@@ -11,20 +9,16 @@ from tapeless import _check as check
 from tapeless import methods
 from tapeless._arguments import SOLVE
 from tapeless._complain import check_arrival, complain, describe
+from tapeless._memory import Adjoint, arrange
+from tapeless._plan import lanes_for, make_plan
 from tapeless._progress import Progress, meter
 from tapeless._solution import Solution
 from tapeless._solve import Solve
 from tapeless._types import ArrayInput, Integer
 from tapeless.fields import Field, Network
-from tapeless_kernels.buffers import Control, Method
-from tapeless_kernels.controllers.step_size import Controller, control_numbers
-from tapeless_kernels.fields.lower import Program
-from tapeless_kernels.launch import cpu
+from tapeless_kernels.controllers.step_size import Controller
 from tapeless_kernels.launch.threads import n_cores
-from tapeless_kernels.launch.user_field import UserProgram
-from tapeless_kernels.tableaus.butcher import ButcherTableau, arrays
-
-FEW = 16  # trajectories below which tiles of width 1 beat one wide tile that is mostly empty
+from tapeless_kernels.tableaus.butcher import ButcherTableau
 
 
 def solve_ode(
@@ -42,7 +36,9 @@ def solve_ode(
     first_step: ArrayInput | None = None,
     n_steps: Integer | None = None,
     coupled: bool = False,
-    adjoint: Literal["store"] | None = "store",
+    adjoint: Adjoint | None = "store",
+    stride: Integer | None = None,
+    budget: Integer | None = None,
     max_steps: Integer = 4096,
     throw: bool = True,
     threads: Integer | None = None,
@@ -84,8 +80,15 @@ def solve_ode(
     coupled : bool
         Whether the batch shares one step size, with the norm taken over all of it. By default each
         trajectory steps alone, and its result does not depend on the others by a bit.
-    adjoint : "store" or None
-        Keep what `Solution.vjp` needs, or nothing; a `Field` without a `vjp` of its own keeps nothing.
+    adjoint : "store", "every", "binomial" or None
+        What is kept for `Solution.vjp`: every step; the states at every `stride`-th step, from which the steps
+        between are taken again; as many states as a `budget` of memory allows, from which steps are taken
+        again as often as that asks for; or nothing. The gradients are the same to the bit. A `Field` without
+        a `vjp` of its own keeps nothing.
+    stride : int, optional
+        With "every": the steps, of a tile of trajectories, from one state that is kept to the next.
+    budget : int, optional
+        With "binomial": the bytes that `vjp` may work on; `tapeless.adjoint_memory` says how they are spent.
     max_steps : int
         Most steps tried for each trajectory.
     throw : bool
@@ -143,7 +146,6 @@ def solve_ode(
     times = arguments.output_times(t_eval, numbers, batch)
     tableau = methods.find(SOLVE, method)
     control = methods.find_controller(SOLVE, controller)
-    check.one_of(SOLVE, "adjoint", adjoint, ("store", None))
     if n_steps is None and tableau.error is None:
         embedded = ", ".join(t.name for t in methods.EXPLICIT if t.error is not None)
         raise ValueError(
@@ -158,10 +160,10 @@ def solve_ode(
             f"{SOLVE}: `t_span`, `first_step`, `t_eval` and `theta` must be shared by the batch if "
             "coupled=True; pass coupled=False for times of its own for each trajectory."
         )
-    plan = _plan(
+    plan = make_plan(
         field.program,
         dtype,
-        1 if batch <= FEW else cpu.WIDTHS[dtype],
+        lanes_for(batch, dtype),
         tableau,
         control,
         len(times),
@@ -178,7 +180,8 @@ def solve_ode(
     threads = n_cores() if threads is None else check.positive_int(SOLVE, "threads", threads)
     t1 = numbers[1] if numbers.shape[1] > 1 else numbers[1, 0]
     ts = t1 if t_eval is None else times[:, 0] if times.shape[1] == 1 else times.T
-    solve = Solve(plan, numbers, y0, times, theta)
+    memory = arrange(SOLVE, plan, batch, threads, adjoint, stride, budget)
+    solve = Solve(plan, numbers, y0, times, theta, memory if plan.keep else None)
 
     def solution() -> Solution:
         return solve.solution(ts, single, t_eval is None, threads)
@@ -193,27 +196,6 @@ def solve_ode(
     if throw and not result.success:
         check_arrival(SOLVE, result, t1)
     return result
-
-
-@functools.lru_cache(maxsize=256)
-def _plan(
-    program: Program | UserProgram, dtype: np.dtype, lanes: int, tableau: ButcherTableau, controller: Controller,
-    n_outputs: int, keep: bool, coupled: bool, interpolate: bool, max_steps: int, n_steps: int,
-    n_trajectories: int, own_theta: bool, reduce: bool, component: int, level: float,
-) -> cpu.Plan:  # fmt: skip
-    # The interpolant needs the slope at the end of the step, so every method is run as FSAL then.
-    fsal = int(tableau.fsal or interpolate or reduce or component >= 0)
-    method = Method(*arrays(tableau, dtype), tableau.stages, fsal, tableau.n_errors)
-    order = tableau.error_exponent_order or tableau.order
-    control = Control(
-        control_numbers(controller, order, dtype, level=level), int(n_steps == 0), int(coupled),
-        int(interpolate), max_steps if n_steps == 0 else np.iinfo(np.int64).max, n_steps,
-        n_trajectories, max(component, 0),
-    )  # fmt: skip
-    return cpu.Plan(
-        dtype, lanes, program, method, control, n_outputs, keep, 3 * reduce, int(component >= 0),
-        lanes if own_theta else 0,
-    )  # fmt: skip
 
 
 def _passage(given: tuple[Integer, float] | None, dim: int) -> tuple[int, float]:

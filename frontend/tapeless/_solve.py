@@ -5,30 +5,24 @@ import threading
 import numpy as np
 
 from tapeless._arguments import as_kernel_array
+from tapeless._memory import divide
 from tapeless._solution import Floats, Reduced, Solution, Stats
-from tapeless_kernels.launch.array import n_tiles
 from tapeless_kernels.launch.pool import POOL
 from tapeless_kernels.launch.threads import THREADS
 from tapeless_kernels.status import INTERRUPTED
 
-CHUNKS = 16  # so many at least, where there are as many tiles
 NOTHING = Reduced()
-MOST_ROUNDS = 32  # a chunk has at most so many trajectories for each lane
 
 
 class Solve:
     """The chunks of one solve: tiles whose lanes are refilled, or one chunk for all."""
 
-    def __init__(self, plan, numbers, y0, times, theta):
-        self.plan, self.batch, self.theta = plan, len(y0), theta
+    def __init__(self, plan, numbers, y0, times, theta, memory=None):
+        self.plan, self.batch, self.theta, self._memory = plan, len(y0), theta, memory
         self._numbers, self._y0, self._times = numbers, y0, times
-        lanes, tiles = plan.lanes, n_tiles(len(y0), plan.lanes)
-        # Parameters of its own for each trajectory are those of one tile.
-        whole = (plan.control.coupled or lanes == 1) and plan.theta_stride == 0
-        self._tiles = tiles if whole else 1
-        self.refills = not (whole or lanes == 1)
-        rounds = min(max(tiles // CHUNKS, 1), MOST_ROUNDS) if self.refills else 1
-        size = max(self._tiles, rounds) * lanes
+        if memory is not None:
+            self._y0 = y0.copy()  # steps are taken again when the caller may have changed it
+        self._tiles, size, _, self.refills = divide(plan, len(y0))
         self.parts = [slice(i, i + size) for i in range(0, len(y0), size or 1)]
         self.chunks = [None] * len(self.parts)
         if not self.refills:
@@ -64,7 +58,7 @@ class Solve:
         if self.plan.theta_stride:
             own, theta = self.theta[part], self.room_for_theta()
         order = longest_first(numbers) if self.refills and numbers.shape[1] > 1 else None
-        chunk.begin(y0, numbers, times, theta, results, order=order, own=own)
+        chunk.begin(y0, numbers, times, theta, results, order=order, own=own, memory=self._memory)
         chunk.run(theta, stop)
         if self.refills and not stop.wanted:
             self._failed[job] = chunk.finish()
@@ -127,8 +121,10 @@ class Reverse:
         self._lock = threading.Lock()  # two reverse passes of one solve would share scratch
 
     def nbytes(self) -> int:
-        """Return the bytes kept."""
-        return sum(chunk.nbytes() for chunk in self._solve.chunks if chunk is not None)
+        """Return the bytes kept, and those of the records that so many threads will make again."""
+        found = [chunk.nbytes() for chunk in self._solve.chunks if chunk is not None]
+        records = sorted(again for _, again in found)[-self._threads :]
+        return sum(kept for kept, _ in found) + sum(records)
 
     def __call__(self, ys_bar: Floats) -> tuple[Floats, Floats]:
         """Return the cotangents of y0 and theta."""

@@ -7,7 +7,7 @@ import sys
 from importlib import metadata
 
 from tapeless import _kernels as kernels
-from tapeless._ode import FEW
+from tapeless._plan import FEW
 from tapeless_kernels._cache import cache_folder
 from tapeless_kernels._native import native
 from tapeless_kernels.launch import cpu

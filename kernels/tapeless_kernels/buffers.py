@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+KEPT, COUNTED = 1, 2  # what becomes of an iteration, in a Record
+
 
 class Method(NamedTuple):
     """An explicit Runge-Kutta method at run time; arrays as `tableaus.butcher.arrays` makes them."""
@@ -72,15 +74,18 @@ class Outputs(NamedTuple):
 
 
 class Record(NamedTuple):
-    """What the transpose reads of each iteration; without `keep` there is one, with E = 1, used again and again."""
+    """What the transpose reads of each iteration.
+
+    Unless `keep` is KEPT there is one, with E = 1, used again and again; if COUNTED, `filled` and the capacity count.
+    """
 
     t: np.ndarray  # (capacity, tiles, 2, LANES): start and end of the step
     h: np.ndarray  # (capacity, tiles, LANES), 0 in lanes that did not move
     emitted: np.ndarray  # (capacity, tiles, LANES) int64: outputs written before the iteration
     z: np.ndarray  # (capacity, tiles, E, dim, LANES)
     cache: np.ndarray  # (capacity, tiles, E, n_cache, LANES)
-    filled: np.ndarray  # (1,) int64
-    keep: int
+    filled: np.ndarray  # (1,) int64: iterations in which something moved
+    keep: int  # KEPT, COUNTED, or 0
 
 
 class Head(NamedTuple):
@@ -131,6 +136,20 @@ class Turns(NamedTuple):
     t: np.ndarray  # (n,): the head of each, in the solve's dtype
     y: np.ndarray  # (n, dim)
     cache: np.ndarray  # (n, n_cache)
+
+
+class Checkpoint(NamedTuple):
+    """The states of all lanes at an iteration, from which a solve can go on; as in Lanes."""
+
+    numbers: np.ndarray  # (3,) int64: the iteration, trajectories taken, steps idled
+    times: np.ndarray  # (4, tiles, LANES): t, h, last, due
+    ratios: np.ndarray
+    status: np.ndarray
+    counts: np.ndarray
+    emitted: np.ndarray
+    who: np.ndarray
+    y: np.ndarray
+    k: np.ndarray  # (tiles, dim, LANES): the first slope; if not FSAL, (tiles, 0, LANES)
 
 
 class Bars(NamedTuple):

@@ -2,6 +2,7 @@
 
 import functools
 import time
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,15 +17,14 @@ from ..fields.program import program_field, program_field_vjp, turn_all
 from ..status import BUDGET_SPENT, BUFFER_FULL, DONE, FIELD_ERROR
 from . import table as at
 from .array import carve
-from .entry import begin, begin_vjp, finish, finish_vjp, run, run_vjp
-from .table import bars_layout, layout, record_layout, turns_layout
+from .entry import begin, begin_vjp, checkpoint, finish, finish_vjp, go_back, run, run_vjp
+from .table import bars_layout, bytes_of, layout, turns_layout
+from .tape import Checkpointed, Stored, step_bytes
 
 WIDTHS = {np.dtype(np.float32): 64, np.dtype(np.float64): 32}  # rows of 256 bytes
 SECONDS_PER_CALL = 0.02  # between looks at the interpreter: so long may a signal have to wait
 BYTES_PER_CALL = 1 << 23  # of the record; memory touched for the first time may take 2 ns a byte
 UNBOUNDED = 1 << 40  # iterations
-# Bytes of a block of the record: each costs a return to Python. What is not written is not resident.
-SMALL_BLOCK, LARGE_BLOCK = 1 << 20, 1 << 26
 
 
 class FieldError(Exception):
@@ -58,6 +58,11 @@ class Plan:
     n_passages: int = 0
     theta_stride: int = 0  # 0: the tile shares theta; else `lanes`: theta is (n_params, lanes)
 
+    @property
+    def n_cache(self):
+        """Rows that each evaluation keeps for the transpose."""
+        return self.program.n_kept
+
 
 class ProgramField:
     """A network as a field of one dtype and width: its addresses, and scratch for one caller at a time."""
@@ -66,11 +71,7 @@ class ProgramField:
         kernels = family(dtype, lanes)
         real = types.float32 if dtype.itemsize == 4 else types.float64
         turned = transpose and kernels.bind["TURNED"]
-        sizes = (
-            program.n_scratch * lanes,
-            kernels.bind["PANEL_SIZE"] if transpose else 0,
-            program.n_params if turned else 0,
-        )
+        sizes = self.scratch_sizes(program, dtype, lanes, transpose)
         scratch, panel, self._weights = carve([((n,), dtype) for n in sizes])
         self._scratch, self._program = (scratch, panel), program  # the context points into them
         self._turn = kernels(turn_all) if turned else None
@@ -90,6 +91,13 @@ class ProgramField:
             0,
         )
 
+    @staticmethod
+    def scratch_sizes(program, dtype, lanes, transpose):
+        """Return how many numbers its scratch, its panel of the products and its turned weights have."""
+        bind = family(dtype, lanes).bind
+        turned = program.n_params if transpose and bind["TURNED"] else 0
+        return program.n_scratch * lanes, bind["PANEL_SIZE"] if transpose else 0, turned
+
     def prepare_vjp(self, theta):
         """Make ready for calls of the transpose with this theta."""
         if self._turn:
@@ -101,14 +109,6 @@ def bound(program, dtype, lanes, transpose):
     if hasattr(program, "bind"):
         return program.bind(dtype, lanes, transpose)
     return ProgramField(program, dtype, lanes, transpose)
-
-
-class _Block:
-    """A part of a record: so many steps, by addresses."""
-
-    def __init__(self, arrays):
-        self._arrays, self.capacity, self.filled = arrays, len(arrays[0]), arrays[-1]
-        self.addresses = np.array([array.ctypes.data for array in arrays])
 
 
 class Chunk:
@@ -126,77 +126,46 @@ class Chunk:
             tiles, plan.program.dim, method.stages, source.n_cache, plan.n_outputs,
             plan.program.n_params, 0, plan.keep, method.fsal, method.n_errors,
             *control[1:], *source.field[:3], plan.theta_stride, 0, 0, 0, 1, 1,
-            plan.n_reduced, plan.n_passages, 0, 0, 0,
+            plan.n_reduced, plan.n_passages, *[0] * (at.METHOD - at.IDLED),
         )  # fmt: skip
         arrays = (*method[:4], control.numbers, *self._arrays)
         self.table[at.METHOD : at.RECORD] = [array.ctypes.data for array in arrays]
         self._bars, work = None, self._work_per_iteration()
-        per_lane = (
-            plan.dtype.itemsize * (1 + method.stages * (plan.program.dim + source.n_cache)) + 24
-        )
-        self._step_bytes = tiles * plan.lanes * per_lane
-        most = BYTES_PER_CALL // self._step_bytes if plan.keep else UNBOUNDED
+        bytes_ = step_bytes(plan, tiles, source.n_cache)
+        most = max(1, BYTES_PER_CALL // bytes_) if plan.keep else UNBOUNDED
         self._budget, self._budget_vjp = Budget(work, most), Budget(3 * work)
-        # What it occupies at most, blocks of earlier solves included.
-        self.n_bytes = sum(array.nbytes for array in self._arrays)
-        self._blocks, self._n_blocks, self.begun = [], 0, False
+        self._bytes = sum(array.nbytes for array in self._arrays)
+        self._tapes, self.begun = {None: self._tape_of(None)}, False
+        self._tape = self._tapes[None]
         self._queue, self._order = None, np.arange(tiles * plan.lanes)
-        self._turns, self._rounds = [], 1
-        self._next_block()
+        self._turns, self._reverse = [], None
+
+    @property
+    def n_bytes(self):
+        """The bytes that it occupies at most, blocks of earlier solves included."""
+        return self._bytes + sum(tape.n_bytes for tape in self._tapes.values())
 
     def nbytes(self):
-        """Return the bytes kept for the transpose."""
-        return self._filled() * self._step_bytes + sum(array.nbytes for array in self._turns)
+        """Return the bytes kept for the transpose, and those of the record that it makes again, if it does."""
+        kept, again = self._tape.nbytes()
+        turns = turns_layout(self.plan, int(self.table[at.N_QUEUE]), self._source.n_cache)
+        return kept + bytes_of(turns), again
 
-    def _filled(self):
-        return sum(int(block.filled[0]) for block in self._blocks[: self._n_blocks])
+    def _tape_of(self, memory):
+        where = (self.plan, self.tiles, self._source.n_cache, self.table)
+        return Stored(*where) if memory is None else Checkpointed(*where, memory)
 
-    def _next_block(self, steps=0):
-        """Take up the next block of the record; where there is none, make one, of `steps` if given."""
-        if self._n_blocks == len(self._blocks):
-            steps = steps or self._steps_ahead()
-            arrays = carve(record_layout(self.plan, self.tiles, self._source.n_cache, steps))
-            self._blocks.append(_Block(arrays))
-            self.n_bytes += steps * self._step_bytes
-        block = self._blocks[self._n_blocks]
-        block.filled[0] = 0
-        self._n_blocks += 1
-        self._use(block)
-
-    def _steps_ahead(self):
-        """Return the steps to make room for: those known to come, or as many as there were."""
-        control, filled = self.plan.control, self._filled()
-        if not self.plan.keep:
-            return 1
-        wanted = max(SMALL_BLOCK // self._step_bytes, filled)
-        if not control.adaptive:
-            outputs = 0 if control.interpolate else self.plan.n_outputs
-            wanted = self._rounds * (control.n_steps + outputs) - filled
-        return max(1, min(wanted, LARGE_BLOCK // self._step_bytes))
-
-    def _use(self, block):
-        """Point the table to a block; give it the iterations in those before."""
-        self.table[at.CAPACITY], self.table[at.BEFORE] = block.capacity, self._before(block)
-        self.table[at.RECORD : at.BARS] = block.addresses
-
-    def _before(self, block):
-        return sum(int(b.filled[0]) for b in self._blocks[: self._blocks.index(block)])
-
-    def begin(self, y0, numbers, times, theta, results, *, order=None, own=None):
+    def begin(self, y0, numbers, times, theta, results, *, order=None, own=None, memory=None):
         """Start a solve of the queue that these arrays make, as `buffers.Queue` says; `results` are its last seven.
 
-        With `own`, parameters of its own for each trajectory, `theta` is room for those of the lanes.
+        With `own`, parameters of its own for each trajectory, `theta` is room for those of the lanes. With
+        `memory` states are kept in place of steps.
         """
-        steps = 0
-        if self._n_blocks > 1:
-            steps = sum(block.capacity for block in self._blocks[: self._n_blocks])
-            if steps * self._step_bytes <= LARGE_BLOCK:
-                # The next solve like this one has all it needs in one.
-                self.n_bytes -= self._step_bytes * sum(block.capacity for block in self._blocks)
-                self._blocks = []
-        self._n_blocks, self.begun = 0, True
-        self._rounds = -(-len(y0) // (self.tiles * self.plan.lanes))
-        self._next_block(steps)
+        self.begun, self._reverse, self._own = True, None, own is not None
+        if memory not in self._tapes:  # one kind is kept, beside what every chunk has
+            self._tapes = {None: self._tapes[None], memory: self._tape_of(memory)}
+        self._tape = self._tapes[memory]
+        self._tape.begin(-(-len(y0) // (self.tiles * self.plan.lanes)))
         self._make_turns(len(y0))
         if order is None:  # as they come
             if len(self._order) < len(y0):
@@ -209,21 +178,21 @@ class Chunk:
     def _make_turns(self, n):
         """Have room for the turns of n trajectories, if there is a record to run backward."""
         if self.plan.keep and (not self._turns or len(self._turns[0]) < n):
-            self.n_bytes -= sum(array.nbytes for array in self._turns)
+            self._bytes -= sum(array.nbytes for array in self._turns)
             self._turns = carve(turns_layout(self.plan, n, self._source.n_cache))
-            self.n_bytes += sum(array.nbytes for array in self._turns)
+            self._bytes += sum(array.nbytes for array in self._turns)
             self.table[at.TURNS : at.QUEUE_BARS] = [array.ctypes.data for array in self._turns]
 
-    def run(self, theta, stop):
-        """Integrate until every lane has ended, or it is wanted to stop."""
+    def run(self, theta, stop, *, again=False):
+        """Integrate until every lane has ended, or it is wanted to stop; `again`, until the record is full."""
         advance, budget = self._entries[1], self._budget
         while not stop.wanted:
             begun = time.perf_counter()
             code = self._check(advance(self.table, theta, budget.iterations))
-            if code == DONE:
+            if code == DONE or (again and code == BUFFER_FULL):
                 return
             if code == BUFFER_FULL:
-                self._next_block()
+                self._tape.make_room()
             elif code == BUDGET_SPENT:
                 budget.learn(time.perf_counter() - begun)
 
@@ -241,22 +210,37 @@ class Chunk:
         Where trajectories have parameters of their own, `theta` and `theta_bar` are room for those of the lanes.
         """
         (set_out, backward, arrive), budget = self._entries_vjp, self._budget_vjp
-        if self._bars is None:
-            self._bars = carve(bars_layout(self.plan, self.tiles))
-            self.table[at.BARS : at.QUEUE] = [array.ctypes.data for array in self._bars]
-            self.n_bytes += sum(array.nbytes for array in self._bars)
+        table = self._reverse_table()
         self._source.prepare_vjp(theta)
-        set_out(self.table, theta, theta_bar, ys_bar, y0_bar, own_bar)
-        for block in self._blocks[self._n_blocks - 1 :: -1]:
-            self._use(block)
-            last = int(block.filled[0])
-            while last > 0 and not stop.wanted:
-                first, begun = max(0, last - budget.iterations), time.perf_counter()
-                self._check(backward(self.table, theta, theta_bar, first, last))
-                if first > 0:
-                    budget.learn(time.perf_counter() - begun)
-                last = first
-        self._check(arrive(self.table, theta, theta_bar))
+        set_out(table, theta, theta_bar, ys_bar, y0_bar, own_bar)
+        # The lanes take steps again while others run backward, with the parameters of each.
+        again = Again(self, np.empty_like(theta) if self._own else theta, stop)
+        with closing(self._tape.segments(again)) as segments:
+            for last in segments:
+                for place in (at.KEEP, at.CAPACITY, at.BEFORE, slice(at.RECORD, at.BARS)):
+                    table[place] = self.table[place]
+                while last > 0 and not stop.wanted:
+                    first, begun = max(0, last - budget.iterations), time.perf_counter()
+                    self._check(backward(table, theta, theta_bar, first, last))
+                    if first > 0:
+                        budget.learn(time.perf_counter() - begun)
+                    last = first
+                if stop.wanted:
+                    break
+        self._check(arrive(table, theta, theta_bar))
+
+    def _reverse_table(self):
+        """Return the table of the reverse pass: as that of the solve at its end, but for what both write."""
+        if self._bars is None:
+            self._bars = carve(bars_layout(self.plan, self.tiles, self._source.n_cache))
+            self._bytes += sum(array.nbytes for array in self._bars)
+        if self._reverse is None:
+            table, n = self.table.copy(), at.QUEUE - at.BARS
+            addresses = [array.ctypes.data for array in self._bars]
+            table[at.BARS : at.QUEUE], table[at.OUTPUTS] = addresses[:n], addresses[n]
+            table[at.HEAD : at.WORK] = addresses[n + 1 :]
+            self._reverse = table
+        return self._reverse
 
     def _work_per_iteration(self):
         program = self.plan.program
@@ -267,6 +251,41 @@ class Chunk:
         if code == FIELD_ERROR:
             raise FieldError
         return code
+
+
+def work_bytes(plan, tiles):
+    """Return the bytes that a chunk works with, what it keeps aside."""
+    program, n_cache = plan.program, plan.n_cache
+    arrays = [*layout(plan, tiles, n_cache), *bars_layout(plan, tiles, n_cache)]
+    scratch = 0
+    if not hasattr(program, "bind"):
+        scratch = sum(ProgramField.scratch_sizes(program, plan.dtype, plan.lanes, plan.keep))
+    return bytes_of(arrays) + plan.dtype.itemsize * scratch
+
+
+class Again:
+    """Takes the steps of a chunk again, from a checkpoint on."""
+
+    def __init__(self, chunk, theta, stop):
+        kernels = family(chunk.plan.dtype, chunk.plan.lanes)
+        self._run, self._go_back, self._checkpoint = (
+            chunk.run,
+            kernels(go_back),
+            kernels(checkpoint),
+        )
+        self._table, self._theta, self._stop = chunk.table, theta, stop
+
+    def go_back(self, slot):
+        """Set the lanes to the states of a checkpoint."""
+        self._go_back(self._table, self._theta, slot)
+
+    def go_on(self):
+        """Take steps until the record is full, or all trajectories have ended."""
+        self._run(self._theta, self._stop, again=True)
+
+    def keep_state(self):
+        """Make a checkpoint of the states of the lanes."""
+        self._checkpoint(self._table)
 
 
 class Budget:

@@ -3,7 +3,9 @@
 import numpy as np
 
 from .._jit import apart, inlined, kernel
+from ..buffers import COUNTED
 from ..field_abi import data_of
+from ..loops.checkpoint import restore, save
 from ..loops.integrate import LANES_FREE, count_running, iterate
 from ..loops.integrate_vjp import NO_STEP, integrate_vjp, start_vjp
 from ..loops.queue import begin_turn, end_turn, keep_head, put_down, take_back, take_up
@@ -23,10 +25,15 @@ from .table import (
     OUTPUTS,
     QUEUE,
     QUEUE_BARS,
+    REPLAYS,
+    SAVED,
+    SLOTS,
+    STRIDE,
     TAKEN,
     TILES,
     TURN,
     bars_of,
+    checkpoint_of,
     control_of,
     field_of,
     head_of,
@@ -46,6 +53,12 @@ PATIENCE = 16
 
 
 @inlined
+def notes_turns(p):
+    """Return whether it is noted when trajectories have their turns: not when steps are taken again."""
+    return p[KEEP] != 0 and p[REPLAYS] == 0
+
+
+@inlined
 def start_fresh(p, theta, taken):
     """Start the trajectories that lanes have taken up, those of the queue from the place `taken`."""
     head = head_of(p)
@@ -53,7 +66,7 @@ def start_fresh(p, theta, taken):
         field_of(p), method_of(p), control_of(p), lanes_of(p), outputs_of(p, p[OUTPUTS + 1]), head,
         record_of(p), work_of(p), theta,
     )  # fmt: skip
-    if p[KEEP]:
+    if notes_turns(p):
         queue, turns = queue_of(p), turns_of(p)
         for place in range(taken, p[TAKEN]):
             keep_head(turns, head, queue.order[place])
@@ -73,6 +86,7 @@ def begin(
     p[QUEUE + 3], p[QUEUE + 4], p[QUEUE + 5] = data_of(times), data_of(own), data_of(ys)
     p[QUEUE + 6], p[QUEUE + 7], p[QUEUE + 8] = data_of(y), data_of(counts), data_of(reached)
     p[QUEUE + 9], p[QUEUE + 10], p[QUEUE + 11] = data_of(status), data_of(reduced), data_of(passage)
+    p[REPLAYS] = 0
     queue, lanes, outputs = queue_of(p), lanes_of(p), outputs_of(p, p[OUTPUTS + 1])
     for tile in range(p[TILES]):
         for lane in range(LANES):
@@ -81,7 +95,7 @@ def begin(
             take_up(queue, control_of(p), lanes, outputs, theta, tile, lane, i)
             if place >= p[N_QUEUE]:
                 lanes.status[tile, lane], lanes.who[tile, lane] = SUCCESS, -1
-            elif p[KEEP]:
+            elif notes_turns(p):
                 begin_turn(turns_of(p), i, NONE, place, FIRST)
     p[TAKEN], p[FAILED], p[IDLED] = min(p[TILES] * LANES, p[N_QUEUE]), 0, 0
     return start_fresh(p, theta, FIRST)
@@ -107,15 +121,40 @@ def run(p, theta, budget):
     while True:
         waiting = p[TAKEN] < p[N_QUEUE]
         if waiting and (p[IDLED] >= PATIENCE or all_idle(p)):
-            if p[KEEP] and record_of(p).filled[0] == p[CAPACITY]:
+            if p[KEEP] and record_of(p).filled[0] == p[CAPACITY] and not checkpoint(p):
                 return BUFFER_FULL
             code = refill(p, theta)
             if code != DONE:
                 return code
             waiting = p[TAKEN] < p[N_QUEUE]
         code, left, p[IDLED] = advance(p, theta, left, PATIENCE if waiting else 0)
+        if code == BUFFER_FULL and checkpoint(p):
+            continue
         if not waiting or (code != DONE and code != LANES_FREE):
             return code
+
+
+@kernel
+def checkpoint(p):
+    """Keep the states of all lanes, if that is how the record is kept and there is room; return whether it is so."""
+    if p[KEEP] != COUNTED or p[SAVED] == p[SLOTS]:
+        return False
+    filled = record_of(p).filled
+    p[BEFORE] += filled[0]
+    filled[0] = 0
+    save(checkpoint_of(p, p[SAVED]), lanes_of(p), p[BEFORE], p[TAKEN], p[IDLED])
+    p[SAVED] += 1
+    p[CAPACITY] = p[STRIDE]
+    return True
+
+
+@kernel
+def go_back(p, theta, slot):
+    """Set the lanes to the states of a checkpoint; nothing is put down from there on."""
+    p[TAKEN], p[IDLED] = restore(
+        checkpoint_of(p, slot), queue_of(p), lanes_of(p), outputs_of(p, p[OUTPUTS + 1]), theta
+    )
+    p[REPLAYS] = 1
 
 
 @inlined
@@ -137,13 +176,16 @@ def refill(p, theta):
         for lane in range(LANES):
             if lanes.status[tile, lane] != RUNNING:
                 before = lanes.who[tile, lane]
-                p[FAILED] += put_down(queue, lanes, outputs, tile, lane)
-                if p[KEEP]:
+                if p[REPLAYS]:
+                    lanes.who[tile, lane] = -1
+                else:
+                    p[FAILED] += put_down(queue, lanes, outputs, tile, lane)
+                if notes_turns(p):
                     end_turn(turns_of(p), before, lanes.emitted[tile, lane])
                 if p[TAKEN] < p[N_QUEUE]:
                     i = queue.order[p[TAKEN]]
                     take_up(queue, control_of(p), lanes, outputs, theta, tile, lane, i)
-                    if p[KEEP]:
+                    if notes_turns(p):
                         begin_turn(turns_of(p), i, before, tile * LANES + lane, now)
                     p[TAKEN] += 1
     return start_fresh(p, theta, taken)
@@ -155,7 +197,7 @@ def finish(p):
     queue, lanes, outputs = queue_of(p), lanes_of(p), outputs_of(p, p[OUTPUTS + 1])
     for tile in range(p[TILES]):
         for lane in range(LANES):
-            if p[KEEP]:
+            if notes_turns(p):
                 end_turn(turns_of(p), lanes.who[tile, lane], lanes.emitted[tile, lane])
             p[FAILED] += put_down(queue, lanes, outputs, tile, lane)
     return p[FAILED]

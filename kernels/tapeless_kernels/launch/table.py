@@ -3,11 +3,15 @@
 One array of integers passes all of it, so that a call from Python passes three arguments and not fifty arrays.
 """
 
+import math
+
 import numpy as np
 
 from .._jit import pasted
 from ..buffers import (
+    KEPT,
     Bars,
+    Checkpoint,
     Control,
     Head,
     Lanes,
@@ -26,12 +30,13 @@ from ..tile import LANES, Real
 SIZES = (
     "TILES DIM STAGES N_CACHE N_OUTPUTS N_PARAMS CAPACITY KEEP FSAL N_ERRORS ADAPTIVE COUPLED INTERPOLATE "
     "MAX_STEPS N_STEPS N_TRAJECTORIES COMPONENT FIELD FIELD_VJP CONTEXT THETA_STRIDE N_QUEUE TAKEN FAILED N_NUMBERS "
-    "N_TIMES N_REDUCED N_PASSAGES IDLED BEFORE TURN"
+    "N_TIMES N_REDUCED N_PASSAGES IDLED BEFORE TURN STRIDE SLOTS SAVED STATE_BYTES REPLAYS"
 ).split()
 (
     TILES, DIM, STAGES, N_CACHE, N_OUTPUTS, N_PARAMS, CAPACITY, KEEP, FSAL, N_ERRORS, ADAPTIVE, COUPLED,
     INTERPOLATE, MAX_STEPS, N_STEPS, N_TRAJECTORIES, COMPONENT, FIELD, FIELD_VJP, CONTEXT, THETA_STRIDE,
     N_QUEUE, TAKEN, FAILED, N_NUMBERS, N_TIMES, N_REDUCED, N_PASSAGES, IDLED, BEFORE, TURN,
+    STRIDE, SLOTS, SAVED, STATE_BYTES, REPLAYS,
 ) = range(len(SIZES))  # fmt: skip
 METHOD = len(SIZES)
 CONTROL = METHOD + 4
@@ -44,7 +49,10 @@ BARS = RECORD + 6
 QUEUE = BARS + 6  # after Bars, and the cotangents of the outputs
 TURNS = QUEUE + len(Queue._fields)
 QUEUE_BARS = TURNS + len(Turns._fields)
-TABLE = QUEUE_BARS + len(QueueBars._fields)
+CHECKPOINTS = QUEUE_BARS + len(QueueBars._fields)
+TABLE = (
+    CHECKPOINTS + 1 + len(Checkpoint._fields)
+)  # an address, and where in a checkpoint arrays begin
 
 
 def layout(plan, tiles, n_cache):
@@ -64,23 +72,40 @@ def layout(plan, tiles, n_cache):
     ]  # fmt: skip
 
 
-def record_layout(plan, tiles, n_cache, capacity):
-    """Return (shape, dtype) of the arrays of Record."""
+def record_layout(plan, tiles, n_cache, capacity, evaluations):
+    """Return (shape, dtype) of the arrays of Record, for so many iterations, and evaluations in each."""
     lanes, real, shape = plan.lanes, plan.dtype, (capacity, tiles, plan.lanes)
-    rows = (capacity, tiles, plan.method.stages if plan.keep else 1)
+    rows = (capacity, tiles, evaluations)
     return [
         ((capacity, tiles, 2, lanes), "f8"), (shape, real), (shape, "i8"),
         ((*rows, plan.program.dim, lanes), real), ((*rows, n_cache, lanes), real), ((1,), "i8"),
     ]  # fmt: skip
 
 
-def bars_layout(plan, tiles):
-    """Return (shape, dtype) of the arrays of Bars, and of the cotangents of the outputs."""
+def bytes_of(wanted):
+    """Return the bytes of arrays of the wanted (shape, dtype)."""
+    return sum(math.prod(shape) * np.dtype(dtype).itemsize for shape, dtype in wanted)
+
+
+def bars_layout(plan, tiles, n_cache):
+    """Return (shape, dtype) of the arrays of Bars, and of the cotangents of the outputs, their times, and Head."""
     lanes, dim, real = plan.lanes, plan.program.dim, plan.dtype
     slopes, state = plan.method.stages + 1, (tiles, dim, lanes)
     return [
         (state, real), (state, real), ((slopes, dim, lanes), real), ((2, dim, lanes), real),
         ((tiles, lanes), "i8"), ((tiles, plan.n_outputs, dim, lanes), real),
+        ((tiles, plan.n_outputs, lanes), "f8"), ((tiles, lanes), real), (state, real), ((tiles, n_cache, lanes), real),
+    ]  # fmt: skip
+
+
+def checkpoint_layout(plan, tiles):
+    """Return (shape, dtype) of the arrays of Checkpoint."""
+    real, shape, lanes = plan.dtype, (tiles, plan.lanes), plan.lanes
+    dim, fsal = plan.program.dim, plan.method.fsal
+    return [
+        ((3,), "i8"), ((4, tiles, lanes), "f8"), ((tiles, 2, lanes), real), (shape, "u1"),
+        ((tiles, 4, lanes), "i8"), (shape, "i8"), (shape, "i8"), ((tiles, dim, lanes), real),
+        ((tiles, fsal * dim, lanes), real),
     ]  # fmt: skip
 
 
@@ -166,7 +191,7 @@ def work_of(p):
 @pasted
 def record_of(p):
     """Return the Record of a table."""
-    c, n, stages = p[CAPACITY], p[TILES], p[STAGES] if p[KEEP] else 1
+    c, n, stages = p[CAPACITY], p[TILES], p[STAGES] if p[KEEP] == KEPT else 1
     return Record(
         array_at(p[RECORD], Time, (c, n, 2, LANES)), array_at(p[RECORD + 1], Real, (c, n, LANES)),
         array_at(p[RECORD + 2], np.int64, (c, n, LANES)),
@@ -230,4 +255,20 @@ def queue_bars_of(p):
         array_at(p[QUEUE_BARS], Real, (n, p[N_OUTPUTS], dim)),
         array_at(p[QUEUE_BARS + 1], Real, (n, dim)),
         array_at(p[QUEUE_BARS + 2], Real, (n, own * p[N_PARAMS])),
+    )  # fmt: skip
+
+
+@pasted
+def checkpoint_of(p, slot):
+    """Return a Checkpoint of a table."""
+    at, n, dim = p[CHECKPOINTS] + slot * p[STATE_BYTES], p[TILES], p[DIM]
+    return Checkpoint(
+        array_at(at, np.int64, (3,)), array_at(at + p[CHECKPOINTS + 2], Time, (4, n, LANES)),
+        array_at(at + p[CHECKPOINTS + 3], Real, (n, 2, LANES)),
+        array_at(at + p[CHECKPOINTS + 4], np.uint8, (n, LANES)),
+        array_at(at + p[CHECKPOINTS + 5], np.int64, (n, 4, LANES)),
+        array_at(at + p[CHECKPOINTS + 6], np.int64, (n, LANES)),
+        array_at(at + p[CHECKPOINTS + 7], np.int64, (n, LANES)),
+        array_at(at + p[CHECKPOINTS + 8], Real, (n, dim, LANES)),
+        array_at(at + p[CHECKPOINTS + 9], Real, (n, p[FSAL] * dim, LANES)),
     )  # fmt: skip

@@ -39,6 +39,11 @@ class UserProgram:
         """A guess of the operations in one evaluation."""
         return FLOPS * self.dim
 
+    @property
+    def n_kept(self):
+        """Rows kept for the transpose, at each evaluation: none."""
+        return 0
+
     def bind(self, dtype, lanes, transpose):
         """Return the field of one dtype and width, and its transpose if it is wanted."""
         return UserField(self, dtype, lanes, transpose)

@@ -3,12 +3,14 @@
 import numpy as np
 
 from .._jit import inlined, kernel
+from ..buffers import KEPT
 from ..controllers.step_size import LARGEST, LEAST, factors, factors_after_rejection
 from ..status import BUDGET_SPENT, BUFFER_FULL, DONE, FIELD_ERROR, RUNNING
 from ..steppers.explicit_rk import step
 from ..tile import LANES, Real, Time, error_squares, put, take
 from .lane import end_of_grid_step, move_lane
 from .lanes import ODD, accept_lanes, aim_lanes, find_plain, reject_lanes, spoil, spoil_by_slopes
+from .record import forget, note, rest, slot_of
 from .reductions import reduce_step, reduces
 from .start import ACCEPTED, EVALUATIONS, REJECTED, to_means
 
@@ -34,8 +36,7 @@ def iterate(field, method, control, lanes, outputs, record, work, theta, budget,
     if running == 0:
         return DONE, budget, idled
     for left in range(budget, 0, -1):
-        n = record.filled[0]
-        if n == record.t.shape[0]:
+        if record.filled[0] == record.t.shape[0]:
             return BUFFER_FULL, left, idled
         for tile in range(lanes.y.shape[0]):
             if count_running(lanes, tile) > 0:
@@ -57,7 +58,7 @@ def iterate(field, method, control, lanes, outputs, record, work, theta, budget,
             else:
                 rest(lanes, record, tile)
         if record.keep and moved > 0:
-            record.filled[0] = n + 1
+            record.filled[0] += 1
         if running == 0:
             return DONE, left - 1, idled
         idled += LANES * lanes.y.shape[0] - running
@@ -73,14 +74,6 @@ def count_running(lanes, tile):
     for lane in range(LANES):
         n += 1 if lanes.status[tile, lane] == RUNNING else 0
     return n
-
-
-@inlined
-def rest(lanes, record, tile):
-    """Record that nothing in a tile moved."""
-    for lane in range(LANES):
-        record.h[record.filled[0], tile, lane] = Real(0)
-        record.emitted[record.filled[0], tile, lane] = lanes.emitted[tile, lane]
 
 
 @inlined
@@ -108,7 +101,7 @@ def force_to_grid(control, lanes, forced, tile):
 @inlined
 def attempt(field, method, control, lanes, outputs, record, work, theta, tile):
     """Try one step in a tile, and measure its error in work.squares."""
-    n = record.filled[0]
+    n = slot_of(record)
     h, y, k = work.h[tile], lanes.y[tile], lanes.k[tile]
     slots = (record.z[n, tile], record.cache[n, tile])
     scratch = (work.time, work.lane_status[tile])
@@ -164,10 +157,10 @@ def share_failure(lanes, work):
 @inlined
 def advance(method, control, lanes, outputs, record, work, tile):
     """Accept or reject in each lane, write outputs, size the next steps; return the lanes that moved."""
-    n = record.filled[0]
+    n = slot_of(record)
     y, k = lanes.y[tile], lanes.k[tile]
     y_next = record.z[n, tile, record.z.shape[2] - 1] if method.fsal else work.y_next[tile]
-    if record.keep:
+    if record.keep == KEPT:
         note(lanes, record, work, tile)
     moved, plain = 0, 0
     if control.adaptive:
@@ -195,7 +188,7 @@ def advance(method, control, lanes, outputs, record, work, tile):
         for lane in range(LANES):
             if not control.adaptive or work.fate[tile, lane] == ODD:
                 moved += move_lane(method, control, lanes, outputs, work, tile, lane, y, k, y_next)
-    if record.keep:
+    if record.keep == KEPT:
         for lane in range(LANES):
             if work.accepted[tile, lane] == 1:
                 record.h[n, tile, lane] = work.h[tile, lane]
@@ -216,25 +209,3 @@ def advance(method, control, lanes, outputs, record, work, tile):
         if method.fsal:
             take(work.accepted[tile], k[0], k[method.stages])
     return moved
-
-
-@inlined
-def note(lanes, record, work, tile):
-    """Record where the step began and ends, as one that does not move."""
-    n = record.filled[0]
-    for lane in range(LANES):
-        record.t[n, tile, 0, lane] = lanes.t[tile, lane]
-        record.t[n, tile, 1, lane] = lanes.t_next[tile, lane]
-        record.emitted[n, tile, lane] = lanes.emitted[tile, lane]
-        record.h[n, tile, lane] = Real(0)
-
-
-@kernel
-def forget(record, y, n, tile, lane):
-    """Put where it began for what a step that failed has kept: the transpose multiplies it by 0, and 0 inf is NaN."""
-    for e in range(record.z.shape[2]):
-        for m in range(record.z.shape[3]):
-            finite = Real(0) * y[m, lane] == Real(0)
-            record.z[n, tile, e, m, lane] = y[m, lane] if finite else Real(0)
-        for m in range(record.cache.shape[3]):
-            record.cache[n, tile, e, m, lane] = Real(0)

@@ -13,13 +13,10 @@ from .start import Time
 @inlined
 def take_up(queue, control, lanes, outputs, theta, tile, lane, i):
     """Set a lane to the start of trajectory i; `start` does the rest."""
-    j = 0 if queue.numbers.shape[1] == 1 else i
+    set_constants(queue, lanes, outputs, theta, tile, lane, i)
     lanes.who[tile, lane] = i
-    lanes.t0[tile, lane] = lanes.t[tile, lane] = queue.numbers[0, j]
-    lanes.t1[tile, lane] = lanes.due[tile, lane] = queue.numbers[1, j]
-    lanes.h[tile, lane] = queue.numbers[2, j]
-    lanes.rtol[tile, lane] = Real(queue.numbers[3, j])
-    lanes.atol[tile, lane] = Real(queue.numbers[4, j])
+    lanes.t[tile, lane], lanes.due[tile, lane] = lanes.t0[tile, lane], lanes.t1[tile, lane]
+    lanes.h[tile, lane] = queue.numbers[2, 0 if queue.numbers.shape[1] == 1 else i]
     lanes.last[tile, lane] = Time(0)
     lanes.emitted[tile, lane] = 0
     lanes.status[tile, lane] = RUNNING
@@ -30,9 +27,19 @@ def take_up(queue, control, lanes, outputs, theta, tile, lane, i):
     for m in range(queue.y0.shape[1]):
         lanes.y[tile, m, lane] = queue.y0[i, m]
     for e in range(outputs.times.shape[1]):
-        outputs.times[tile, e, lane] = queue.times[e, 0 if queue.times.shape[1] == 1 else i]
         for m in range(queue.y0.shape[1]):
             outputs.ys[tile, e, m, lane] = Real(np.nan)
+
+
+@inlined
+def set_constants(queue, lanes, outputs, theta, tile, lane, i):
+    """Give a lane what stays the same as long as it holds trajectory i."""
+    j = 0 if queue.numbers.shape[1] == 1 else i
+    lanes.t0[tile, lane], lanes.t1[tile, lane] = queue.numbers[0, j], queue.numbers[1, j]
+    lanes.rtol[tile, lane] = Real(queue.numbers[3, j])
+    lanes.atol[tile, lane] = Real(queue.numbers[4, j])
+    for e in range(outputs.times.shape[1]):
+        outputs.times[tile, e, lane] = queue.times[e, 0 if queue.times.shape[1] == 1 else i]
     for m in range(queue.theta.shape[1]):
         theta[m * LANES + lane] = queue.theta[i, m]
 

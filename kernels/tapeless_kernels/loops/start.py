@@ -6,6 +6,7 @@ from ..field_abi import call_field
 from ..status import DONE, FIELD_ERROR, FIELD_FAILED, NON_FINITE, RUNNING, SUCCESS
 from ..steppers.explicit_rk import stage_time
 from ..tile import LANES, Real, Time, combine
+from .record import slot_of
 from .reductions import begin_reductions
 
 EVALUATIONS, ACCEPTED, REJECTED, GRID = range(4)  # rows of Lanes.counts
@@ -106,7 +107,7 @@ def forget_start(head, tile, lane):
 def choose_steps(field, method, control, lanes, record, work, theta):
     """Choose the first steps as Hairer does, from one more evaluation."""
     tiles, dim = lanes.y.shape[0], lanes.y.shape[1]
-    n = record.filled[0]  # there is room in the record
+    n = slot_of(record)  # there is room in the record
     one = method.c[method.stages :]  # c_S = 1
     d0, d1, d2 = 0, 1, 2
     failed = 0

@@ -1,0 +1,41 @@
+"""What the chunks of a solve share, made once for solves that are alike."""
+
+import functools
+
+import numpy as np
+
+from tapeless_kernels.buffers import Control, Method
+from tapeless_kernels.controllers.step_size import Controller, control_numbers
+from tapeless_kernels.fields.lower import Program
+from tapeless_kernels.launch import cpu
+from tapeless_kernels.launch.user_field import UserProgram
+from tapeless_kernels.tableaus.butcher import ButcherTableau, arrays
+
+FEW = 16  # trajectories below which tiles of width 1 beat one wide tile that is mostly empty
+
+
+def lanes_for(batch: int, dtype: np.dtype) -> int:
+    """Return the width of the tiles that a batch is solved in."""
+    return 1 if batch <= FEW else cpu.WIDTHS[dtype]
+
+
+@functools.lru_cache(maxsize=256)
+def make_plan(
+    program: Program | UserProgram, dtype: np.dtype, lanes: int, tableau: ButcherTableau, controller: Controller,
+    n_outputs: int, keep: bool, coupled: bool, interpolate: bool, max_steps: int, n_steps: int,
+    n_trajectories: int, own_theta: bool, reduce: bool, component: int, level: float,
+) -> cpu.Plan:  # fmt: skip
+    """Return the Plan of these arguments, the same one each time."""
+    # The interpolant needs the slope at the end of the step, so every method is run as FSAL then.
+    fsal = int(tableau.fsal or interpolate or reduce or component >= 0)
+    method = Method(*arrays(tableau, dtype), tableau.stages, fsal, tableau.n_errors)
+    order = tableau.error_exponent_order or tableau.order
+    control = Control(
+        control_numbers(controller, order, dtype, level=level), int(n_steps == 0), int(coupled),
+        int(interpolate), max_steps if n_steps == 0 else np.iinfo(np.int64).max, n_steps,
+        n_trajectories, max(component, 0),
+    )  # fmt: skip
+    return cpu.Plan(
+        dtype, lanes, program, method, control, n_outputs, keep, 3 * reduce, int(component >= 0),
+        lanes if own_theta else 0,
+    )  # fmt: skip

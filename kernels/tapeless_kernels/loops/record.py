@@ -1,0 +1,42 @@
+"""What is kept of an iteration for the transpose."""
+
+from .._jit import inlined, kernel
+from ..buffers import KEPT
+from ..tile import LANES, Real
+
+
+@inlined
+def slot_of(record):
+    """Return where in the record an iteration is kept."""
+    return record.filled[0] if record.keep == KEPT else 0
+
+
+@inlined
+def rest(lanes, record, tile):
+    """Record that nothing in a tile moved."""
+    n = slot_of(record)
+    for lane in range(LANES):
+        record.h[n, tile, lane] = Real(0)
+        record.emitted[n, tile, lane] = lanes.emitted[tile, lane]
+
+
+@inlined
+def note(lanes, record, work, tile):
+    """Record where the step began and ends, as one that does not move."""
+    n = slot_of(record)
+    for lane in range(LANES):
+        record.t[n, tile, 0, lane] = lanes.t[tile, lane]
+        record.t[n, tile, 1, lane] = lanes.t_next[tile, lane]
+        record.emitted[n, tile, lane] = lanes.emitted[tile, lane]
+        record.h[n, tile, lane] = Real(0)
+
+
+@kernel
+def forget(record, y, n, tile, lane):
+    """Put where it began for what a step that failed has kept: the transpose multiplies it by 0, and 0 inf is NaN."""
+    for e in range(record.z.shape[2]):
+        for m in range(record.z.shape[3]):
+            finite = Real(0) * y[m, lane] == Real(0)
+            record.z[n, tile, e, m, lane] = y[m, lane] if finite else Real(0)
+        for m in range(record.cache.shape[3]):
+            record.cache[n, tile, e, m, lane] = Real(0)
