@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 from tapeless import fields, methods, optim, testing
+from tapeless._adjoint_memory import AdjointMemory, adjoint_memory
 from tapeless._ivp import IvpStats, OdeResult, OdeSolution, solve_ivp
-from tapeless._memory import AdjointMemory, adjoint_memory
 from tapeless._ode import solve_ode
 from tapeless._solution import Solution, Stats
 from tapeless.errors import SolverError

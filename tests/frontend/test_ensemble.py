@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tapeless
-from tapeless import _solve
+from tapeless import _memory
 from tapeless_kernels.launch import cpu
 from tapeless_kernels.launch.pool import POOL
 from tapeless_kernels.status import FIELD_FAILED, MAX_STEPS, NON_FINITE, STEP_TOO_SMALL, SUCCESS
@@ -65,10 +65,10 @@ def test_threads_and_chunks_change_no_bit(n, monkeypatch):
     given = ensemble(n, seed=n)
     sol = solve(hunt, slice(None), given, threads=1)
     assert_same(sol, solve(hunt, slice(None), given, threads=3), slice(None))
-    monkeypatch.setattr(_solve, "MOST_ROUNDS", 1)
+    monkeypatch.setattr(_memory, "MOST_ROUNDS", 1)
     assert_same(sol, solve(hunt, slice(None), given), slice(None))
-    monkeypatch.setattr(_solve, "MOST_ROUNDS", 1000)
-    monkeypatch.setattr(_solve, "CHUNKS", 1)
+    monkeypatch.setattr(_memory, "MOST_ROUNDS", 1000)
+    monkeypatch.setattr(_memory, "CHUNKS", 1)
     assert_same(sol, solve(hunt, slice(None), given), slice(None))
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from tapeless import SolverError, check_tableau, solve_ivp, solve_ode
+from tapeless import SolverError, adjoint_memory, check_tableau, solve_ivp, solve_ode
 from tapeless.fields import MLP, Activation, Dense, Field, Network, Residual
 from tapeless.optim import Adam
 from tapeless_kernels.launch import cpu
@@ -111,6 +111,16 @@ FAULTS = (
     Fault(lambda: solve(controller=np.ones(2)), ValueError, "shape (2,)"),
     Fault(lambda: solve(adjoint="backsolve"), ValueError, "'backsolve'"),
     Fault(lambda: solve(adjoint=np.ones(2)), ValueError, "shape (2,)"),
+    Fault(lambda: solve(adjoint="every"), TypeError, "None"),
+    Fault(lambda: solve(adjoint="every", stride=0), ValueError, "0"),
+    Fault(lambda: solve(adjoint="every", stride=2, budget=10**6), ValueError, "1000000"),
+    Fault(lambda: solve(stride=2), ValueError, "2 with adjoint='store'"),
+    Fault(lambda: solve(adjoint="binomial"), TypeError, "None"),
+    Fault(lambda: solve(adjoint="binomial", budget=1.5), ValueError, "1.5"),
+    Fault(lambda: solve(adjoint="binomial", budget=100), ValueError, "100"),
+    Fault(lambda: adjoint_memory(None, 4, 10), TypeError, "None"),
+    Fault(lambda: adjoint_memory(FIELD, 0, 10), ValueError, "0"),
+    Fault(lambda: adjoint_memory(FIELD, 4, 10.5), ValueError, "10.5"),
     Fault(lambda: solve(rtol=-1e-3), ValueError, "-0.001"),
     Fault(lambda: solve(rtol=np.nan), ValueError, "nan"),
     Fault(lambda: solve(rtol="tight"), TypeError, "<U5"),
@@ -271,7 +281,7 @@ def test_fault_gets_a_sentence(i):
     message = sentence(FAULTS[i])
     function, argument = parts(message)
     assert re.fullmatch(
-        r"solve_ode|Solution\.vjp|MLP|Network(\.\w+)?|Adam(\.step)?|check_tableau|solve_ivp|OdeSolution|field",
+        r"solve_ode|adjoint_memory|Solution\.vjp|MLP|Network(\.\w+)?|Adam(\.step)?|check_tableau|solve_ivp|OdeSolution|field",
         function,
     )
     assert (
