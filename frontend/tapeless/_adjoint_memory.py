@@ -8,10 +8,10 @@ from numpy.typing import DTypeLike
 from tapeless import _check as check
 from tapeless import methods
 from tapeless._complain import complain, describe
+from tapeless._composition import VectorField
 from tapeless._memory import Adjoint, arrange, divide, sizes_of
 from tapeless._plan import lanes_for, make_plan
 from tapeless._types import Integer
-from tapeless.fields import Field, Network
 from tapeless_kernels.launch import cpu
 from tapeless_kernels.launch.threads import n_cores
 from tapeless_kernels.tableaus.butcher import ButcherTableau
@@ -54,7 +54,7 @@ class AdjointMemory(NamedTuple):
 
 
 def adjoint_memory(
-    field: Network | Field,
+    field: VectorField,
     batch: Integer,
     n_steps: Integer,
     *,
@@ -71,7 +71,7 @@ def adjoint_memory(
 
     Parameters
     ----------
-    field : Network or Field
+    field : Network, Field or Sum
         As in `solve_ode`.
     batch : int
         Number of trajectories.
@@ -105,7 +105,7 @@ def adjoint_memory(
     True
     """
     name = "adjoint_memory"
-    if not isinstance(field, (Network, Field)):
+    if not isinstance(field, VectorField):
         wanted = "a tapeless field, say tapeless.fields.MLP(dim, hidden)"
         raise complain(TypeError, name, "field", wanted, describe(field))
     batch, n_steps = (

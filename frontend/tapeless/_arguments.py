@@ -7,8 +7,9 @@ from numpy.typing import DTypeLike, NDArray
 
 from tapeless import _check as check
 from tapeless._complain import complain, describe
+from tapeless._composition import VectorField
 from tapeless._types import ArrayInput
-from tapeless.fields import Field, Network
+from tapeless.fields import Network
 
 SOLVE = "solve_ode"
 T0, T1, FIRST_STEP, RTOL, ATOL = range(5)  # rows of `numbers`
@@ -16,7 +17,7 @@ _ADVICE = {True: "field.init(rng=0) makes one.", False: ""}
 NAMES = ("t_span", "t_span", "first_step", "rtol", "atol")
 
 
-def states(field: Network | Field, y0: ArrayInput) -> tuple[NDArray[np.floating], bool]:
+def states(field: VectorField, y0: ArrayInput) -> tuple[NDArray[np.floating], bool]:
     """Return y0 as (batch, dim), and whether it came without the batch axis."""
     y0 = check.as_state(SOLVE, "y0", y0)
     if y0.ndim not in (1, 2) or y0.shape[-1] != field.dim:
@@ -27,7 +28,7 @@ def states(field: Network | Field, y0: ArrayInput) -> tuple[NDArray[np.floating]
 
 
 def parameters(
-    field: Network | Field, theta: ArrayInput | None, dtype: DTypeLike, batch: int
+    field: VectorField, theta: ArrayInput | None, dtype: DTypeLike, batch: int
 ) -> NDArray[np.floating]:
     """Return theta in the dtype of the solve."""
     if theta is None and field.n_params == 0:
@@ -38,10 +39,10 @@ def parameters(
             TypeError, SOLVE, "theta", wanted, "None", _ADVICE[isinstance(field, Network)]
         )
     theta = check.as_state(SOLVE, "theta", theta)
-    own = isinstance(field, Field) and theta.shape == (batch, field.n_params)
+    own = field.takes_own_theta and theta.shape == (batch, field.n_params)
     if theta.shape != (field.n_params,) and not own:
         wanted = f"of shape ({field.n_params},) for this field"
-        if isinstance(field, Field):
+        if field.takes_own_theta:
             wanted = f"of shape ({field.n_params},) or ({batch}, {field.n_params}) for this field"
         raise complain(ValueError, SOLVE, "theta", wanted, describe(theta))
     if not (

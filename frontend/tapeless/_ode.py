@@ -9,20 +9,20 @@ from tapeless import _check as check
 from tapeless import methods
 from tapeless._arguments import SOLVE
 from tapeless._complain import check_arrival, complain, describe
+from tapeless._composition import VectorField
 from tapeless._memory import Adjoint, arrange
 from tapeless._plan import lanes_for, make_plan
 from tapeless._progress import Progress, meter
 from tapeless._solution import Solution
 from tapeless._solve import Solve
 from tapeless._types import ArrayInput, Integer
-from tapeless.fields import Field, Network
 from tapeless_kernels.controllers.step_size import Controller
 from tapeless_kernels.launch.threads import n_cores
 from tapeless_kernels.tableaus.butcher import ButcherTableau
 
 
 def solve_ode(
-    field: Network | Field,
+    field: VectorField,
     t_span: tuple[ArrayInput, ArrayInput],
     y0: ArrayInput,
     theta: ArrayInput | None = None,
@@ -50,16 +50,17 @@ def solve_ode(
 
     Parameters
     ----------
-    field : Network or Field
-        The vector field, of dimension `dim`: a network, or a function of your own by `tapeless.field`.
+    field : Network, Field or Sum
+        The vector field, of dimension `dim`: a network, a function of your own by `tapeless.field`, or what
+        `tapeless.fields` composes of them.
     t_span : tuple (t0, t1)
         Initial and final time; t1 < t0 integrates backward. Each a number or an array (batch,).
     y0 : array, shape (batch, dim) or (dim,)
         Initial states: anything with ``__array__``, the buffer protocol or a CPU ``__dlpack__``.
         Its dtype, float32 or float64, is that of the solve; integers become float64.
     theta : array, shape (n_params,) or (batch, n_params)
-        Parameters of the field, shared by the batch or, for a `Field`, of its own for each trajectory;
-        may be left out if it has none.
+        Parameters of the field, shared by the batch or, for a `Field` and sums of such, of its own for each
+        trajectory; may be left out if it has none.
     method : str or ButcherTableau
         One of `tapeless.methods.table`.
     rtol, atol : float or array (batch,)
@@ -83,8 +84,8 @@ def solve_ode(
     adjoint : "store", "every", "binomial" or None
         What is kept for `Solution.vjp`: every step; the states at every `stride`-th step, from which the steps
         between are taken again; as many states as a `budget` of memory allows, from which steps are taken
-        again as often as that asks for; or nothing. The gradients are the same to the bit. A `Field` without
-        a `vjp` of its own keeps nothing.
+        again as often as that asks for; or nothing. The gradients are the same to the bit. A field without
+        a `vjp`, or with a part that has none, keeps nothing.
     stride : int, optional
         With "every": the steps, of a tile of trajectories, from one state that is kept to the next.
     budget : int, optional
@@ -136,7 +137,7 @@ def solve_ode(
     >>> y0_bar.shape, theta_bar.shape
     ((5, 2), (82,))
     """
-    if not isinstance(field, (Network, Field)):
+    if not isinstance(field, VectorField):
         wanted = "a tapeless field, say tapeless.fields.MLP(dim, hidden)"
         raise complain(TypeError, SOLVE, "field", wanted, describe(field))
     y0, single = arguments.states(field, y0)
@@ -160,6 +161,7 @@ def solve_ode(
             f"{SOLVE}: `t_span`, `first_step`, `t_eval` and `theta` must be shared by the batch if "
             "coupled=True; pass coupled=False for times of its own for each trajectory."
         )
+    without_vjp = field.without_vjp
     plan = make_plan(
         field.program,
         dtype,
@@ -167,7 +169,7 @@ def solve_ode(
         tableau,
         control,
         len(times),
-        adjoint is not None and (isinstance(field, Network) or field.vjp is not None),
+        adjoint is not None and not without_vjp,
         bool(coupled),
         t_eval is not None and (tableau.order <= 4 if interpolate is None else bool(interpolate)),
         check.positive_int(SOLVE, "max_steps", max_steps),
@@ -184,7 +186,7 @@ def solve_ode(
     solve = Solve(plan, numbers, y0, times, theta, memory if plan.keep else None)
 
     def solution() -> Solution:
-        return solve.solution(ts, single, t_eval is None, threads)
+        return solve.solution(ts, single, t_eval is None, threads, without_vjp)
 
     try:
         with meter(SOLVE, progress, batch) as ended:

@@ -77,6 +77,8 @@ class Solution:
         Maps the cotangents of `ys` to those of y0 and theta.
     reduced : Reduced
         What was kept of whole trajectories.
+    without_vjp : tuple
+        The parts of the field that have no transpose.
 
     Attributes
     ----------
@@ -106,9 +108,11 @@ class Solution:
         single: bool,
         reverse: "Reverse | None",
         reduced: Reduced,
+        without_vjp: tuple[object, ...] = (),
     ) -> None:
         self.ts, self.ys, self.y, self.stats, self.success = ts, ys, y, stats, success
         self._single, self._reverse, self.reduced = single, reverse, reduced
+        self._without_vjp = without_vjp
 
     def __repr__(self) -> str:
         return (
@@ -148,10 +152,14 @@ class Solution:
         on the accepted grid of steps, which is held constant. It can be called any number of times.
         """
         if self._reverse is None:
+            if self._without_vjp:
+                raise ValueError(
+                    f"Solution.vjp: the field has no `vjp` in {', '.join(map(str, self._without_vjp))}, and "
+                    'solve_ode kept nothing to differentiate; give tapeless.field a `vjp`, say "symbolic".'
+                )
             raise ValueError(
-                "Solution.vjp: solve_ode was called with adjoint=None, or with a field that has no `vjp`, "
-                "and kept nothing to differentiate; call it with adjoint='store', and give tapeless.field a "
-                "`vjp`."
+                "Solution.vjp: solve_ode was called with adjoint=None, and kept nothing to differentiate; call "
+                "it with adjoint='store'."
             )
         ys_bar = as_state("Solution.vjp", "ys_bar", ys_bar).astype(self.ys.dtype, copy=False)
         if ys_bar.shape != self.ys.shape:

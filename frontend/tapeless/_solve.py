@@ -78,7 +78,7 @@ class Solve:
         """Return room for the parameters of a tile's lanes."""
         return np.empty(self.plan.lanes * self.theta.shape[1], self.theta.dtype)
 
-    def solution(self, ts, single, final, threads):
+    def solution(self, ts, single, final, threads, without_vjp):
         """Return what is known now; with this object's end its chunks can be used again."""
         plan = self.plan
         ys, y, counts, times, status, reduced, passages = self._results
@@ -105,7 +105,7 @@ class Solve:
             kept = Reduced(*(None if x is None else x[0] for x in kept))
         reverse = Reverse(self, final, threads) if plan.keep else None
         stats, success = Stats(*stats), not any(self._failed)
-        return Solution(ts, ys, y, stats, success, single, reverse, kept)
+        return Solution(ts, ys, y, stats, success, single, reverse, kept, without_vjp)
 
 
 def longest_first(numbers):

@@ -1,4 +1,4 @@
-"""Vector fields: networks of layers with one flat parameter vector."""
+"""Vector fields: networks of layers with one flat parameter vector, functions of your own, and sums of both."""
 
 from collections.abc import Callable, Iterable, Mapping
 from types import FunctionType, MappingProxyType
@@ -9,6 +9,8 @@ from numpy.typing import DTypeLike, NDArray
 
 from tapeless._check import as_array, generator
 from tapeless._complain import complain, describe
+from tapeless._composition import Sum, VectorField
+from tapeless._parameters import Frozen, Slice
 from tapeless._symbolic import derived_vjp
 from tapeless._types import RNG, ArrayInput, Integer
 from tapeless_kernels.activations import ACTIVATIONS
@@ -23,15 +25,18 @@ __all__ = [
     "ConcatTime",
     "Dense",
     "Field",
+    "Frozen",
     "Network",
     "Residual",
+    "Slice",
+    "Sum",
     "field",
 ]
 
 Layer: TypeAlias = Dense | Activation | ConcatTime | Residual
 
 
-class Network:
+class Network(VectorField):
     """A vector field dy/dt = f(t, y, theta) made of layers.
 
     Parameters
@@ -146,7 +151,7 @@ class Network:
         )
 
 
-class Field:
+class Field(VectorField):
     """A vector field dy/dt = f(t, y, theta) that is a Python function of one trajectory; `field` makes it.
 
     The function is compiled with the loop over trajectories around it. Its code, its closure and what
@@ -218,6 +223,13 @@ class Field:
         self.fun, self.dim, self.n_params = fun, int(dim), int(n_params)
         self.vjp: Callable[..., None] | None = vjp
         self.program = UserProgram(fun, vjp, self.dim, self.n_params)
+
+    takes_own_theta = True
+
+    @property
+    def without_vjp(self) -> tuple[VectorField, ...]:
+        """The field itself, if it has no transpose."""
+        return () if self.vjp else (self,)
 
     def __repr__(self) -> str:
         name = getattr(self.fun, "__name__", "fun")

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from tapeless._check import as_real, generator
 from tapeless._complain import complain, describe
+from tapeless._composition import VectorField
+from tapeless._evaluate import Evaluator
 from tapeless._types import RNG, ArrayInput, Integer
 from tapeless.fields import Field
 
@@ -16,7 +18,7 @@ Floats: TypeAlias = NDArray[np.float64]
 
 
 def check_vjp(
-    field: Field,
+    field: VectorField,
     *,
     y: ArrayInput | None = None,
     theta: ArrayInput | None = None,
@@ -29,8 +31,8 @@ def check_vjp(
 
     Parameters
     ----------
-    field : Field
-        A field with a `vjp`.
+    field : Field, Network or Sum
+        A field with a `vjp`. A `Field` is called as the Python function that it is, others as compiled.
     y : array, shape (dim,), optional
         State around which points are drawn; by default 0. Give one where the field is defined.
     theta : array, shape (n_params,), optional
@@ -49,7 +51,7 @@ def check_vjp(
     AssertionError
         If an entry differs; the message says which, and by how much.
     TypeError
-        If `field` is no `Field` with a `vjp`.
+        If `field` is no field with a `vjp`, or composed of one without.
 
     Examples
     --------
@@ -59,8 +61,11 @@ def check_vjp(
     ...     dy[0] = -theta[0] * y[0]
     >>> tapeless.testing.check_vjp(decay)
     """
-    if not isinstance(field, Field) or field.vjp is None:
-        raise complain(TypeError, "check_vjp", "field", "a Field with a `vjp`", describe(field))
+    if not isinstance(field, VectorField) or field.without_vjp:
+        parts = getattr(field, "without_vjp", ())
+        got = f"{', '.join(map(str, parts))} without one" if parts else describe(field)
+        raise complain(TypeError, "check_vjp", "field", "a Field with a `vjp`", got)
+    functions = field if isinstance(field, Field) else _Compiled(field)
     draw = generator("check_vjp", rng)
     dim, n_params = field.dim, field.n_params
     centre = np.zeros(dim + n_params)
@@ -74,8 +79,8 @@ def check_vjp(
     for _ in range(int(n_points)):
         point = centre + 0.3 * draw.standard_normal(dim + n_params)
         bar = draw.standard_normal(dim)
-        found = _transpose(field, t, point, bar)
-        expected = _differences(field, t, point, bar)
+        found = _transpose(functions, t, point, bar)
+        expected = _differences(functions, t, point, bar)
         allowed = rtol * max(1.0, np.abs(expected).max(initial=0), np.abs(bar).max())
         wrong = np.abs(found - expected)
         i = int(np.argmax(np.where(np.isnan(wrong), np.inf, wrong)))
@@ -85,6 +90,22 @@ def check_vjp(
                 f"check_vjp: {entry} is {found[i]:.8g} by the vjp of {field} and {expected[i]:.8g} by "
                 f"differences, at y = {point[:dim]} and theta = {point[dim:]}."
             )
+
+
+class _Compiled:
+    """The functions of a field that is no Python function, as such."""
+
+    def __init__(self, field: VectorField) -> None:
+        self.dim, self.n_params = field.dim, field.n_params
+        self._evaluate = Evaluator(field, transpose=True)
+
+    def fun(self, t: float, y: Floats, theta: Floats, dy: Floats) -> None:
+        dy[:] = self._evaluate(t, y, theta)
+
+    def vjp(
+        self, t: float, y: Floats, theta: Floats, dy_bar: Floats, y_bar: Floats, theta_bar: Floats
+    ) -> None:
+        y_bar[:], theta_bar[:] = self._evaluate.vjp(t, y, theta, dy_bar)
 
 
 def _transpose(field: Any, t: float, point: Floats, bar: Floats) -> Floats:

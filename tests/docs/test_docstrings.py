@@ -6,8 +6,9 @@ import importlib
 import pytest
 
 MODULES = (
-    "tapeless._ivp.dense", "tapeless._ivp.public", "tapeless._ode", "tapeless._solution",
-    "tapeless.fields", "tapeless.methods", "tapeless.optim", "tapeless.testing",
+    "tapeless._composition", "tapeless._ivp.dense", "tapeless._ivp.public", "tapeless._ode",
+    "tapeless._parameters", "tapeless._solution", "tapeless.fields", "tapeless.methods", "tapeless.optim",
+    "tapeless.testing",
 )  # fmt: skip
 
 

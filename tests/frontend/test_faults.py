@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from tapeless import SolverError, adjoint_memory, check_tableau, solve_ivp, solve_ode
-from tapeless.fields import MLP, Activation, Dense, Field, Network, Residual
+from tapeless.fields import MLP, Activation, Dense, Field, Frozen, Network, Residual, Slice, Sum
 from tapeless.optim import Adam
 from tapeless_kernels.launch import cpu
 from tapeless_kernels.launch.user_field import NotCompiled
@@ -204,6 +204,19 @@ FAULTS = (
         "coupled=True",
     ),
     Fault(lambda: solve(field=Field(still, 2), theta=None).vjp(Y0), ValueError, "no `vjp`"),
+    Fault(lambda: Sum([FIELD, 3]), TypeError, "3 among them"),
+    Fault(lambda: Sum(3), TypeError, "3"),
+    Fault(lambda: Sum([]), ValueError, "none"),
+    Fault(lambda: FIELD + Field(still, 3), ValueError, "dim=3 of Field(still"),
+    Fault(lambda: Sum([FIELD]).unflatten(THETA[1:]), ValueError, "shape (16,)"),
+    Fault(lambda: solve(field=FIELD + FIELD, theta=THETA), ValueError, "shape (17,)"),
+    Fault(lambda: Slice(3, 5), TypeError, "3"),
+    Fault(lambda: Slice(FIELD, 20, 4), ValueError, "20"),
+    Fault(lambda: Slice(FIELD, 20, -1), ValueError, "-1"),
+    Fault(lambda: Frozen(3, THETA), TypeError, "3"),
+    Fault(lambda: Frozen(FIELD, THETA[1:]), ValueError, "shape (16,)"),
+    Fault(lambda: Frozen(FIELD, NAN), ValueError, "shape (2, 2)"),
+    Fault(lambda: Frozen(FIELD, THETA * np.nan), ValueError, "NaN"),
     Fault(lambda: ivp(fun=None), TypeError, "None"),
     Fault(lambda: ivp(fun=[1.0]), TypeError, "[1.0]"),
     Fault(lambda: ivp(fun=lambda t, y: None), TypeError, "None at t = 0"),
@@ -281,7 +294,7 @@ def test_fault_gets_a_sentence(i):
     message = sentence(FAULTS[i])
     function, argument = parts(message)
     assert re.fullmatch(
-        r"solve_ode|adjoint_memory|Solution\.vjp|MLP|Network(\.\w+)?|Adam(\.step)?|check_tableau|solve_ivp|OdeSolution|field",
+        r"solve_ode|adjoint_memory|Solution\.vjp|MLP|Network(\.\w+)?|Sum(\.\w+)?|Slice|Frozen|Adam(\.step)?|check_tableau|solve_ivp|OdeSolution|field",
         function,
     )
     assert (
@@ -289,6 +302,7 @@ def test_fault_gets_a_sentence(i):
         or "'mine'" in message
         or FAULTS[i].kind is SolverError
         or "adjoint=None" in message
+        or "has no `vjp` in" in message
     )
     assert FAULTS[i].got in message
     assert message.endswith(".") and "\n" not in message and " 0x" not in message

@@ -20,7 +20,18 @@ from tapeless import (
     solve_ivp,
     solve_ode,
 )
-from tapeless.fields import MLP, Activation, ConcatTime, Dense, Field, Network, Residual
+from tapeless.fields import (
+    MLP,
+    Activation,
+    ConcatTime,
+    Dense,
+    Field,
+    Frozen,
+    Network,
+    Residual,
+    Slice,
+    Sum,
+)
 from tapeless.optim import Adam
 
 Floats = NDArray[np.floating]
@@ -95,3 +106,7 @@ def oscillator(t: float, y: Floats, theta: Floats, dy: Floats) -> None:
 
 assert_type(oscillator, Field)
 solve_ode(oscillator, (0, 1), np.ones((3, 2)), [4.0])
+both = assert_type(oscillator + field, Sum)
+assert_type(both.unflatten(np.ones(both.n_params)), Mapping[str, NDArray[Any]])
+solve_ode(both + Frozen(field, theta), (0, 1), np.ones((3, 2)), np.ones(both.n_params))
+solve_ode(Slice(oscillator, np.int64(3), 1), (0, 1), np.ones((3, 2)), [1.0, 4.0, 1.0])

@@ -10,8 +10,8 @@ import numpy as np
 
 from tapeless import _check as check
 from tapeless._complain import complain, describe
+from tapeless._composition import VectorField
 from tapeless._ivp.arguments import CALLER
-from tapeless.fields import Field, Network
 from tapeless_kernels.launch.array import contiguous
 from tapeless_kernels.launch.cpu import bound
 from tapeless_kernels.launch.functions import NumbaField, ScalarField, TileField
@@ -33,7 +33,7 @@ class CompiledField:
 
 def compiled(fun: Any, args: tuple[Any, ...], kind: np.dtype[Any], n: int) -> CompiledField | None:
     """Return what kernels can call instead of `fun`, for a state of n numbers; None if nothing."""
-    if isinstance(fun, (Network, Field)):
+    if isinstance(fun, VectorField):
         return _network(fun, args, kind, n)
     if hasattr(type(fun), "nopython_signatures"):
         return _numba(fun, args, kind, n)

@@ -1,0 +1,80 @@
+"""Compositions of fields as one field: what a plan is made of, and the addresses and scratch of a caller."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numba import types
+
+from ..field_abi import Field, field_signature, field_vjp_signature
+from ..fields import composed
+from ..fields.composed import composed_field, composed_field_vjp
+from .array import carve
+from .cpu import bound, family
+
+
+class Part(NamedTuple):
+    """A term of the sum: its program, and where in theta its parameters begin, or constants instead of them."""
+
+    program: object
+    start: int
+    constants: np.ndarray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class ComposedProgram:
+    """A sum of fields as what a plan is made of."""
+
+    parts: tuple[Part, ...]
+    dim: int
+    n_params: int
+
+    @property
+    def flops(self):
+        """The operations in one evaluation, or a guess of them."""
+        return sum(part.program.flops + self.dim for part in self.parts)
+
+    def bind(self, dtype, lanes, transpose):
+        """Return the field of one dtype and width, and its transpose if it is wanted and every part has one."""
+        return ComposedField(self, dtype, lanes, transpose)
+
+
+class ComposedField:
+    """A composition as a field of one dtype and width, with scratch for one caller at a time."""
+
+    def __init__(self, program, dtype, lanes, transpose):
+        kernels = family(dtype, lanes)
+        real = types.float32 if dtype.itemsize == 4 else types.float64
+        sources = [bound(part.program, dtype, lanes, transpose) for part in program.parts]
+        self._sources, self._parts = sources, program.parts
+        # The table and the context are addresses in these.
+        n = program.dim * lanes
+        rows = (len(sources), composed.N_COLUMNS)
+        table, context, term, bar = carve(
+            [(rows, "i8"), ((4,), "i8"), ((n,), dtype), ((n * bool(transpose),), dtype)]
+        )
+        self._arrays, self.n_cache = [table, context, term, bar], 0
+        for row, source, part in zip(table, sources, program.parts, strict=True):
+            row[:3] = source.field[:3]
+            row[3:] = 0, 0, part.start * dtype.itemsize, self.n_cache * dtype.itemsize
+            self.n_cache += source.n_cache
+            if part.constants is not None:
+                constants = np.array(part.constants, dtype)
+                constants_bar = np.zeros_like(constants)  # whose cotangent nobody reads
+                row[composed.THETA : composed.START] = (
+                    constants.ctypes.data, constants_bar.ctypes.data,
+                )  # fmt: skip
+                self._arrays += [constants, constants_bar]
+                source.prepare_vjp(constants)
+        context[:] = [table.ctypes.data, len(sources), term.ctypes.data, bar.ctypes.data]
+        backward = 0
+        if transpose and all(source.field.vjp_address for source in sources):
+            backward = kernels.address(composed_field_vjp, field_vjp_signature(real))
+        forward = kernels.address(composed_field, field_signature(real))
+        self.field = Field(forward, backward, context.ctypes.data, 0)
+
+    def prepare_vjp(self, theta):
+        """Make ready for calls of the transpose with this theta; parts whose lanes have their own need nothing."""
+        for part, source in zip(self._parts, self._sources, strict=True):
+            if part.constants is None:
+                source.prepare_vjp(theta[part.start : part.start + part.program.n_params])
