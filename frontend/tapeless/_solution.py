@@ -1,5 +1,6 @@
 """What a solve returns: states, statistics, and the transpose of the map from y0 and theta to them."""
 
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
@@ -7,9 +8,11 @@ from numpy.typing import NDArray
 
 from tapeless._check import as_state
 from tapeless._complain import complain, describe
-from tapeless._types import ArrayInput
+from tapeless._types import ArrayInput, Integer
 
-if TYPE_CHECKING:  # it imports this module
+if TYPE_CHECKING:  # they import this module, or matplotlib
+    from matplotlib.axes import Axes
+
     from tapeless._solve import Reverse
 
 Floats: TypeAlias = NDArray[np.floating]
@@ -124,6 +127,75 @@ class Solution:
     def nbytes_adjoint(self) -> int:
         """The bytes kept for `vjp`."""
         return 0 if self._reverse is None else self._reverse.nbytes()
+
+    def plot(
+        self,
+        ax: "Axes | None" = None,
+        components: Iterable[Integer] | Integer | None = None,
+        *,
+        names: Sequence[str] | None = None,
+    ) -> "Axes":
+        """Draw the trajectories over time; red crosses mark where those that failed ended.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; by default on a new figure, ``ax.figure``.
+        components : int or sequence of int, optional
+            Of the state; by default all, each in a colour of its own.
+        names : sequence of str, optional
+            Of the components of the state.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            What was drawn on.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            If the solve had no `t_eval`, or there is no such component.
+        """
+        from tapeless._solution_plots import over_time
+
+        return over_time(self, ax, components, names)
+
+    def plot_phase(
+        self,
+        x: Integer = 0,
+        y: Integer = 1,
+        ax: "Axes | None" = None,
+        *,
+        names: Sequence[str] | None = None,
+    ) -> "Axes":
+        """Draw the trajectories in the plane of two components, with a dot at the first output of each.
+
+        Parameters
+        ----------
+        x, y : int
+            The components.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; by default on a new figure, ``ax.figure``.
+        names : sequence of str, optional
+            Of the components of the state.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            What was drawn on.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            If the solve had no `t_eval`, or there is no such component.
+        """
+        from tapeless._solution_plots import in_plane
+
+        return in_plane(self, x, y, ax, names)
 
     def vjp(self, ys_bar: ArrayInput) -> tuple[Floats, Floats]:
         """Return the gradients of a loss with respect to y0 and theta.

@@ -7,8 +7,8 @@ import pytest
 
 MODULES = (
     "tapeless._composition", "tapeless._ivp.dense", "tapeless._ivp.public", "tapeless._ode",
-    "tapeless._parameters", "tapeless._solution", "tapeless.fields", "tapeless.methods", "tapeless.optim",
-    "tapeless.testing",
+    "tapeless._parameters", "tapeless._portrait", "tapeless._solution", "tapeless.fields",
+    "tapeless.methods", "tapeless.optim", "tapeless.plot", "tapeless.testing",
 )  # fmt: skip
 
 
