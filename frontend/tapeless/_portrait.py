@@ -158,7 +158,7 @@ def _plane(caller: str, components: Any, dim: int) -> list[int]:
 
 
 def _vector(caller: str, name: str, x: Any, n: int) -> NDArray[np.float64]:
-    given = check.as_real(caller, name, np.zeros(0) if x is None and n == 0 else x)
+    given = check.as_real(caller, name, np.zeros(0) if x is None else x)
     if given.shape != (n,):
         wanted = f"an array of shape ({n},) for this field"
         raise complain(ValueError, caller, name, wanted, describe(x if x is None else given))

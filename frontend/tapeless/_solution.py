@@ -135,7 +135,7 @@ class Solution:
         *,
         names: Sequence[str] | None = None,
     ) -> "Axes":
-        """Draw the trajectories over time; red crosses mark where those that failed ended.
+        """Draw the trajectories over time; red crosses are the last outputs of those that failed.
 
         Parameters
         ----------

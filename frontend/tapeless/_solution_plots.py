@@ -19,7 +19,7 @@ FAILED = {"color": "tab:red", "marker": "x", "linestyle": "none", "zorder": 3}
 
 
 class _Paths(NamedTuple):
-    """The trajectories of a solution, with the batch axis, and where the failed ones ended."""
+    """The trajectories of a solution, with the batch axis, and the last outputs of those that failed."""
 
     t: NDArray[np.float64]  # (batch, n_times)
     y: NDArray[Any]  # (batch, n_times, dim)
@@ -36,12 +36,16 @@ def _paths(caller: str, sol: "Solution") -> _Paths:
             "times, say t_eval=np.linspace(t0, t1, 100) with interpolate=True."
         )
     ys = sol.ys[None] if single else sol.ys
-    failed = np.atleast_1d(sol.stats.status) != SUCCESS
+    ts = np.broadcast_to(sol.ts, ys.shape[:2])
+    # Their last outputs: the last states may be too large to be drawn beside them.
+    (failed,) = np.nonzero(np.atleast_1d(sol.stats.status) != SUCCESS)
+    last = np.isfinite(ys[failed]).all(axis=2).sum(axis=1) - 1
+    failed, last = failed[last >= 0], last[last >= 0]
     return _Paths(
-        np.broadcast_to(sol.ts, ys.shape[:2]),
+        ts,
         ys,
-        np.atleast_1d(sol.stats.t)[failed],
-        np.atleast_2d(sol.y)[failed],
+        ts[failed, last],
+        ys[failed, last],
         min(1.0, max(0.12, 2 / np.sqrt(max(1, len(ys))))),  # so that many do not make one blot
     )
 

@@ -22,6 +22,7 @@ __all__ = ["history", "phase_portrait", "work_precision"]
 
 SMALLEST = 1e-17  # an error of zero has no logarithm
 REPEATS = 3
+TOLERANCES = tuple(10.0**-digits for digits in range(3, 11))
 
 
 def work_precision(
@@ -31,7 +32,7 @@ def work_precision(
     theta: ArrayInput | None = None,
     *,
     methods: Iterable[str] = ("bosh3", "tsit5", "vern7", "dop853"),
-    tolerances: Iterable[float] = tuple(10.0**-i for i in range(3, 11)),
+    tolerances: Iterable[float] = TOLERANCES,
     work: Literal["nfe", "seconds"] = "nfe",
     reference: ArrayInput | None = None,
     ax: "Axes | None" = None,
@@ -166,7 +167,10 @@ def history(
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     finish(ax)
     if "nfe" in series:
-        _evaluations(ax.twinx(), series["nfe"], last)
+        beside = ax.twinx()
+        _evaluations(beside, series["nfe"], last)
+        ax.set_zorder(beside.get_zorder() + 1)
+        ax.patch.set_visible(False)  # which would hide what is behind
     if len(losses) > 1:
         legend(ax)
     return ax
@@ -188,4 +192,4 @@ def _evaluations(ax: "Axes", nfe: NDArray[np.float64], last: int) -> None:
     ax.set_ylabel("evaluations of the field", color="0.4")
     ax.tick_params(axis="y", labelcolor="0.4")
     ax.spines["top"].set_visible(False)
-    ax.set_ylim(0, 1.6 * max(1.0, np.nanmax(nfe, initial=0)))  # below the losses, not among them
+    ax.set_ylim(0, 1.6 * max(1.0, np.nanmax(nfe, initial=0)))

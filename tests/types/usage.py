@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, assert_type
 
 import numpy as np
+from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 import tapeless
@@ -109,4 +110,7 @@ solve_ode(oscillator, (0, 1), np.ones((3, 2)), [4.0])
 both = assert_type(oscillator + field, Sum)
 assert_type(both.unflatten(np.ones(both.n_params)), Mapping[str, NDArray[Any]])
 solve_ode(both + Frozen(field, theta), (0, 1), np.ones((3, 2)), np.ones(both.n_params))
+times = solve_ode(field, (0, 1), y0, theta, t_eval=[0.5, 1])
+assert_type(times.plot(components=0, names=["x", "y"]), Axes)
+assert_type(times.plot_phase(1, 0, tapeless.plot.history({"loss": [1.0]})), Axes)
 solve_ode(Slice(oscillator, np.int64(3), 1), (0, 1), np.ones((3, 2)), [1.0, 4.0, 1.0])
