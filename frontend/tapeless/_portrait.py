@@ -17,7 +17,7 @@ from tapeless._types import ArrayInput, Integer
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-N_LINE, N_CONTOUR = 400, 81  # points of a trajectory, and of a side of the grid for nullclines
+N_LINE, N_CONTOUR = 2000, 81  # points of a trajectory, and of a side of the grid for nullclines
 NULLCLINES = ("tab:blue", "tab:green")
 
 

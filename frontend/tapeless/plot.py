@@ -164,7 +164,7 @@ def history(
     for name, values in zip(("loss", "validation"), losses, strict=False):
         _line(ax, values, last, label=name)
     ax.set(xlabel=xlabel, ylabel="loss", yscale="log" if positive else "linear")
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     finish(ax)
     if "nfe" in series:
         beside = ax.twinx()
@@ -180,7 +180,8 @@ def _line(ax: "Axes", values: NDArray[np.float64], last: int, **style: Any) -> N
     """Draw a series over 1 to `last`."""
     at, known = np.linspace(1, last, len(values)), np.isfinite(values)
     marker = "." if np.count_nonzero(known) < 30 else None
-    ax.plot(at[known], values[known], marker=marker, **style)
+    width = 0.8 if np.count_nonzero(known) > 500 else 1.5  # noise is not to be one broad band
+    ax.plot(at[known], values[known], marker=marker, **{"linewidth": width} | style)
 
 
 def _evaluations(ax: "Axes", nfe: NDArray[np.float64], last: int) -> None:
@@ -188,7 +189,7 @@ def _evaluations(ax: "Axes", nfe: NDArray[np.float64], last: int) -> None:
         nfe, least, most = nfe.T
         at = np.linspace(1, last, len(nfe))
         ax.fill_between(at, least, most, color=GREY, alpha=0.3, linewidth=0)
-    _line(ax, nfe, last, color=GREY, linewidth=1)
+    _line(ax, nfe, last, color=GREY, linewidth=0.8)
     ax.set_ylabel("evaluations of the field", color="0.4")
     ax.tick_params(axis="y", labelcolor="0.4")
     ax.spines["top"].set_visible(False)
