@@ -19,6 +19,7 @@ def lorenz(t, y, theta, dy):
     dy[2] = y[0] * y[1] - theta[2] * y[2]
 
 
+SUM = lorenz + NETWORK
 OWN = np.array([10.0, 28.0, 8 / 3]) * RNG.uniform(0.7, 1.0, (1500, 3))
 ENDS = RNG.uniform(0.05, 1.0, 1500)
 CASES = {
@@ -26,6 +27,7 @@ CASES = {
     "a tile that is not full": (NETWORK, THETA, 40, 1.0, {"rtol": 1e-7}),
     "float32": (NETWORK, THETA, 100, 1.0, {"dtype": np.float32, "rtol": 1e-5, "t_eval": TIMES}),
     "not FSAL": (lorenz, OWN[0], 60, 1.0, {"method": "heun21", "atol": 1e-3}),
+    "a sum": (SUM, np.concatenate([[10.0, 28.0, 8 / 3], THETA]), 60, 0.3, {}),
     "interpolated": (lorenz, OWN[0], 60, 1.0, {"method": "bosh3", "t_eval": TIMES}),
     "two errors": (lorenz, OWN[0], 60, -0.3, {"method": "dop853"}),
     "equal steps": (NETWORK, THETA, 60, 1.0, {"method": "rk4", "n_steps": 23, "t_eval": TIMES}),

@@ -34,6 +34,11 @@ class ComposedProgram:
         """The operations in one evaluation, or a guess of them."""
         return sum(part.program.flops + self.dim for part in self.parts)
 
+    @property
+    def n_kept(self):
+        """Rows that each evaluation keeps for the transpose."""
+        return sum(part.program.n_kept for part in self.parts)
+
     def bind(self, dtype, lanes, transpose):
         """Return the field of one dtype and width, and its transpose if it is wanted and every part has one."""
         return ComposedField(self, dtype, lanes, transpose)
