@@ -9,7 +9,7 @@ import pytest
 
 import tapeless
 from tapeless import _memory
-from tapeless_kernels.launch import cpu
+from tapeless_kernels.launch import cpu, tape
 from tapeless_kernels.launch.pool import POOL
 from tapeless_kernels.status import FIELD_FAILED, MAX_STEPS, NON_FINITE, STEP_TOO_SMALL, SUCCESS
 
@@ -135,8 +135,8 @@ def test_gradient_of_shared_parameters_is_the_same_bits_whatever_a_call_may_take
     rows = gradient(np.tile(theta[0], (N, 1)))
     assert rows[0].tobytes() == expected[0].tobytes()
     np.testing.assert_allclose(rows[1].sum(axis=0), expected[1], rtol=1e-11)
-    monkeypatch.setattr(cpu, "SMALL_BLOCK", 1 << 16)
-    monkeypatch.setattr(cpu, "LARGE_BLOCK", 1 << 16)
+    monkeypatch.setattr(tape, "SMALL_BLOCK", 1 << 16)
+    monkeypatch.setattr(tape, "LARGE_BLOCK", 1 << 16)
     monkeypatch.setattr(cpu, "SECONDS_PER_CALL", 1e-4)
     POOL._forget()
     for x, y in zip(expected, gradient(theta[0]), strict=True):

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from tapeless import solve_ivp, solve_ode
+from tapeless import adjoint_memory, solve_ivp, solve_ode
 from tapeless.fields import MLP, Activation, ConcatTime, Dense, Network, Residual
 from tapeless_kernels import _cache
 from tapeless_kernels.launch import cpu
@@ -50,6 +50,7 @@ def solve_variously(dtype, lanes):
                 sol = solve_ode(field, (0, 1), y0, theta, **kwargs)
                 if kwargs.get("adjoint", "store"):
                     sol.vjp(sol.ys)
+            solve_in_little_memory(field, y0, theta)
             own = np.linspace(0.5, 1, batch)
             read_only, backward = np.asfortranarray(y0), theta.astype(dtype)[::-1].copy()[::-1]
             read_only.flags.writeable = backward.flags.writeable = False
@@ -61,6 +62,17 @@ def solve_variously(dtype, lanes):
                 ivp_variously(y0[0])
             sol.vjp(np.broadcast_to(np.ones(field.dim), sol.ys.shape))
             sol.vjp(np.ones(sol.ys.shape[::-1]).T)
+
+
+def solve_in_little_memory(field, y0, theta):
+    """Differentiate a solve whose few states are kept in turns, and go back from them."""
+    batch, steps = len(y0), {"method": "rk4", "threads": 1}
+    whole = adjoint_memory(field, batch, 40, dtype=y0.dtype, **steps)
+    budget = whole.starts + 3 * whole.steps // 40
+    sol = solve_ode(
+        field, (0, 1), y0, theta, n_steps=40, adjoint="binomial", budget=budget, **steps
+    )
+    sol.vjp(sol.ys)
 
 
 def ivp_variously(y0):
@@ -78,8 +90,10 @@ def ivp_variously(y0):
 @pytest.mark.parametrize(("dtype", "lanes"), KINDS, ids=str)
 def test_new_shapes_compile_nothing_and_add_no_signature(dtype, lanes):
     field = MLP(2, [3])
-    sol = solve_ode(field, (0, 1), np.ones((max(batches(lanes)), 2), dtype), field.init(rng=0))
+    y0, theta = np.ones((max(batches(lanes)), 2), dtype), field.init(rng=0)
+    sol = solve_ode(field, (0, 1), y0, theta)
     sol.vjp(sol.ys)  # makes every kernel ready
+    solve_in_little_memory(field, y0, theta)
     if lanes == 1:
         ivp_variously(np.ones(2, dtype))
     dispatchers, callbacks = entries(dtype, lanes)
@@ -111,6 +125,9 @@ import tapeless
 from tapeless_kernels.launch import cpu
 field = tapeless.fields.MLP(2, [3])
 sol = tapeless.solve_ode(field, (0, 1), np.ones((1, 2), np.float32), field.init(rng=0))
+sol.vjp(sol.ys)
+options = {"method": "rk4", "n_steps": 40, "adjoint": "binomial", "budget": 1000}
+sol = tapeless.solve_ode(field, (0, 1), np.ones((1, 2), np.float32), field.init(rng=0), **options)
 sol.vjp(sol.ys)
 for dispatcher in cpu.family(np.dtype(np.float32), 1)._called.values():
     if dispatcher.targetoptions.get("inline") != "always":

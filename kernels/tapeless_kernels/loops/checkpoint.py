@@ -23,8 +23,9 @@ def save(checkpoint, lanes, position, taken, idled):
             checkpoint.status[tile, lane] = lanes.status[tile, lane]
             checkpoint.emitted[tile, lane] = lanes.emitted[tile, lane]
             checkpoint.who[tile, lane] = lanes.who[tile, lane]
+            for m in range(lanes.counts.shape[1]):
+                checkpoint.counts[tile, m, lane] = lanes.counts[tile, m, lane]
         copy_rows(lanes.ratios[tile], checkpoint.ratios[tile])
-        copy_rows(lanes.counts[tile], checkpoint.counts[tile])
         copy_rows(lanes.y[tile], checkpoint.y[tile])
         copy_rows(lanes.k[tile, 0], checkpoint.k[tile])
 
@@ -47,8 +48,9 @@ def restore(checkpoint, queue, lanes, outputs, theta):
             lanes.due[tile, lane] = checkpoint.times[3, tile, lane]
             lanes.status[tile, lane] = checkpoint.status[tile, lane]
             lanes.emitted[tile, lane] = checkpoint.emitted[tile, lane]
+            for m in range(lanes.counts.shape[1]):
+                lanes.counts[tile, m, lane] = checkpoint.counts[tile, m, lane]
         copy_rows(checkpoint.ratios[tile], lanes.ratios[tile])
-        copy_rows(checkpoint.counts[tile], lanes.counts[tile])
         copy_rows(checkpoint.y[tile], lanes.y[tile])
         copy_rows(checkpoint.k[tile], lanes.k[tile, 0])
     return checkpoint.numbers[TAKEN], checkpoint.numbers[IDLED]
