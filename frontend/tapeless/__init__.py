@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from tapeless import fields, methods, optim, plot, testing
+from tapeless import fields, losses, methods, optim, plot, testing
 from tapeless._adjoint_memory import AdjointMemory, adjoint_memory
 from tapeless._ivp import IvpStats, OdeResult, OdeSolution, solve_ivp
 from tapeless._ode import solve_ode
@@ -23,6 +23,7 @@ __all__ = [
     "check_tableau",
     "field",
     "fields",
+    "losses",
     "methods",
     "optim",
     "plot",

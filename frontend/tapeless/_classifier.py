@@ -12,6 +12,7 @@ from tapeless._complain import complain, describe
 from tapeless._ode import solve_ode
 from tapeless._types import Path
 from tapeless.fields import LAYERS, Network
+from tapeless.losses import cross_entropy
 
 T_SPAN = 0.0, 1.0
 FORMAT = "tapeless classifier 1"
@@ -121,18 +122,6 @@ class Classifier:
             mean=self.mean,
             scale=self.scale,
         )
-
-
-def cross_entropy(logits, labels):
-    """Return the mean of -log softmax(logits)[label], and its gradient in the logits."""
-    batch = np.arange(len(labels))
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    p = np.exp(shifted)
-    total = p.sum(axis=1, keepdims=True)
-    loss = np.mean(np.log(total[:, 0]) - shifted[batch, labels])
-    p /= total
-    p[batch, labels] -= 1
-    return float(loss), p / p.dtype.type(len(labels))
 
 
 def load(path: Path) -> Classifier:

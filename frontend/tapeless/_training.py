@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tapeless._classifier import cross_entropy
-from tapeless.optim import Adam
+from tapeless.losses import cross_entropy
+from tapeless.optim import Adam, Cosine
 
 PHASES = "images and noise", "forward solve", "softmax head", "adjoint", "optimiser"
 
@@ -51,14 +51,12 @@ def train(model, data, rng, *, epochs, batch, lr, noise, bar):
     states, history = model.start(images), History()
     # Whole batches only; what is left over is another part of the data in each epoch.
     per_epoch = max(1, len(states) // batch)
-    adam, clock = Adam(lr=lr), _Clock(history.seconds)
+    adam, clock = Adam(lr=Cosine(lr, epochs * per_epoch)), _Clock(history.seconds)
     try:
         for _ in range(epochs):
             order, seen = rng.permutation(len(states)), []
             for i in range(per_epoch):
                 part = order[i * batch : (i + 1) * batch]
-                # Half a cosine from lr to 0.
-                adam.lr = lr * (1 + np.cos(np.pi * history.n_steps / (epochs * per_epoch))) / 2
                 seen.append(
                     _step(model, states[part], labels[part], noise, rng, adam, clock, history)
                 )

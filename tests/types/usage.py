@@ -63,7 +63,7 @@ ys, stats = assert_type(sol.ys, Floats), assert_type(sol.stats, Stats)
 assert_type(stats.nfe, NDArray[np.int64])
 assert_type((sol.success, sol.nbytes_adjoint), tuple[bool, int])
 y0_bar, theta_bar = assert_type(sol.vjp(2 * ys), tuple[Floats, Floats])
-assert_type(Adam(lr=0.1).step(theta, theta_bar), NDArray[Any])
+assert_type(Adam(lr=0.1).step(theta, theta_bar), Floats)
 
 # What may be an array may be a list, a number, a buffer, or offer its memory by DLPack alone.
 solve_ode(field, (0, [1.0, 2.0]), [[1, 2], [3, 4]], theta, rtol=np.full(2, 1e-3), atol=0)

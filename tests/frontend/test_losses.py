@@ -1,0 +1,92 @@
+"""Losses against other ways to compute them, their gradients against differences."""
+
+import numpy as np
+import pytest
+from scipy import special, stats
+
+from tapeless import losses
+
+RNG = np.random.default_rng(11)
+Y, TARGET = RNG.standard_normal((2, 6, 4))
+LABELS = RNG.integers(0, 4, 6)
+
+ARGUMENTS = {
+    losses.mse: (Y, TARGET),
+    losses.huber: (Y, TARGET, 0.6),
+    losses.cross_entropy: (Y, LABELS),
+    losses.gaussian_nll: (Y, TARGET[:, :2]),
+}
+
+
+def test_every_loss_is_tested():
+    assert set(ARGUMENTS) == set(losses.LOSSES)
+
+
+@pytest.mark.parametrize("loss", losses.LOSSES, ids=lambda f: f.__name__)
+def test_gradients_are_those_of_differences(loss):
+    y, *rest = ARGUMENTS[loss]
+    value, bar = loss(y, *rest)
+    assert isinstance(value, float) and bar.shape == y.shape and bar.dtype == y.dtype
+    found = np.empty_like(y)
+    for i in np.ndindex(y.shape):
+        step = np.zeros_like(y)
+        step[i] = 1e-6
+        found[i] = (loss(y + step, *rest)[0] - loss(y - step, *rest)[0]) / 2e-6
+    np.testing.assert_allclose(bar, found, atol=1e-9)
+
+
+def test_values():
+    assert losses.mse(Y, TARGET)[0] == pytest.approx(np.mean((Y - TARGET) ** 2))
+    assert losses.huber(Y, TARGET, 0.6)[0] == pytest.approx(special.huber(0.6, Y - TARGET).mean())
+    expected = -special.log_softmax(Y, axis=1)[np.arange(6), LABELS].mean()
+    assert losses.cross_entropy(Y, LABELS)[0] == pytest.approx(expected)
+    normal = stats.norm(Y[:, :2], np.exp(Y[:, 2:] / 2))
+    expected = -normal.logpdf(TARGET[:, :2]).mean()
+    assert losses.gaussian_nll(Y, TARGET[:, :2])[0] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("loss", losses.LOSSES, ids=lambda f: f.__name__)
+def test_dtypes_are_kept(loss):
+    y, *rest = ARGUMENTS[loss]
+    single, bar = loss(y.astype(np.float32), *rest)
+    assert bar.dtype == np.float32
+    assert single == pytest.approx(loss(y, *rest)[0], rel=1e-6)
+
+
+def test_large_logits_do_not_overflow():
+    loss, bar = losses.cross_entropy([[1e4, -1e4], [0.0, 1e300]], [1, 1])
+    assert loss == 1e4 and np.isfinite(bar).all()
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "what"),
+    [
+        (
+            lambda: losses.mse(Y, TARGET[:3]),
+            ValueError,
+            "mse: `target` must be of the shape of `y`",
+        ),
+        (lambda: losses.mse(np.empty(0), []), ValueError, "mse: `y` must be not empty"),
+        (lambda: losses.huber(Y, TARGET, 0), ValueError, "huber: `delta` must be positive"),
+        (lambda: losses.mse(Y, "target"), TypeError, "mse: `target` must be of dtype float32"),
+        (lambda: losses.cross_entropy(Y, TARGET[:, 0]), TypeError, "`labels` must be integers"),
+        (
+            lambda: losses.cross_entropy(Y, LABELS[:3]),
+            ValueError,
+            r"`labels` must be of shape \(6,\)",
+        ),
+        (
+            lambda: losses.cross_entropy(Y, LABELS - 9),
+            ValueError,
+            "from 0 to 3, the last of 4 classes",
+        ),
+        (lambda: losses.cross_entropy(Y, LABELS + 4), ValueError, "`labels` must be from 0 to 3"),
+        (lambda: losses.cross_entropy(Y[0], LABELS), ValueError, "`logits` must be an array"),
+        (lambda: losses.cross_entropy(Y[:0], LABELS[:0]), ValueError, "not empty"),
+        (lambda: losses.gaussian_nll(Y[:, :3], Y), ValueError, "`y` must be of an even last axis"),
+        (lambda: losses.gaussian_nll(Y, Y), ValueError, r"`target` must be of shape \(6, 2\)"),
+    ],
+)
+def test_nonsense_is_named(call, kind, what):
+    with pytest.raises(kind, match=what):
+        call()
