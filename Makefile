@@ -17,7 +17,9 @@ demo: .venv/installed-demo ## train a neural ODE on handwritten digits
 	$(BIN)/tapeless demo
 
 test: lint ctest ## lint, the C tests, pytest
-	$(BIN)/pytest -q
+	@echo 'Compiling the kernels that the tests need, if the cache lacks them.'
+	$(BIN)/tapeless compile > /dev/null
+	$(BIN)/pytest -q -n auto --dist worksteal
 
 lint: .venv/installed-test ## ruff, docstrings, types, layers, clang-format
 	$(BIN)/ruff check

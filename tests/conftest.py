@@ -4,6 +4,7 @@ Kernels come from the user's cache, which knows them by their content: a second 
 """
 
 import functools
+import itertools
 import os
 import subprocess
 import sys
@@ -12,11 +13,21 @@ import numpy as np
 import pytest
 
 from tapeless_kernels._jit import Family
+from tapeless_kernels.launch import cpu
 
 
-def pytest_collection_modifyitems(items):
-    """Count signatures last, when all other tests have had their chance to add one."""
-    items.sort(key=lambda item: item.path.name == "test_signatures.py")
+@pytest.fixture(scope="session", autouse=True)
+def one_signature():
+    """Hold, when all tests have had their chance to add one, that no kernel of a solve has two signatures."""
+    yield
+    for dtype, lanes in itertools.product(cpu.WIDTHS, (1, *cpu.WIDTHS.values())):
+        entries = cpu.family(dtype, lanes)._entries if lanes in (1, cpu.WIDTHS[dtype]) else {}
+        counts = {
+            f.__name__: len(d.signatures)
+            for f, d in entries.items()
+            if "launch.entry" in f.__module__
+        }
+        assert {name: n for name, n in counts.items() if n > 1} == {}, (dtype, lanes)
 
 
 @pytest.fixture(scope="session")

@@ -112,6 +112,8 @@ def _info(options):
 
 
 def _compile(options):
+    if not kernels.writable(cache_folder()):
+        return _not_kept("kernels")
     chosen = [
         (dtype, lanes)
         for dtype, lanes in kernels.families()
@@ -138,13 +140,16 @@ def _compile_family(dtype, lanes):
     # In one piece: another process may be printing its family at the same time.
     print("\n".join([title, *(f"  {line}" for line in kernels.table(made))]), flush=True)
     missing = {kernel.key for kernel in made} - {kernel.key for kernel in kernels.cached_kernels()}
-    if missing:
-        print(
-            f"tapeless compile: {len(missing)} kernels could not be kept in {cache_folder()}. "
-            "Make it writable, or name another folder in TAPELESS_CACHE_DIR.",
-            file=sys.stderr,
-        )
-    return 1 if missing else 0
+    return _not_kept(f"{len(missing)} kernels") if missing else 0
+
+
+def _not_kept(what):
+    print(
+        f"tapeless compile: {what} could not be kept in {cache_folder()}. "
+        "Make it writable, or name another folder in TAPELESS_CACHE_DIR.",
+        file=sys.stderr,
+    )
+    return 1
 
 
 def _clear_cache(options):

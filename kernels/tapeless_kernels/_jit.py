@@ -19,13 +19,17 @@ from ._cache import ContentCache, KernelCache
 OPTIONS = {"nogil": True, "error_model": "numpy", "_nrt": False}
 
 
-class _Unoptimised(JITCodeLibrary):
-    """The code of a kernel that only kernels call: IR to be taken in, and optimised once, by an entry."""
+class _OnlyIR(JITCodeLibrary):
+    """The code of a kernel that only kernels call: IR to be taken in, and optimised once, by an entry.
 
-    apart = False
+    What LLVM is to copy into its callers is optimised before: some lane loops would not vectorise else.
+    """
+
+    apart = inline = False
 
     def _optimize_final_module(self):
-        pass
+        if self.inline:
+            super()._optimize_final_module()
 
     def _finalize_final_module(self):
         if self.apart:
@@ -47,8 +51,9 @@ class _BeforeLowering(FunctionPass):
         FunctionPass.__init__(self)
 
     def run_pass(self, state):
-        state.library = _Unoptimised(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.library = _OnlyIR(state.targetctx.codegen(), state.func_id.func_qualname)
         state.library.apart = getattr(state.func_id.func, "apart", False)
+        state.library.inline = state.flags.forceinline
         state.flags.no_compile = True
         state.flags.noalias = True  # no kernel writes what it also reads by another argument
         return False
@@ -193,8 +198,10 @@ class Family:
         return self._addresses[function].address
 
     def _compile(self, function, inline):
-        if inline:
-            return inline(function)
+        if inline is pasted:
+            return pasted(function)
+        if inline is inlined:
+            return numba.njit(forceinline=True, **CALLED)(_rename(function, self.label))
         function.apart = function.__code__ in _APART and self.bind["LANES"] > 1
         return _constants_as_variables(numba.njit(**CALLED)(_rename(function, self.label)))
 

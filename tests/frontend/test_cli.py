@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from tapeless import _kernels as kernels
 from tapeless.__main__ import _seeds, main
 
 FAMILY = "--dtype", "float32", "--lanes", "one"
@@ -16,7 +17,7 @@ def tapeless(*arguments, cache, code=0):
         env=os.environ | {"TAPELESS_CACHE_DIR": str(cache)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout + done.stderr
@@ -62,11 +63,20 @@ def test_info_says_that_the_cache_cannot_be_written(tmp_path, monkeypatch, capsy
     assert "CANNOT be written" in capsys.readouterr().out
 
 
-@pytest.mark.slow
 def test_compile_fails_where_nothing_can_be_kept(tmp_path):
+    """Before it compiles anything: the two minutes would be lost."""
     (tmp_path / "file").touch()
     text = tapeless("compile", *FAMILY, cache=tmp_path / "file" / "cache", code=1)
-    assert "could not be kept" in text and "TAPELESS_CACHE_DIR" in text
+    assert "kernels could not be kept" in text and "TAPELESS_CACHE_DIR" in text
+    assert rows(text) == []
+
+
+def test_compile_says_which_kernels_a_full_disk_did_not_keep(monkeypatch, capsys):
+    made = [kernels.Kernel("run", "float32", 64, 1.0, False)]
+    monkeypatch.setattr(kernels, "compile_kernels", lambda dtype, lanes: made)
+    monkeypatch.setattr(kernels, "cached_kernels", list)
+    assert main(["compile", *FAMILY]) == 1
+    assert "1 kernels could not be kept" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", [(), ("demo",), ("info",), ("compile",), ("clear-cache",)])
