@@ -4,29 +4,42 @@ from typing import TYPE_CHECKING
 
 from tapeless import fields, losses, methods, optim, plot, testing
 from tapeless._adjoint_memory import AdjointMemory, adjoint_memory
+from tapeless._fit import fit
 from tapeless._ivp import IvpStats, OdeResult, OdeSolution, solve_ivp
+from tapeless._objective import Evaluation, Objective
 from tapeless._ode import solve_ode
+from tapeless._save import Saved, load, save
 from tapeless._solution import Solution, Stats
-from tapeless.errors import SolverError
+from tapeless._training_result import Fit, History
+from tapeless.errors import SolverError, TrainingError
 from tapeless.fields import field
 from tapeless.methods import check_tableau
 
 __all__ = [
     "AdjointMemory",
+    "Evaluation",
+    "Fit",
+    "History",
     "IvpStats",
+    "Objective",
     "OdeResult",
     "OdeSolution",
+    "Saved",
     "Solution",
     "SolverError",
     "Stats",
+    "TrainingError",
     "adjoint_memory",
     "check_tableau",
     "field",
     "fields",
+    "fit",
+    "load",
     "losses",
     "methods",
     "optim",
     "plot",
+    "save",
     "solve_ivp",
     "solve_ode",
     "testing",

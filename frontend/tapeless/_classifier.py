@@ -1,22 +1,22 @@
 """A neural ODE classifier: softmax of W y(1) + b, y(0) the input and y' = f(t, y, theta)."""
 
-import json
-import zipfile
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tapeless._complain import complain, describe
+from tapeless import _files as files
+from tapeless._complain import describe
+from tapeless._encode import decode_layer, encode_layer
+from tapeless._files import Unreadable
 from tapeless._ode import solve_ode
 from tapeless._types import Path
-from tapeless.fields import LAYERS, Network
+from tapeless.fields import Network
 from tapeless.losses import cross_entropy
 
 T_SPAN = 0.0, 1.0
-FORMAT = "tapeless classifier 1"
-ARRAYS = ("description", "params", "mean", "scale")
+KIND, WANTED = "classifier", "a .npz file that `tapeless demo` wrote"
 
 
 class Classifier:
@@ -108,19 +108,14 @@ class Classifier:
 
     def save(self, path: Path) -> None:
         """Write arrays and a JSON description to a .npz file, which needs no unpickling."""
-        description = {
-            "format": FORMAT,
+        record = {
             "dim": self.field.dim,
             "n_classes": self.n_classes,
             "solver": self.solver,
-            "layers": [_encode(layer) for layer in self.field.layers],
+            "layers": [encode_layer(layer) for layer in self.field.layers],
         }
-        np.savez(
-            path,
-            description=np.array(json.dumps(description)),
-            params=self.params,
-            mean=self.mean,
-            scale=self.scale,
+        files.write(
+            path, KIND, record, {"params": self.params, "mean": self.mean, "scale": self.scale}
         )
 
 
@@ -142,32 +137,13 @@ def load(path: Path) -> Classifier:
     ValueError
         If the file holds something else.
     """
-    wanted = "a .npz file that `tapeless demo` wrote"
+    record, arrays = files.read("load", path, KIND, WANTED)
     try:
-        with np.load(path, allow_pickle=False) as file:
-            description, params, mean, scale = (file[name] for name in ARRAYS)
-        about = json.loads(str(description))
-        if about["format"] != FORMAT:
-            raise ValueError(f"its format is {about['format']!r}, not {FORMAT!r}")
-        field = Network(about["dim"], [_decode(layer) for layer in about["layers"]])
-        n_params = field.n_params + (field.dim + 1) * about["n_classes"]
+        field = Network(record["dim"], [decode_layer(layer) for layer in record["layers"]])
+        params, mean, scale = (arrays[name] for name in ("params", "mean", "scale"))
+        n_params = field.n_params + (field.dim + 1) * record["n_classes"]
         if params.shape != (n_params,):
-            raise ValueError(f"its parameters are {describe(params)}, not of shape ({n_params},)")
-        return Classifier(field, params, mean, scale, about["n_classes"], about["solver"])
-    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise complain(ValueError, "load", "path", wanted, f"{str(path)!r}: {error}") from error
-
-
-def _encode(layer):
-    values = layer._asdict()
-    if "layers" in values:
-        values["layers"] = [_encode(inner) for inner in layer.layers]
-    return {"layer": type(layer).__name__, **values}
-
-
-def _decode(record):
-    kinds = {kind.__name__: kind for kind in LAYERS}
-    values = {key: value for key, value in record.items() if key != "layer"}
-    if "layers" in values:
-        values["layers"] = tuple(_decode(inner) for inner in values["layers"])
-    return kinds[record["layer"]](**values)
+            raise Unreadable(f"its parameters are {describe(params)}, not of shape ({n_params},)")
+        return Classifier(field, params, mean, scale, record["n_classes"], record["solver"])
+    except (Unreadable, KeyError, ValueError, TypeError, AttributeError) as error:
+        raise files.bad_file("load", path, WANTED, error) from error

@@ -13,6 +13,10 @@ from tapeless._types import ArrayInput
 from tapeless_kernels.launch import optimise
 
 
+class NotFinite(ValueError):
+    """A gradient with NaN or inf in it, by which no step was taken."""
+
+
 class Optimiser:
     """What all optimisers share.
 
@@ -48,6 +52,13 @@ class Optimiser:
     def fresh(self) -> "Optimiser":
         """Return an optimiser with the same options that has taken no step."""
         return type(self)(**self.options())
+
+    def copy(self) -> "Optimiser":
+        """Return an optimiser in the same state, which steps by itself."""
+        other = self.fresh()
+        other.n_steps = self.n_steps
+        other.means = None if self.means is None else [mean.copy() for mean in self.means]
+        return other
 
     def step(
         self, theta: ArrayInput, theta_bar: ArrayInput, *, out: NDArray[Any] | None = None
@@ -129,7 +140,7 @@ def _scale(caller: str, bar: NDArray[np.floating], clip_norm: float | None) -> f
         if not math.isfinite(largest):
             first = int(np.flatnonzero(~np.isfinite(bar))[0])
             got = f"{bar[first]} at place {first}"
-            raise complain(ValueError, caller, "theta_bar", "finite", got)
+            raise complain(NotFinite, caller, "theta_bar", "finite", got)
         norm = largest * optimise.norm(bar / bar.dtype.type(largest))  # the squares were too large
     if clip_norm is None or norm <= clip_norm:
         return 1.0

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # it imports this module
     from tapeless._solution import Solution
+    from tapeless._training_result import Fit
 
 
 class SolverError(RuntimeError):
@@ -27,3 +28,26 @@ class SolverError(RuntimeError):
     def __init__(self, message: str, solution: "Solution | None" = None) -> None:
         super().__init__(message)
         self.solution = solution  # type: ignore[assignment]  # None only while it is unpickled
+
+
+class TrainingError(RuntimeError):
+    """A training met a loss or a gradient that is not finite, or a solve that failed; `result` is what it had.
+
+    Parameters
+    ----------
+    message : str
+        In which step, what came, and which parameters are suspect.
+    result : Fit
+        The last good state: parameters, optimiser and history before that step.
+
+    Attributes
+    ----------
+    result : Fit
+        The last good state.
+    """
+
+    result: "Fit"
+
+    def __init__(self, message: str, result: "Fit | None" = None) -> None:
+        super().__init__(message)
+        self.result = result  # type: ignore[assignment]  # None only while it is unpickled
