@@ -10,7 +10,7 @@ from tapeless import _files as files
 from tapeless._complain import describe
 from tapeless._encode import decode_layer, encode_layer
 from tapeless._files import Unreadable
-from tapeless._ode import solve_ode
+from tapeless._readout import Readout
 from tapeless._types import Path
 from tapeless.fields import Network
 from tapeless.losses import cross_entropy
@@ -47,14 +47,14 @@ class Classifier:
     ) -> None:
         self.field, self.params, self.n_classes = field, params, n_classes
         self.mean, self.scale, self.solver = np.asarray(mean), np.asarray(scale), dict(solver)
+        self._readout = Readout(field, n_classes, cross_entropy, T_SPAN, **self.solver)
 
     @classmethod
     def new(cls, field, images, n_classes, rng, solver, dtype=np.float32):
         """Return an untrained classifier of inputs like `images`."""
-        weight = rng.standard_normal((field.dim, n_classes)) / np.sqrt(field.dim)
-        params = np.concatenate([field.init(rng), weight.ravel(), np.zeros(n_classes)])
+        params = Readout(field, n_classes, cross_entropy).init(rng, dtype)
         mean, scale = images.mean(axis=0, dtype=np.float64), images.std(dtype=np.float64)
-        return cls(field, params.astype(dtype), mean, scale, n_classes, solver)
+        return cls(field, params, mean, scale, n_classes, solver)
 
     def astype(self, dtype):
         """Return a copy that computes in another dtype."""
@@ -63,9 +63,7 @@ class Classifier:
 
     def parts(self):
         """Return theta, the head's weight (dim, n_classes) and its bias, as views of `params`."""
-        theta, head = np.split(self.params, [self.field.n_params])
-        weight, bias = np.split(head, [self.field.dim * self.n_classes])
-        return theta, weight.reshape(self.field.dim, self.n_classes), bias
+        return self._readout.parts(self.params)
 
     def start(self, images):
         """Return the states at t = 0, (batch, dim)."""
@@ -73,18 +71,15 @@ class Classifier:
 
     def solve(self, y0, **options):
         """Integrate from y0; options as those of `solve_ode`, over those of the classifier."""
-        return solve_ode(self.field, T_SPAN, y0, self.parts()[0], **self.solver | options)
+        return self._readout.solve(self.params, y0, **options)
 
     def logits(self, y):
         """Return the head's output (batch, n_classes) for states at t = 1."""
-        _, weight, bias = self.parts()
-        return y @ weight + bias
+        return self._readout.outputs(self.params, y)
 
     def logits_vjp(self, y, logits_bar):
         """Return the cotangents of y and of the head's parameters, flat."""
-        _, weight, _ = self.parts()
-        head_bar = np.concatenate([(y.T @ logits_bar).ravel(), logits_bar.sum(axis=0)])
-        return logits_bar @ weight.T, head_bar
+        return self._readout.outputs_vjp(self.params, y, logits_bar)
 
     def scores(self, images: ArrayLike, **options: Any) -> NDArray[np.floating]:
         """Return the logits (batch, n_classes) of inputs (batch, dim)."""

@@ -39,11 +39,20 @@ class Optimiser:
 
     def __init__(self, lr: Schedule | float, clip_norm: float | None) -> None:
         caller = type(self).__name__
-        self.lr, self.clip_norm = as_schedule(caller, "lr", lr), clip_norm
+        self._lr, self.clip_norm = as_schedule(caller, "lr", lr), clip_norm
         if clip_norm is not None:
             check_rate(caller, "clip_norm", clip_norm)
         self.n_steps = 0
         self.means: list[NDArray[np.floating]] | None = None
+
+    @property
+    def lr(self) -> Schedule:
+        """The learning rate, a function of the number of steps taken; it may be set to a number too."""
+        return self._lr
+
+    @lr.setter
+    def lr(self, lr: Schedule | float) -> None:
+        self._lr = as_schedule(type(self).__name__, "lr", lr)
 
     def options(self) -> dict[str, Any]:
         """Return the arguments that make an optimiser like this one, which has taken no step."""
@@ -67,16 +76,16 @@ class Optimiser:
 
         Parameters
         ----------
-        theta : array, shape (n_params,)
+        theta : array, shape (n_params,) or any other
             The parameters, float32 or float64; not changed, unless they are `out`.
-        theta_bar : array, shape (n_params,)
+        theta_bar : array, shape of `theta`
             The gradient of the loss, finite.
-        out : ndarray, shape (n_params,), optional
+        out : ndarray, shape of `theta`, optional
             Where to write the new parameters: contiguous, of theta's dtype. It may be `theta`.
 
         Returns
         -------
-        ndarray, shape (n_params,)
+        ndarray, shape of `theta`
             The new parameters, of theta's dtype; `out` if given.
 
         Raises
@@ -89,10 +98,8 @@ class Optimiser:
         """
         caller = f"{type(self).__name__}.step"
         theta = check.as_state(caller, "theta", theta)
-        if theta.ndim != 1:
-            raise complain(ValueError, caller, "theta", "of one axis", describe(theta))
         if self.means is None:
-            self.means = [np.zeros_like(theta) for _ in range(self.MEANS)]
+            self.means = [np.zeros(theta.shape, theta.dtype) for _ in range(self.MEANS)]
         like = self.means[0]
         bar = check.as_state(caller, "theta_bar", theta_bar)
         for name, x in (("theta", theta), ("theta_bar", bar)):
@@ -105,13 +112,14 @@ class Optimiser:
         bar = np.ascontiguousarray(bar, theta.dtype)
         numbers = self._numbers(self.lr(self.n_steps), _scale(caller, bar, self.clip_norm))
         if out is None:
-            out = theta.copy()
+            out = theta.copy(order="C")
         else:
             _check_out(caller, out, theta)
             if out is not theta:
                 bar = bar.copy() if np.may_share_memory(bar, out) else bar
                 np.copyto(out, theta)
-        optimise.step(self.kernel, out, bar, self.means, numbers)
+        means = [mean.reshape(-1) for mean in self.means]
+        optimise.step(self.kernel, out.reshape(-1), bar.reshape(-1), means, numbers)
         self.n_steps += 1
         return out
 
@@ -134,14 +142,16 @@ def _check_out(caller: str, out: Any, theta: NDArray[Any]) -> None:
 
 def _scale(caller: str, bar: NDArray[np.floating], clip_norm: float | None) -> float:
     """Return the factor that shortens a gradient to the norm that it may have; raise where it is not finite."""
-    norm = optimise.norm(bar)
+    norm = optimise.norm(bar.reshape(-1))
     if not math.isfinite(norm):
         largest = float(np.abs(bar).max())
         if not math.isfinite(largest):
             first = int(np.flatnonzero(~np.isfinite(bar))[0])
-            got = f"{bar[first]} at place {first}"
+            got = f"{bar.reshape(-1)[first]} at place {first}"
             raise complain(NotFinite, caller, "theta_bar", "finite", got)
-        norm = largest * optimise.norm(bar / bar.dtype.type(largest))  # the squares were too large
+        norm = largest * optimise.norm(
+            (bar / bar.dtype.type(largest)).reshape(-1)
+        )  # the squares were too large
     if clip_norm is None or norm <= clip_norm:
         return 1.0
     return float(clip_norm) / norm

@@ -185,7 +185,7 @@ def as_schedule(caller: str, name: str, x: "Schedule | float") -> Schedule:
     """Return x as a schedule."""
     if isinstance(x, Schedule):
         return x
-    if callable(x):
+    if callable(x) or x is None:
         wanted = "a positive number or a schedule of tapeless.optim, which can be written to a file"
         raise complain(TypeError, caller, name, wanted, describe(x))
     check_rate(caller, name, x)

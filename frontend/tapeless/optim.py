@@ -322,7 +322,13 @@ class LBFGS:
         self.ftol = _at_least_0("LBFGS", "ftol", ftol)
 
     def options(self) -> dict[str, Any]:
-        """Return the arguments that make one like this."""
+        """Return the arguments that make one like this.
+
+        Returns
+        -------
+        dict
+            By name.
+        """
         return {name: getattr(self, name) for name in self.OPTIONS}
 
     def __repr__(self) -> str:

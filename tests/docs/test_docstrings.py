@@ -6,9 +6,11 @@ import importlib
 import pytest
 
 MODULES = (
-    "tapeless._composition", "tapeless._ivp.dense", "tapeless._ivp.public", "tapeless._ode",
-    "tapeless._parameters", "tapeless._portrait", "tapeless._solution", "tapeless.fields",
-    "tapeless.methods", "tapeless.optim", "tapeless.plot", "tapeless.testing",
+    "tapeless._composition", "tapeless._fit", "tapeless._ivp.dense", "tapeless._ivp.public",
+    "tapeless._objective", "tapeless._ode", "tapeless._parameters", "tapeless._portrait",
+    "tapeless._save", "tapeless._schedules", "tapeless._solution", "tapeless.fields",
+    "tapeless.losses", "tapeless.methods", "tapeless.optim", "tapeless.plot", "tapeless.sklearn",
+    "tapeless.testing",
 )  # fmt: skip
 
 

@@ -120,6 +120,28 @@ def test_norm_is_that_of_numpy_and_of_huge_gradients_too():
     np.testing.assert_allclose(theta, [-3, -4])
 
 
+@pytest.mark.parametrize("make", OF_EACH)
+def test_any_shape_steps_as_the_flat_one_does(make):
+    flat, other, turned = make(), make(), make()
+    theta, g = START[:100], BARS[0, :100]
+    expected = flat.step(flat.step(theta, g), -2 * g)
+    for optimiser, order in ((other, "C"), (turned, "F")):
+        x = np.asarray(theta.reshape(20, 5), order=order)
+        found = optimiser.step(optimiser.step(x, g.reshape(20, 5)), -2 * g.reshape(20, 5))
+        assert found.shape == (20, 5) and found.tobytes() == expected.tobytes()
+    assert make().step(np.float64(3.0), 0.5).shape == ()
+
+
+def test_the_learning_rate_may_be_set_to_a_number_or_a_schedule():
+    sgd = optim.SGD(1.0)
+    sgd.lr = 0.5
+    assert sgd.step([0.0], [1.0]).tolist() == [-0.5]
+    sgd.lr = optim.Exponential(1.0, 0.5)
+    assert sgd.step([0.0], [1.0]).tolist() == [-0.5]  # the second step
+    with pytest.raises(ValueError, match="SGD: `lr` must be positive"):
+        sgd.lr = -1
+
+
 def test_views_integers_lists_and_empty_vectors_step_too():
     assert optim.SGD(0.5).step([2, 4], [2, 2]).tolist() == [1, 3]
     strided = np.arange(8.0)[::2]
@@ -147,7 +169,7 @@ def test_steps_of_another_shape_or_dtype_are_refused():
         (START[:5], BARS[0], r"`theta` must be of the parameters' shape \(101,\)"),
         (START, BARS[0][:5], r"`theta_bar` must be of the parameters' shape \(101,\)"),
         (START.astype(np.float32), BARS[0], "`theta` must be of dtype float64"),
-        (START[None], BARS[0], "`theta` must be of one axis"),
+        (START[None], BARS[0], r"`theta` must be of the parameters' shape \(101,\)"),
     ]:
         with pytest.raises(ValueError, match=what):
             adam.step(theta, g)
