@@ -8,6 +8,7 @@ import problems as P
 from adapters.limits import multiply_add
 
 from tapeless_kernels._jit import kernel
+from tapeless_kernels.fields.dense import FROM_BIAS
 from tapeless_kernels.launch import cpu
 
 from . import compile_kernels
@@ -44,7 +45,7 @@ def loops(dtype, lanes):
         for _ in range(n):
             for i in range(jobs.shape[0]):
                 at, x_at, out_at, n_in, n_out = fields(jobs, i)
-                dense(theta, at, x, x_at, x, out_at, n_in, n_out)
+                dense(theta, at, x, x_at, x, out_at, n_in, n_out, FROM_BIAS)
 
     @kernel
     def vjp_input(n, jobs, theta, x, bar, theta_bar, panel):
@@ -58,7 +59,7 @@ def loops(dtype, lanes):
         for _ in range(n):
             for i in range(jobs.shape[0]):
                 at, x_at, out_at, n_in, n_out = fields(jobs, i)
-                dense_vjp_theta(x, x_at, x, out_at, theta_bar, at, n_in, n_out, panel)
+                dense_vjp_theta(x, x_at, x, out_at, theta_bar, at, n_in, n_out, FROM_BIAS, panel)
 
     return {"forward": forward, "vjp input": vjp_input, "vjp theta": vjp_theta}
 

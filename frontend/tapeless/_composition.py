@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from tapeless._complain import complain, describe
@@ -19,11 +20,24 @@ class VectorField:
     n_params: int
     program: Any
     takes_own_theta = False  # whether each trajectory may have parameters of its own
+    maps_theta = False  # whether the effective parameters are others than theta
 
     @property
     def without_vjp(self) -> "tuple[VectorField, ...]":
         """The parts that have no transpose, for whose lack there are no gradients."""
         return ()
+
+    def effective(self, theta: NDArray[Any]) -> NDArray[Any]:
+        """Return the parameters that kernels are given for theta: theta itself, unless a layer maps its weights."""
+        return theta
+
+    def effective_vjp(self, theta: NDArray[Any], bar: NDArray[Any]) -> NDArray[Any]:
+        """Return the cotangent of theta from that of the effective parameters."""
+        return bar
+
+    def effective_jvp(self, theta: NDArray[Any], dot: NDArray[Any]) -> NDArray[Any]:
+        """Return the tangent of the effective parameters from that of theta."""
+        return dot
 
     def __add__(self, other: "VectorField") -> "Sum":
         if not isinstance(other, VectorField):
@@ -97,6 +111,7 @@ class Sum(VectorField):
         pairs = zip(self.fields, self._starts, strict=True)
         parts = [Part(field.program, start) for field, start in pairs]
         self.program = ComposedProgram(tuple(parts), self.dim, self.n_params)
+        self.maps_theta = any(field.maps_theta for field in self.fields)
         with_params = [field for field in self.fields if field.n_params]
         self.takes_own_theta = all(field.takes_own_theta for field in with_params)
 
@@ -104,6 +119,24 @@ class Sum(VectorField):
     def without_vjp(self) -> tuple[VectorField, ...]:
         """The terms that have no transpose."""
         return tuple(part for field in self.fields for part in field.without_vjp)
+
+    def effective(self, theta: NDArray[Any]) -> NDArray[Any]:
+        """Return the parameters that kernels are given for theta."""
+        return self._by_part(lambda field, x: field.effective(x), theta)
+
+    def effective_vjp(self, theta: NDArray[Any], bar: NDArray[Any]) -> NDArray[Any]:
+        """Return the cotangent of theta from that of the effective parameters."""
+        return self._by_part(lambda field, x, x_bar: field.effective_vjp(x, x_bar), theta, bar)
+
+    def _by_part(self, function: Any, *arrays: NDArray[Any]) -> NDArray[Any]:
+        if not self.maps_theta:
+            return arrays[-1]
+        places = [
+            slice(at, at + field.n_params)
+            for field, at in zip(self.fields, self._starts, strict=True)
+        ]
+        parts = zip(self.fields, places, strict=True)
+        return np.concatenate([function(field, *(x[at] for x in arrays)) for field, at in parts])
 
     def unflatten(self, theta: ArrayInput) -> Mapping[str, NDArray[Any]]:
         """Return the parameters of the terms as views of theta, by name.

@@ -1,6 +1,7 @@
 """The public `solve_ode`: check, plan, launch."""
 
 import operator
+from functools import partial
 
 import numpy as np
 
@@ -183,7 +184,10 @@ def solve_ode(
     t1 = numbers[1] if numbers.shape[1] > 1 else numbers[1, 0]
     ts = t1 if t_eval is None else times[:, 0] if times.shape[1] == 1 else times.T
     memory = arrange(SOLVE, plan, batch, threads, adjoint, stride, budget)
-    solve = Solve(plan, numbers, y0, times, theta, memory if plan.keep else None)
+    used, pull = theta, None
+    if field.maps_theta:
+        used, pull = field.effective(theta), partial(field.effective_vjp, theta.copy())
+    solve = Solve(plan, numbers, y0, times, used, memory if plan.keep else None, pull)
 
     def solution() -> Solution:
         return solve.solution(ts, single, t_eval is None, threads, without_vjp)

@@ -65,12 +65,32 @@ class Slice(VectorField):
         self.n_params, self.start = int(n_params), int(start)
         parts = (Part(field.program, self.start),)
         self.program = ComposedProgram(parts, self.dim, self.n_params)
-        self.takes_own_theta = field.takes_own_theta
+        self.takes_own_theta, self.maps_theta = field.takes_own_theta, field.maps_theta
 
     @property
     def without_vjp(self) -> tuple[VectorField, ...]:
         """The field, if it has no transpose."""
         return self.field.without_vjp
+
+    def effective(self, theta: NDArray[Any]) -> NDArray[Any]:
+        """Return the parameters that kernels are given for theta."""
+        return self._in_place(theta, self.field.effective(theta[self._place]))
+
+    def effective_vjp(self, theta: NDArray[Any], bar: NDArray[Any]) -> NDArray[Any]:
+        """Return the cotangent of theta from that of the effective parameters."""
+        inner = self.field.effective_vjp(theta[self._place], bar[self._place])
+        return self._in_place(bar, inner)
+
+    @property
+    def _place(self) -> slice:
+        return slice(self.start, self.start + self.field.n_params)
+
+    def _in_place(self, whole: NDArray[Any], part: NDArray[Any]) -> NDArray[Any]:
+        if not self.maps_theta:
+            return whole
+        whole = whole.copy()
+        whole[self._place] = part
+        return whole
 
     def unflatten(self, theta: ArrayInput) -> Mapping[str, NDArray[Any]]:
         """Return the parameters of the field as views of theta, by name.
@@ -151,7 +171,8 @@ class Frozen(VectorField):
             raise complain(ValueError, "Frozen", "theta", "finite", "NaN or inf in it")
         self.theta.flags.writeable = False
         self.field, self.dim, self.n_params = field, field.dim, 0
-        self.program = ComposedProgram((Part(field.program, 0, self.theta),), self.dim, 0)
+        used = field.effective(self.theta)
+        self.program = ComposedProgram((Part(field.program, 0, used),), self.dim, 0)
 
     @property
     def without_vjp(self) -> tuple[VectorField, ...]:

@@ -17,7 +17,8 @@ NOTHING = Reduced()
 class Solve:
     """The chunks of one solve: tiles whose lanes are refilled, or one chunk for all."""
 
-    def __init__(self, plan, numbers, y0, times, theta, memory=None):
+    def __init__(self, plan, numbers, y0, times, theta, memory=None, pull=None):
+        self.pull = pull  # takes the cotangent of the effective theta, which is here, to that of the caller's
         self.plan, self.batch, self.theta, self._memory = plan, len(y0), theta, memory
         self._numbers, self._y0, self._times = numbers, y0, times
         if memory is not None:
@@ -152,4 +153,4 @@ class Reverse:
         theta_bar = parts[0] if parts else np.zeros_like(solve.theta)
         for part in parts[1:]:  # in the order of the chunks, whoever ran them
             theta_bar += part
-        return y0_bar, theta_bar
+        return y0_bar, theta_bar if solve.pull is None else solve.pull(theta_bar)

@@ -10,11 +10,26 @@ from numpy.typing import DTypeLike, NDArray
 from tapeless._check import as_array, generator
 from tapeless._complain import complain, describe
 from tapeless._composition import Sum, VectorField
+from tapeless._evaluate import evaluate, jvp, vjp
 from tapeless._parameters import Frozen, Slice
+from tapeless._spectral import normalised, normalised_jvp, normalised_vjp
 from tapeless._symbolic import derived_vjp
 from tapeless._types import RNG, ArrayInput, Integer
 from tapeless_kernels.activations import ACTIVATIONS
-from tapeless_kernels.fields.layers import LAYERS, Activation, ConcatTime, Dense, Residual
+from tapeless_kernels.fields.layers import (
+    LAYERS,
+    Activation,
+    Bilinear,
+    ConcatTime,
+    Dense,
+    FourierFeatures,
+    GatedCell,
+    LayerNorm,
+    LowRankDense,
+    Residual,
+    Skip,
+    SpectralDense,
+)
 from tapeless_kernels.fields.lower import lower
 from tapeless_kernels.launch.user_field import UserProgram
 
@@ -22,18 +37,40 @@ __all__ = [
     "LAYERS",
     "MLP",
     "Activation",
+    "Bilinear",
     "ConcatTime",
     "Dense",
     "Field",
+    "FourierFeatures",
     "Frozen",
+    "GatedCell",
+    "LayerNorm",
+    "LowRankDense",
     "Network",
     "Residual",
+    "Skip",
     "Slice",
+    "SpectralDense",
     "Sum",
+    "evaluate",
     "field",
+    "jvp",
+    "vjp",
 ]
 
-Layer: TypeAlias = Dense | Activation | ConcatTime | Residual
+Layer: TypeAlias = (
+    Dense
+    | LowRankDense
+    | SpectralDense
+    | Bilinear
+    | Activation
+    | LayerNorm
+    | FourierFeatures
+    | GatedCell
+    | ConcatTime
+    | Residual
+    | Skip
+)
 
 
 class Network(VectorField):
@@ -44,14 +81,15 @@ class Network(VectorField):
     dim : int
         Number of entries of the state y.
     layers : sequence of layers
-        Of `Dense`, `Activation`, `ConcatTime` and `Residual`, applied one after the other to y.
+        Of `LAYERS`, say `Dense`, `Activation` and `Residual`, applied one after the other to y.
 
     Attributes
     ----------
     dim : int
         Number of entries of the state.
     n_params : int
-        Length of theta: for each Dense its weight (fan_in, fan_out), row by row, then its bias.
+        Length of theta: for each Dense its weight (fan_in, fan_out), row by row, then its bias; for the other
+        layers what `unflatten` lists, in the order of the layers.
     layers : tuple
         The layers.
 
@@ -78,6 +116,19 @@ class Network(VectorField):
         except (ValueError, TypeError) as error:
             raise type(error)(f"Network: in `layers`, {error}.") from None
         self.n_params: int = self.program.n_params
+        self.maps_theta = any(part.lipschitz for part in self.program.parts)
+
+    def effective(self, theta: NDArray[Any]) -> NDArray[Any]:
+        """Return the parameters that kernels are given for theta, with the weights of spectral layers scaled."""
+        return normalised(theta, self.program.parts) if self.maps_theta else theta
+
+    def effective_vjp(self, theta: NDArray[Any], bar: NDArray[Any]) -> NDArray[Any]:
+        """Return the cotangent of theta from that of the effective parameters."""
+        return normalised_vjp(theta, bar, self.program.parts) if self.maps_theta else bar
+
+    def effective_jvp(self, theta: NDArray[Any], dot: NDArray[Any]) -> NDArray[Any]:
+        """Return the tangent of the effective parameters from that of theta."""
+        return normalised_jvp(theta, dot, self.program.parts) if self.maps_theta else dot
 
     def __repr__(self) -> str:
         return f"Network({self.dim}, {list(self.layers)})"
@@ -86,13 +137,15 @@ class Network(VectorField):
         return Network, (self.dim, self.layers)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Network) and (self.dim, self.layers) == (other.dim, other.layers)
+        return isinstance(other, Network) and repr(self) == repr(
+            other
+        )  # as tuples, kinds are equal
 
     def __hash__(self) -> int:
-        return hash((self.dim, self.layers))
+        return hash(repr(self))
 
     def init(self, rng: RNG = None, dtype: DTypeLike = np.float64) -> NDArray[np.floating]:
-        """Return initial parameters: Glorot's uniform weights and zero biases.
+        """Return initial parameters: Glorot's uniform weights and zero biases, unless a layer says otherwise.
 
         Parameters
         ----------
@@ -112,12 +165,15 @@ class Network(VectorField):
            networks, AISTATS (2010), eq. (16).
         """
         rng, theta = generator("Network.init", rng), np.zeros(self.n_params)
-        for _, at, shape in self.program.parts:
-            if len(shape) == 2:
-                bound = np.sqrt(6 / sum(shape))
-                theta[at : at + shape[0] * shape[1]] = rng.uniform(
-                    -bound, bound, shape[0] * shape[1]
-                )
+        for part in self.program.parts:
+            values = theta[part.at : part.at + int(np.prod(part.shape))]
+            if part.start is not None:
+                values[:] = part.start
+            elif part.deviation:
+                values[:] = part.deviation * rng.standard_normal(values.size)
+            else:
+                bound = np.sqrt(6 / sum(part.shape))
+                values[:] = rng.uniform(-bound, bound, values.size)
         return theta.astype(dtype)
 
     def unflatten(self, theta: ArrayInput) -> Mapping[str, NDArray[Any]]:
@@ -132,7 +188,9 @@ class Network(VectorField):
         -------
         mapping of str to ndarray
             ``"dense0.weight"`` of shape (fan_in, fan_out), ``"dense0.bias"`` of shape (fan_out,),
-            ``"dense1.weight"`` and so on, in the order of the layers. They share theta's memory.
+            ``"dense1.weight"`` and so on, in the order of the layers; other layers' names begin with
+            ``"low_rank"``, ``"spectral"``, ``"bilinear"``, ``"norm"``, ``"fourier"`` and ``"gated"``. They share
+            theta's memory.
 
         Raises
         ------
@@ -145,8 +203,8 @@ class Network(VectorField):
             raise complain(ValueError, "Network.unflatten", "theta", wanted, describe(theta))
         return MappingProxyType(
             {
-                name: theta[at : at + int(np.prod(shape))].reshape(shape)
-                for name, at, shape in self.program.parts
+                part.name: theta[part.at : part.at + int(np.prod(part.shape))].reshape(part.shape)
+                for part in self.program.parts
             }
         )
 
@@ -299,8 +357,8 @@ def MLP(
     hidden : int or sequence of int
         Widths of the hidden layers.
     activation : str
-        Name of the activation after each hidden layer: ``"tanh"``, ``"softplus"``, ``"silu"``,
-        ``"relu"``, ``"sigmoid"``, ``"sin"`` or ``"identity"``.
+        Name of the activation after each hidden layer: ``"tanh"``, ``"softplus"``, ``"silu"``, ``"gelu"``,
+        ``"relu"``, ``"elu"``, ``"sigmoid"``, ``"sin"`` or ``"identity"``.
     final_activation : str, optional
         Activation after the last layer.
     time : bool

@@ -6,6 +6,10 @@ from ._jit import kernel
 from .elementary import (
     bindings,
     cos,
+    elu,
+    elu_derivative,
+    gelu,
+    gelu_derivative,
     power,
     relu,
     relu_derivative,
@@ -22,7 +26,7 @@ from .elementary import (
 
 __all__ = ["ACTIVATIONS", "KEEPS_OUTPUT", "Activation", "bindings", "power"]
 
-IDENTITY, TANH, SOFTPLUS, SILU, RELU, SIGMOID, SIN = range(7)
+IDENTITY, TANH, SOFTPLUS, SILU, RELU, SIGMOID, SIN, ELU, GELU = range(9)
 
 
 @kernel
@@ -58,6 +62,12 @@ def activate_in_place(kind, x, at, n):
     elif kind == SIN:
         for i in range(n):
             values[i] = sin(values[i])
+    elif kind == ELU:
+        for i in range(n):
+            values[i] = elu(values[i])
+    elif kind == GELU:
+        for i in range(n):
+            values[i] = gelu(values[i])
 
 
 @kernel
@@ -100,6 +110,12 @@ def activate_vjp(kind, value, value_at, bar, bar_at, n):
     elif kind == SIN:
         for i in range(n):
             bars[i] *= cos(values[i])
+    elif kind == ELU:
+        for i in range(n):
+            bars[i] *= elu_derivative(values[i])
+    elif kind == GELU:
+        for i in range(n):
+            bars[i] *= gelu_derivative(values[i])
 
 
 class Activation(NamedTuple):
@@ -119,5 +135,7 @@ ACTIVATIONS = (
     Activation("relu", RELU, keeps_output=True, derivative="relu_derivative"),
     Activation("sigmoid", SIGMOID, keeps_output=True, derivative="sigmoid_derivative"),
     Activation("sin", SIN, keeps_output=False, derivative="cos"),
+    Activation("elu", ELU, keeps_output=True, derivative="elu_derivative"),
+    Activation("gelu", GELU, keeps_output=False, derivative="gelu_derivative"),
 )
 KEEPS_OUTPUT = tuple(activation.keeps_output for activation in ACTIVATIONS)  # by code

@@ -5,8 +5,8 @@ keeps NaN. The reductions are those of Cody and Waite (1980), Software Manual fo
 Functions, with pieces of ln(2) and pi made for fma; the polynomials are minimax.
 
 Largest errors found, in ulps (float32, float64): tanh 2.6, 2.7; sigmoid 2.5, 2.4; softplus 1.8, 2.2;
-silu 3.4, 3.1; sin and cos 2.2, 2.5; exp 1.1, 1.1; log 1.0, 1.4. Derivatives, as functions of what they
-are given: silu' 3.9, 3.5; softplus' 1.1, 1.2; tanh' and sigmoid' 0.5.
+silu 3.4, 3.1; elu 1.5, 1.5; gelu 7.3, 7.6; sin and cos 2.2, 2.5; exp 1.1, 1.1; log 1.0, 1.4. Derivatives,
+as functions of what they are given: silu' 3.9, 3.5; gelu' 7.9, 8.1; softplus' 1.1, 1.2; tanh' and sigmoid' 0.5.
 """
 
 import numpy as np
@@ -20,6 +20,7 @@ C, Int = known.FLOAT64, np.int64
 exp_polynomial, exp2_polynomial = known.polynomial10, known.polynomial9
 log_polynomial, log2_polynomial = known.polynomial9, known.polynomial6
 sin_polynomial = known.polynomial8
+normal_polynomial, gelu_polynomial = known.polynomial24, known.polynomial16
 
 
 @inlined
@@ -205,6 +206,55 @@ def relu_derivative(y):
 
 
 @inlined
+def elu(x):
+    """x for x > 0, else e**x - 1."""
+    least = -C.two * C.saturated  # e**x - 1 is -1 below
+    low = least if x < least else x
+    s, q = exp_parts(C.zero if low > C.zero else low, C.shift)
+    return x + C.zero if x > C.zero else fma(q, s, s - C.one)  # as in `relu`
+
+
+@inlined
+def elu_derivative(y):
+    """1 where y = elu(x) > 0, else y + 1."""
+    return (C.zero if y > C.zero else y) + C.one
+
+
+@inlined
+def normal_parts(x):
+    """(huge e**(-a**2 / 2), r, a), a = |x| bounded: the normal distribution at -a is r e**(-a**2 / 2)."""
+    a = abs(x)
+    a = C.normal_vanished if a > C.normal_vanished else a
+    square = a * a
+    t = (a - C.normal_scale) / (a + C.normal_scale)
+    r = normal_polynomial(C.normal_tail, t) / fma(C.one + C.half, a, C.one)
+    e = huge_exp_minus(C.half * square)
+    return fma(e, -C.half * fma(a, a, -square), e), r, a
+
+
+@inlined
+def gelu(x):
+    """x times the normal distribution at x."""
+    huge_e, r, a = normal_parts(x)
+    huge_y = a * r * huge_e
+    return (x if x > C.zero else C.zero) - huge_y * C.tiny
+
+
+@inlined
+def gelu_derivative(x):
+    """Normal distribution at x, plus x times its density.
+
+    Near its zero x0 it is (x - x0) q(x - x0): nothing cancels.
+    """
+    huge_e, r, a = normal_parts(x)
+    far = huge_e * fma(C.half_over_root_pi, a, -r) * C.tiny
+    d = x - C.gelu_root
+    near = (d - C.gelu_root_rest) * gelu_polynomial(C.gelu_slope, d)
+    y = C.one + far if x > C.zero else -far
+    return near if abs(d) < C.half * (C.half + C.half * C.half) else y
+
+
+@inlined
 def less_pi(a, q):
     """a - q pi; three pieces of pi keep the difference good where it cancels."""
     return fma(-q, C.pi_rest_of_rest, fma(-q, C.pi_rest, fma(-q, C.pi, a)))
@@ -255,6 +305,10 @@ ELEMENTARY = (
     silu_derivative,
     relu,
     relu_derivative,
+    elu,
+    elu_derivative,
+    gelu,
+    gelu_derivative,
     sin,
     cos,
 )
@@ -271,6 +325,8 @@ def bindings(dtype):
             "log_polynomial": known.polynomial4,
             "log2_polynomial": known.polynomial3,
             "sin_polynomial": known.polynomial4,
+            "normal_polynomial": known.polynomial12,
+            "gelu_polynomial": known.polynomial8,
         },
         np.dtype(np.float64): {},
     }[np.dtype(dtype)]

@@ -91,6 +91,12 @@ def field_vjp_signature(real):
     return types.int32(p, p, p, i, p, p, p, p, types.CPointer(i), i, i)
 
 
+def field_jvp_signature(real):
+    """t, y, theta, theta_stride, cache, t_dot, y_dot, theta_dot, dy, dy_dot, context, dim, lanes."""
+    p, i = types.CPointer(real), types.int64
+    return types.int32(p, p, p, i, p, p, p, p, p, p, types.CPointer(i), i, i)
+
+
 def _call(context, builder, signature, values, which):
     """Emit the call of field[which] on the arrays that follow it, y's shape giving dim and lanes."""
     byte = ir.IntType(8).as_pointer()

@@ -14,12 +14,19 @@ from tapeless.fields import (
     LAYERS,
     MLP,
     Activation,
+    Bilinear,
     ConcatTime,
     Dense,
+    FourierFeatures,
     Frozen,
+    GatedCell,
+    LayerNorm,
+    LowRankDense,
     Network,
     Residual,
+    Skip,
     Slice,
+    SpectralDense,
 )
 
 
@@ -33,8 +40,16 @@ network = MLP(2, [4], activation="silu", time=True)
 deep = Network(
     2, [ConcatTime(), Dense(2), Residual((Dense(2), Residual((Activation("sin"),)))), Dense(2)]
 )
+every_layer = Network(
+    2,
+    [
+        LowRankDense(3, 1), Bilinear(4), LayerNorm(1e-3), FourierFeatures(2, 0.5), GatedCell(),
+        Skip((SpectralDense(3, 0.5),)), Dense(2),
+    ],
+)  # fmt: skip
 fields = [
     network,
+    every_layer,
     deep,
     oscillator,
     oscillator + network,

@@ -6,6 +6,7 @@ import mpmath
 import numba
 import numpy as np
 import pytest
+from scipy import special
 
 from tapeless_kernels._jit import OPTIONS, Family, retarget
 from tapeless_kernels.activations import (
@@ -25,6 +26,7 @@ PLAIN = {"fma": exact_fma, "to_bits": bits_of, "from_bits": float_of}
 CURVED = [a for a in ACTIVATIONS if a.name != "identity"]
 SILU = [a.name for a in CURVED].index("silu")
 SILU_ZERO = mpmath.findroot(lambda x: 1 + x + mpmath.exp(x), -1.28)
+GELU_ZERO = mpmath.findroot(lambda x: mpmath.ncdf(x) + x * mpmath.npdf(x), -0.75)
 
 every = pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda a: a.name)
 curved = pytest.mark.parametrize("activation", CURVED, ids=lambda a: a.name)
@@ -50,6 +52,25 @@ def silu_derivative(x):
     return np.where(x < 0, e * (1 + x + e), 1 + e * (1 + x)) / (1 + e) ** 2
 
 
+@functools.cache
+def _exact_normal(x):
+    """Return the normal distribution, and with x times its density, of a float64 in 30 digits."""
+    with mpmath.workdps(30):
+        x = mpmath.mpf(x)
+        distribution = mpmath.erfc(-x / mpmath.sqrt(2)) / 2
+        return x * distribution, distribution + x * mpmath.npdf(x)
+
+
+def of_normal(place, x):
+    if x.dtype == np.float64:  # for float32
+        density = np.exp(-x * x / 2) / np.sqrt(2 * np.pi)
+        return x * special.ndtr(x) if place == 0 else special.ndtr(x) + x * density
+    y = np.where(x > 0, x if place == 0 else 1, 0 * x)
+    for i in np.flatnonzero(abs(x) < 40):
+        y[i] = np.longdouble(mpmath.nstr(_exact_normal(float(x[i]))[place], 25))
+    return y
+
+
 def one(x):
     return np.ones_like(x)
 
@@ -62,6 +83,7 @@ class Reference(NamedTuple):
     derivative: object
     domain: tuple = (-np.inf, np.inf)  # of the derivative's argument
     within: float = np.inf  # bound on the function's argument
+    ulps: float = ULPS
 
 
 REFERENCES = {
@@ -72,6 +94,15 @@ REFERENCES = {
     "relu": Reference(lambda x: np.maximum(x, 0), (0, np.inf), lambda y: y > 0, (0, np.inf)),
     "sigmoid": Reference(sigmoid, (0, 1), lambda y: y * (1 - y), (0, 1)),
     "sin": Reference(np.sin, (np.nan, np.nan), np.cos, (-1e5, 1e5), within=1e5),
+    "elu": Reference(
+        lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
+        (-1, np.inf),
+        lambda y: np.where(y > 0, 1, y + 1),
+        (-1, np.inf),
+    ),
+    "gelu": Reference(
+        functools.partial(of_normal, 0), (0, np.inf), functools.partial(of_normal, 1), ulps=8.5
+    ),
 }
 
 
@@ -157,7 +188,7 @@ def test_values(activation, dtype):
     x = x[abs(x) <= reference.within]
     y, exact = applied(activation, x), reference.function(x.astype(WIDER[dtype]))
     worst = np.argmax(error := ulps(y, exact, dtype))
-    assert error[worst] <= ULPS, (x[worst], y[worst], exact[worst])
+    assert error[worst] <= reference.ulps, (x[worst], y[worst], exact[worst])
 
 
 @every
@@ -168,10 +199,12 @@ def test_derivatives(activation, dtype):
     value = value[(value >= reference.domain[0]) & (value <= reference.domain[1])]
     if activation.name == "silu":
         value = value[abs(value - float(SILU_ZERO)) > 0.01]  # see below
+    if activation.name == "gelu" and dtype is np.float32:
+        value = value[abs(value - float(GELU_ZERO)) > 1e-6]  # the reference cancels there
     y = derivative(activation, value)
     exact = np.asarray(reference.derivative(value.astype(WIDER[dtype])), WIDER[dtype])
     worst = np.argmax(error := ulps(y, exact, dtype))
-    assert error[worst] <= ULPS, (value[worst], y[worst], exact[worst])
+    assert error[worst] <= reference.ulps, (value[worst], y[worst], exact[worst])
 
 
 @both
@@ -187,6 +220,16 @@ def test_derivative_of_silu_at_its_zero(dtype):
         exact = [e * (1 + float(v) + e) / (1 + e) ** 2 for v, e in zip(x, e, strict=True)]
         exact = np.array([np.longdouble(mpmath.nstr(v, 25)) for v in exact])
     assert ulps(y, exact, dtype).max() <= ULPS
+
+
+def test_derivative_of_gelu_at_its_zero():
+    distances = 10.0 ** np.linspace(-17, -0.5, 300)
+    x = np.unique(float(GELU_ZERO) + np.concatenate([-distances, distances]))
+    for dtype in DTYPES:
+        value = np.unique(x.astype(dtype))
+        y = derivative(next(a for a in CURVED if a.name == "gelu"), value)
+        exact = of_normal(1, value.astype(np.longdouble))
+        assert ulps(y, exact, dtype).max() <= 5
 
 
 @both

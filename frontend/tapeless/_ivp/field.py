@@ -62,7 +62,8 @@ def _network(network, args, kind, n):
     if theta.shape != (network.n_params,):
         wanted = f"(theta,) with theta of shape ({network.n_params},) for this field"
         raise complain(ValueError, CALLER, "args", wanted, describe(theta))
-    return CompiledField(bound(network.program, kind, 1, False), theta.astype(kind, order="C"))
+    used = network.effective(theta.astype(kind, order="C"))
+    return CompiledField(bound(network.program, kind, 1, False), used)
 
 
 def _numba(function, args, kind, n):

@@ -17,15 +17,20 @@ DEPTH = 128  # rows of 256 bytes: the part of x that stays in the first-level ca
 # What `bindings` gives a meaning for each dtype and width:
 block_from_rows = block_onto = block_added = line_onto = turn = None
 ITEM = VECTOR = COLUMNS = PANEL_SIZE = 1  # the last: numbers of the scratch `panel`
+FROM_BIAS, FROM_0, ONTO = range(3)  # what the sums of `dense` start from: b, 0, or what is in out
 TURNED = False  # whether `dense_vjp_input` takes its weights turned round, (n_out, n_in)
 
 
 @kernel
-def dense(theta, at, x, x_at, out, out_at, n_in, n_out):
-    """out[m, lane] = b[m] + sum_k W[k, m] x[k, lane]."""
+def dense(theta, at, x, x_at, out, out_at, n_in, n_out, start):
+    """out[m, lane] = b[m] + sum_k W[k, m] x[k, lane], with 0 or what is in out for b as `start` says."""
     for m in range(n_out):
         for lane in range(LANES):
-            total = theta[at + n_in * n_out + m]
+            total = Real(0)
+            if start == FROM_BIAS:
+                total = theta[at + n_in * n_out + m]
+            elif start == ONTO:
+                total = out[out_at + m * LANES + lane]
             for k in range(n_in):
                 total = fma(theta[at + k * n_out + m], x[x_at + k * LANES + lane], total)
             out[out_at + m * LANES + lane] = total
@@ -44,12 +49,12 @@ def dense_vjp_input(weights, at, out_bar, out_bar_at, x_bar, x_bar_at, n_in, n_o
 
 
 @kernel
-def dense_vjp_theta(x, x_at, out_bar, out_bar_at, theta_bar, at, n_in, n_out, panel):
-    """W_bar[k, m] += sum_lane x[k, lane] out_bar[m, lane], and b_bar the same with x = 1.
+def dense_vjp_theta(x, x_at, out_bar, out_bar_at, theta_bar, at, n_in, n_out, start, panel):
+    """W_bar[k, m] += sum_lane x[k, lane] out_bar[m, lane], and b_bar the same with x = 1 if there is a b.
 
     The lanes are summed before they are added: one chain over all evaluations would lose digits.
     """
-    for k in range(n_in + 1):
+    for k in range(n_in + (1 if start == FROM_BIAS else 0)):
         for m in range(n_out):
             total = Real(0)
             for lane in range(LANES):
@@ -62,8 +67,10 @@ def dense_vjp_theta(x, x_at, out_bar, out_bar_at, theta_bar, at, n_in, n_out, pa
 
 
 @kernel
-def dense_blocks(theta, at, x, x_at, out, out_at, n_in, n_out):
+def dense_blocks(theta, at, x, x_at, out, out_at, n_in, n_out, start):
     """`dense` in register blocks, DEPTH terms of the sums at a time."""
+    if start == FROM_0:
+        clear(out, out_at, n_out * LANES)
     row = LANES * ITEM
     w, b = theta.ctypes.data + at * ITEM, theta.ctypes.data + (at + n_in * n_out) * ITEM
     x_data, out_data = x.ctypes.data + x_at * ITEM, out.ctypes.data + out_at * ITEM
@@ -76,7 +83,7 @@ def dense_blocks(theta, at, x, x_at, out, out_at, n_in, n_out):
             for c in range(0, row, COLUMNS * ITEM):
                 o = out_data + m * row + c
                 v = x_data + k * row + c
-                if k == 0:
+                if k == 0 and start == FROM_BIAS:
                     block_from_rows(
                         rows - 1, a, ITEM, n_out * ITEM, v, row, b + m * ITEM, ITEM, o, row, n_k, 0
                     )
@@ -115,7 +122,7 @@ def dense_vjp_input_blocks(
 
 
 @kernel
-def dense_vjp_theta_blocks(x, x_at, out_bar, out_bar_at, theta_bar, at, n_in, n_out, panel):
+def dense_vjp_theta_blocks(x, x_at, out_bar, out_bar_at, theta_bar, at, n_in, n_out, start, panel):
     """`dense_vjp_theta` in register blocks, on panels of out_bar turned round to (LANES, COLUMNS).
 
     Behind the panel lie the sums of its columns, which are those of b. The next rows of x come near
@@ -130,8 +137,9 @@ def dense_vjp_theta_blocks(x, x_at, out_bar, out_bar_at, theta_bar, at, n_in, n_
         bring_near(x_data, rows * row)
         turn_rows(out_bar, out_bar_at + m * LANES, panel, n)
         b = at + n_in * n_out + m
-        for c in range(n):
-            theta_bar[b + c] += panel[LANES * COLUMNS + c]
+        if start == FROM_BIAS:
+            for c in range(n):
+                theta_bar[b + c] += panel[LANES * COLUMNS + c]
         o, k = theta_bar.ctypes.data + (at + m) * ITEM, 0
         while k < n_in:
             a, o_k = x_data + k * row, o + k * w_row
@@ -196,10 +204,13 @@ def added_shape(rows, vectors):
 
 
 @kernel
-def dense_line(theta, at, x, x_at, out, out_at, n_in, n_out):
+def dense_line(theta, at, x, x_at, out, out_at, n_in, n_out, start):
     """`dense` for a single trajectory: vectors of outputs."""
     w, b = theta.ctypes.data + at * ITEM, theta.ctypes.data + (at + n_in * n_out) * ITEM
     x_data, out_data = x.ctypes.data + x_at * ITEM, out.ctypes.data + out_at * ITEM
+    if start == FROM_0:
+        clear(out, out_at, n_out)
+    b = b if start == FROM_BIAS else out_data
     for m in range(0, n_out, MAX_LINE * VECTOR):
         n, at_m = min(MAX_LINE * VECTOR, n_out - m), m * ITEM
         shape = (n - 1) // VECTOR
@@ -230,7 +241,7 @@ def turn_weights(theta, at, turned, n_in, n_out):
 
 
 @kernel
-def dense_vjp_theta_line(x, x_at, out_bar, out_bar_at, theta_bar, at, n_in, n_out, panel):
+def dense_vjp_theta_line(x, x_at, out_bar, out_bar_at, theta_bar, at, n_in, n_out, start, panel):
     """`dense_vjp_theta` for a single trajectory."""
     w_row = n_out * ITEM
     k = 0
@@ -244,8 +255,9 @@ def dense_vjp_theta_line(x, x_at, out_bar, out_bar_at, theta_bar, at, n_in, n_ou
             shape = added_shape(rows, (n + VECTOR - 1) // VECTOR)
             block_added(shape, a, ITEM, 0, v, 0, 0, 0, o, w_row, 1, n)
         k += rows
-    for m in range(n_out):
-        theta_bar[at + n_in * n_out + m] += Real(0) + out_bar[out_bar_at + m]
+    if start == FROM_BIAS:
+        for m in range(n_out):
+            theta_bar[at + n_in * n_out + m] += Real(0) + out_bar[out_bar_at + m]
 
 
 def bindings(itemsize, lanes):

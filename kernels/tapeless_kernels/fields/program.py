@@ -5,6 +5,7 @@ import numpy as np
 from .._jit import kernel, pasted
 from ..activations import ACTIVATIONS, activate, activate_in_place, activate_vjp
 from ..field_abi import address_of, array_at
+from ..ieee import from_bits
 from ..tile import LANES, Real
 from . import lower as op
 from .dense import (
@@ -15,9 +16,12 @@ from .dense import (
     dense_vjp_theta,
     turn_weights,
 )
+from .norm import layer_norm, layer_norm_vjp
+from .products import add_product, outer, outer_vjp, product, waves, waves_vjp
 
 KEEPS_OUTPUT = tuple(activation.keeps_output for activation in ACTIVATIONS)
 N_COLUMNS = len(op.COLUMNS)
+TRUE = np.int64(1)
 # Places in the context of a program: addresses and sizes, all int64.
 OPERATIONS, N_OPERATIONS, N_PARAMS, N_KEPT, N_SCRATCH, SCRATCH, PANEL, WEIGHTS = range(8)
 
@@ -82,20 +86,32 @@ def run(row, t, y, theta, kept, scratch, dy):
     code, n_in, n_out = row[op.CODE], row[op.N_IN], row[op.N_OUT]
     a, a_at = area(row[op.A], y, kept, scratch, dy), row[op.A_AT] * LANES
     out, out_at = area(row[op.OUT], y, kept, scratch, dy), row[op.OUT_AT] * LANES
+    b, b_at = area(row[op.B], y, kept, scratch, dy), row[op.B_AT] * LANES
     if code == op.DENSE:
-        dense(theta, row[op.THETA], a, a_at, out, out_at, n_in, n_out)
+        dense(theta, row[op.THETA], a, a_at, out, out_at, n_in, n_out, row[op.KIND])
     elif code == op.ACTIVATE:
         if row[op.A] == row[op.OUT] and a_at == out_at:
             activate_in_place(row[op.KIND], a, a_at, n_in * LANES)
         else:
             activate(row[op.KIND], a, a_at, out, out_at, n_in * LANES)
-    elif code == op.SUM:
-        b, b_at = area(row[op.B], y, kept, scratch, dy), row[op.B_AT] * LANES
-        copy(a, a_at, out, out_at, n_in * LANES)
-        add(b, b_at, out, out_at, n_in * LANES)
+    elif code == op.PRODUCT:
+        product(a, a_at, b, b_at, out, out_at, n_in * LANES)
+    elif code == op.OUTER:
+        outer(a, a_at, a, a_at, out, out_at, n_in, TRUE)
+    elif code == op.WAVES:
+        waves(a, a_at, out, out_at, n_in * LANES)
+    elif code == op.LAYER_NORM:
+        eps = Real(from_bits(row[op.KIND]))
+        layer_norm(theta, row[op.THETA], a, a_at, b, b_at, out, out_at, n_in, eps)
+    elif code == op.SUM and row[op.KIND] == 1:
+        subtract(b, b_at, a, a_at, out, out_at, n_in * LANES)
     else:
         copy(a, a_at, out, out_at, n_in * LANES)
-        if code == op.CONCAT_TIME:
+        if code == op.SUM:
+            add(b, b_at, out, out_at, n_in * LANES)
+        elif code == op.CONCAT:
+            copy(b, b_at, out, out_at + n_in * LANES, (n_out - n_in) * LANES)
+        elif code == op.CONCAT_TIME:
             copy(t, 0, out, out_at + n_in * LANES, LANES)
 
 
@@ -122,32 +138,52 @@ def run_vjp(row, y, weights, kept, bars, theta_bar, panel):
     a_bar, a_bar_at = area(row[op.A_BAR], y_bar, y_bar, scratch, dy_bar), row[op.A_BAR_AT] * LANES
     bar, bar_at = area(row[op.OUT_BAR], y_bar, y_bar, scratch, dy_bar), row[op.OUT_BAR_AT] * LANES
     a, a_at = area(row[op.A], y, kept, scratch, y), row[op.A_AT] * LANES
-    fresh = row[op.A_FRESH]
+    b, b_at = area(row[op.B], y, kept, scratch, y), row[op.B_AT] * LANES
+    b_bar, b_bar_at = area(row[op.B_BAR], y_bar, y_bar, scratch, dy_bar), row[op.B_BAR_AT] * LANES
+    value, value_at = area(row[op.OUT], y, kept, scratch, y), row[op.OUT_AT] * LANES
+    fresh, at = row[op.A_FRESH], row[op.THETA]
     if code == op.DENSE:
-        at = row[op.THETA]
-        dense_vjp_theta(a, a_at, bar, bar_at, theta_bar, at, n_in, n_out, panel)
+        if row[op.FIXED] == 0:
+            dense_vjp_theta(a, a_at, bar, bar_at, theta_bar, at, n_in, n_out, row[op.KIND], panel)
         dense_vjp_input(weights, at, bar, bar_at, a_bar, a_bar_at, n_in, n_out, fresh, panel)
     elif code == op.ACTIVATE:
-        value, value_at = a, a_at
-        if KEEPS_OUTPUT[row[op.KIND]]:
-            value, value_at = area(row[op.OUT], y, kept, scratch, y), row[op.OUT_AT] * LANES
+        if not KEEPS_OUTPUT[row[op.KIND]]:
+            value, value_at = a, a_at
         activate_vjp(row[op.KIND], value, value_at, bar, bar_at, n)
         if row[op.A_BAR] != row[op.OUT_BAR] or a_bar_at != bar_at:
             pass_on(bar, bar_at, a_bar, a_bar_at, n, fresh)
+    elif code == op.PRODUCT:
+        add_product(b, b_at, bar, bar_at, a_bar, a_bar_at, n, fresh)
+        add_product(a, a_at, bar, bar_at, b_bar, b_bar_at, n, row[op.B_FRESH])
+    elif code == op.OUTER:
+        outer_vjp(a, a_at, bar, bar_at, a_bar, a_bar_at, n_in, fresh)
+    elif code == op.WAVES:
+        waves_vjp(value, value_at, bar, bar_at, a_bar, a_bar_at, n, fresh)
+    elif code == op.LAYER_NORM:
+        layer_norm_vjp(
+            weights, at, a, a_at, b, b_at, bar, bar_at, a_bar, a_bar_at, b_bar, b_bar_at,
+            theta_bar, n_in, fresh,
+        )  # fmt: skip
+    elif code == op.SUM and row[op.KIND] == 1:
+        take_from(bar, bar_at, a_bar, a_bar_at, n, fresh)
+        pass_on(bar, bar_at, b_bar, b_bar_at, n, row[op.B_FRESH])
     else:
         pass_on(bar, bar_at, a_bar, a_bar_at, n, fresh)
         if code == op.SUM:
-            b_bar = area(row[op.B_BAR], y_bar, y_bar, scratch, dy_bar)
-            pass_on(bar, bar_at, b_bar, row[op.B_BAR_AT] * LANES, n, row[op.B_FRESH])
+            pass_on(bar, bar_at, b_bar, b_bar_at, n, row[op.B_FRESH])
+        elif code == op.CONCAT:
+            pass_on(bar, bar_at + n, b_bar, b_bar_at, n_out * LANES - n, row[op.B_FRESH])
 
 
 @kernel
 def turn_all(operations, theta, turned):
-    """Turn the weights of every Dense layer, for `dense_vjp_input` where it wants them so."""
+    """Turn the weights of every dense product, for `dense_vjp_input` where it wants them so."""
     for i in range(operations.shape[0]):
         row = operations[i]
         if row[op.CODE] == op.DENSE:
             turn_weights(theta, row[op.THETA], turned, row[op.N_IN], row[op.N_OUT])
+        elif row[op.CODE] == op.LAYER_NORM:
+            copy(theta, row[op.THETA], turned, row[op.THETA], 2 * row[op.N_IN])
 
 
 @kernel
@@ -169,6 +205,26 @@ def pass_on(bar, bar_at, a_bar, a_bar_at, n, fresh):
         copy(bar, bar_at, a_bar, a_bar_at, n)
     else:
         add(bar, bar_at, a_bar, a_bar_at, n)
+
+
+@kernel
+def take_from(bar, bar_at, a_bar, a_bar_at, n, fresh):
+    """a_bar -= bar, a_bar being 0 if fresh."""
+    source, target = bar[bar_at : bar_at + n], a_bar[a_bar_at : a_bar_at + n]
+    if fresh:
+        for i in range(n):
+            target[i] = -source[i]
+    else:
+        for i in range(n):
+            target[i] -= source[i]
+
+
+@kernel
+def subtract(a, a_at, b, b_at, out, out_at, n):
+    """out = a - b, for n numbers."""
+    x, y, target = a[a_at : a_at + n], b[b_at : b_at + n], out[out_at : out_at + n]
+    for i in range(n):
+        target[i] = x[i] - y[i]
 
 
 @kernel

@@ -11,9 +11,10 @@ from numba import types
 from .. import activations, tile
 from .._jit import Family
 from ..buffers import Control, Method
-from ..field_abi import Field, field_signature, field_vjp_signature
+from ..field_abi import Field, field_jvp_signature, field_signature, field_vjp_signature
 from ..fields import dense
 from ..fields.program import program_field, program_field_vjp, turn_all
+from ..fields.tangent import program_field_jvp
 from ..status import BUDGET_SPENT, BUFFER_FULL, DONE, FIELD_ERROR
 from . import table as at
 from .array import carve
@@ -70,6 +71,7 @@ class ProgramField:
     def __init__(self, program, dtype, lanes, transpose):
         kernels = family(dtype, lanes)
         real = types.float32 if dtype.itemsize == 4 else types.float64
+        self._kernels, self._real = kernels, real
         turned = transpose and kernels.bind["TURNED"]
         sizes = self.scratch_sizes(program, dtype, lanes, transpose)
         scratch, panel, self._weights = carve([((n,), dtype) for n in sizes])
@@ -97,6 +99,10 @@ class ProgramField:
         bind = family(dtype, lanes).bind
         turned = program.n_params if transpose and bind["TURNED"] else 0
         return program.n_scratch * lanes, bind["PANEL_SIZE"] if transpose else 0, turned
+
+    def jvp_address(self):
+        """Return the address of the tangent, compiled when it is first asked for."""
+        return self._kernels.address(program_field_jvp, field_jvp_signature(self._real))
 
     def prepare_vjp(self, theta):
         """Make ready for calls of the transpose with this theta."""

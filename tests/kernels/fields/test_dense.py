@@ -57,11 +57,11 @@ class Data:
         }[id(x)]
         return x[at : at + n]
 
-    def dense(self, kernels, x=None, theta=None):
+    def dense(self, kernels, x=None, theta=None, start=forms.FROM_BIAS):
         out = np.full(len(self.out_bar), GUARD, self.dtype)
         kernels[0](
             self.theta if theta is None else theta, self.at, self.x if x is None else x, self.x_at,
-            out, self.out_at, self.n_in, self.n_out,
+            out, self.out_at, self.n_in, self.n_out, start,
         )  # fmt: skip
         return out
 
@@ -84,11 +84,11 @@ class Data:
         size = cpu.family(self.dtype, self.lanes).bind["PANEL_SIZE"]
         return np.full(size, np.nan, self.dtype)
 
-    def vjp_theta(self, kernels):
+    def vjp_theta(self, kernels, start=forms.FROM_BIAS):
         theta_bar = self.theta_bar.copy()
         kernels[2](
             self.x, self.x_at, self.out_bar, self.out_at, theta_bar, self.at, self.n_in,
-            self.n_out, self.panel(),
+            self.n_out, start, self.panel(),
         )  # fmt: skip
         return theta_bar
 
@@ -119,6 +119,13 @@ def test_blocks_and_lines_give_the_bits_of_the_plain_loops(plain, dtype, lanes):
         theta_bar = data.vjp_theta(fast)
         assert np.array_equal(theta_bar, data.vjp_theta(slow)), (n_in, n_out)
         assert untouched(theta_bar, data.at, (n_in + 1) * n_out), (n_in, n_out)
+        for start in (forms.FROM_0, forms.ONTO):
+            out = data.dense(fast, start=start)
+            assert np.array_equal(out, data.dense(slow, start=start)), (n_in, n_out, start)
+        theta_bar = data.vjp_theta(fast, forms.FROM_0)
+        assert np.array_equal(theta_bar, data.vjp_theta(slow, forms.FROM_0)), (n_in, n_out)
+        bias = data.at + n_in * n_out
+        assert np.array_equal(theta_bar[bias:], data.theta_bar[bias:]), (n_in, n_out)
 
 
 @every_width

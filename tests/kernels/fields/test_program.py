@@ -7,15 +7,46 @@ from numba import types
 
 from tapeless.fields import Network
 from tapeless_kernels.activations import ACTIVATIONS
-from tapeless_kernels.field_abi import field_signature, field_vjp_signature
-from tapeless_kernels.fields import program
-from tapeless_kernels.fields.layers import LAYERS, Activation, ConcatTime, Dense, Residual
+from tapeless_kernels.field_abi import (
+    field_jvp_signature,
+    field_signature,
+    field_vjp_signature,
+)
+from tapeless_kernels.fields import lower as lowered
+from tapeless_kernels.fields import program, tangent
+from tapeless_kernels.fields.layers import (
+    LAYERS,
+    Activation,
+    Bilinear,
+    ConcatTime,
+    Dense,
+    FourierFeatures,
+    GatedCell,
+    LayerNorm,
+    LowRankDense,
+    Residual,
+    Skip,
+    SpectralDense,
+)
 from tapeless_kernels.fields.lower import lower
 from tapeless_kernels.launch import cpu
 
 GUARD = 7.25
 DIM = 4
 WIDTHS = [(dtype, lanes) for dtype, wide in cpu.WIDTHS.items() for lanes in (1, wide)]
+
+
+def normal(x):
+    """Return the normal distribution by its series around 0, in the precision of x."""
+    term = total = x
+    for k in range(1, 200):
+        term = term * x * x / (2 * k + 1)
+        total = total + term
+    return 0.5 + total * np.exp(-x * x / 2) / np.sqrt(
+        2 * np.longdouble(np.pi) + np.longdouble(2.4492935982947064e-16)
+    )
+
+
 REFERENCE = {
     "identity": lambda x: x,
     "tanh": np.tanh,
@@ -24,6 +55,8 @@ REFERENCE = {
     "relu": lambda x: np.maximum(x, 0),
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
     "sin": np.sin,
+    "elu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
+    "gelu": lambda x: x * normal(x),
 }
 NETWORKS = {
     "nothing": [],
@@ -53,6 +86,38 @@ NETWORKS = {
         Dense(DIM),
     ],
     "dense is read twice": [Dense(5), Residual((Activation("tanh"), Dense(5))), Dense(DIM)],
+    "low rank": [LowRankDense(7, 2), Activation("tanh"), LowRankDense(DIM, 1)],
+    "spectral": [SpectralDense(5, 0.7), Activation("silu"), SpectralDense(DIM)],
+    "bilinear": [Bilinear(DIM)],
+    "bilinear inside": [Dense(3), Activation("tanh"), Bilinear(5), Activation("sin"), Dense(DIM)],
+    "norm": [LayerNorm()],
+    "norm inside": [
+        Dense(6),
+        LayerNorm(1e-2),
+        Activation("tanh"),
+        Residual((LayerNorm(),)),
+        Dense(DIM),
+    ],
+    "norm of time": [ConcatTime(), LayerNorm(), Dense(DIM)],
+    "waves": [FourierFeatures(3, 0.5), Dense(DIM)],
+    "waves that learn": [
+        ConcatTime(),
+        FourierFeatures(2, 0.5, True),
+        Activation("relu"),
+        Dense(DIM),
+    ],
+    "waves last": [FourierFeatures(2)],
+    "gated": [GatedCell()],
+    "gated twice": [Dense(5), GatedCell(), Activation("gelu"), GatedCell(), Dense(DIM)],
+    "gated residual": [Residual((GatedCell(),)), LayerNorm()],
+    "skip": [Skip((Dense(3), Activation("tanh"))), Dense(DIM)],
+    "empty skip": [Skip(()), Dense(DIM)],
+    "skips": [
+        Skip((Skip((Dense(2),)), Activation("sin"))),
+        LayerNorm(),
+        Residual((Skip(()), Dense(10))),
+        Dense(DIM),
+    ],
     "deep": [layer for _ in range(6) for layer in (Dense(DIM), Activation("tanh"))],
     "wide": [
         ConcatTime(),
@@ -81,19 +146,59 @@ def test_every_layer_and_activation_is_here():
     def kinds(layers):
         for layer in layers:
             yield type(layer)
-            yield from kinds(layer.layers if isinstance(layer, Residual) else ())
+            yield from kinds(getattr(layer, "layers", ()))
 
     assert {kind for layers in NETWORKS.values() for kind in kinds(layers)} == set(LAYERS)
     assert list(REFERENCE) == [activation.name for activation in ACTIVATIONS]
 
 
+def taken(theta, *shapes):
+    """Return arrays of these shapes from the beginning of theta, and what is left of it."""
+    ends = np.cumsum([0, *(int(np.prod(shape)) for shape in shapes)])
+    arrays = [theta[a:b].reshape(s) for a, b, s in zip(ends[:-1], ends[1:], shapes, strict=True)]
+    return arrays, theta[ends[-1] :]
+
+
+def fixed(layers):
+    """Return whether each parameter is one without a cotangent, in order; of layers without such, nothing."""
+    program = lower(layers, DIM)
+    held = np.zeros(program.n_params, bool)
+    for row in program.operations:
+        if row[lowered.CODE] == lowered.DENSE and row[lowered.FIXED]:
+            at = row[lowered.THETA]
+            held[at : at + (row[lowered.N_IN] + 1) * row[lowered.N_OUT]] = True
+    return held
+
+
 def reference(layers, t, y, theta):
     """Return the value of layers at y (n, lanes), written anew; and what is left of theta."""
     for layer in layers:
-        if isinstance(layer, Dense):
-            n, n_out = len(y), layer.n_out
-            w, b, theta = np.split(theta, [n * n_out, (n + 1) * n_out])
-            y = w.reshape(n, n_out).T @ y + b[:, None]
+        n = len(y)
+        if isinstance(layer, Dense | SpectralDense):  # whose weights are scaled before
+            (w, b), theta = taken(theta, (n, layer.n_out), (layer.n_out,))
+            y = w.T @ y + b[:, None]
+        elif isinstance(layer, LowRankDense):
+            shapes = (n, layer.rank), (layer.rank, layer.n_out), (layer.n_out,)
+            (u, v, b), theta = taken(theta, *shapes)
+            y = v.T @ (u.T @ y) + b[:, None]
+        elif isinstance(layer, Bilinear):
+            (w, b), theta = taken(theta, (n, n, layer.n_out), (layer.n_out,))
+            y = np.einsum("ijm,il,jl->ml", w, y, y) + b[:, None]
+        elif isinstance(layer, LayerNorm):
+            (w, b), theta = taken(theta, (n,), (n,))
+            z = (y - y.mean(axis=0)) / np.sqrt(y.var(axis=0) + layer.eps)
+            y = w[:, None] * z + b[:, None]
+        elif isinstance(layer, FourierFeatures):
+            (w, b), theta = taken(theta, (n, layer.n), (layer.n,))
+            phase = w.T @ y + b[:, None]
+            y = np.vstack([np.sin(phase), np.cos(phase)])
+        elif isinstance(layer, GatedCell):
+            (wr, br, wz, bz, wg, bg), theta = taken(theta, *((n, n), (n,)) * 3)
+            r, z = (1 / (1 + np.exp(-(w.T @ y + b[:, None]))) for w, b in ((wr, br), (wz, bz)))
+            y = z * (np.tanh(wg.T @ (r * y) + bg[:, None]) - y)
+        elif isinstance(layer, Skip):
+            branch, theta = reference(layer.layers, t, y, theta)
+            y = np.vstack([branch, y])
         elif isinstance(layer, Activation):
             y = REFERENCE[layer.name](y)
         elif isinstance(layer, ConcatTime):
@@ -129,6 +234,10 @@ class Compiled:
         )
         self._vjp = ctypes.CFUNCTYPE(ctypes.c_int32, p_, p_, p_, i, p_, p_, p_, p_, p_, i, i)(
             kernels.address(program.program_field_vjp, field_vjp_signature(real))
+        )
+
+        self._jvp = ctypes.CFUNCTYPE(ctypes.c_int32, *[p_] * 3, i, *[p_] * 7, i, i)(
+            kernels.address(tangent.program_field_jvp, field_jvp_signature(real))
         )
 
     def new(self, n):
@@ -168,6 +277,20 @@ class Compiled:
         theta_bar[...] = guarded[:-64]
         return y_bar[:-64].reshape(y.shape)
 
+    def jvp(self, t, y, theta, t_dot, y_dot, theta_dot):
+        """Return dy and dy_dot."""
+        self.scratch[:-64] = np.nan
+        kept, dy, dy_dot = (
+            self.new(self.program.n_kept * self.lanes),
+            self.new(y.size),
+            self.new(y.size),
+        )
+        arrays = t, y, theta, kept, t_dot, y_dot, theta_dot, dy, dy_dot
+        at = [x.ctypes.data for x in arrays]
+        code = self._jvp(*at[:3], 0, *at[3:], self.context.ctypes.data, DIM, self.lanes)
+        assert code == 0 and self.untouched(kept, dy, dy_dot)
+        return dy[:-64].reshape(y.shape), dy_dot[:-64].reshape(y.shape)
+
 
 def point(compiled, seed):
     """Return t, y, theta and a cotangent of dy, of the numbers that float32 has too."""
@@ -204,10 +327,48 @@ def test_transpose_passes_the_dot_test(name):
     rng, h = np.random.default_rng(2), np.longdouble(1e-7)
     for _ in range(3):
         dy, dtheta = rng.standard_normal(y.shape), rng.standard_normal(theta.shape)
+        dtheta[fixed(NETWORKS[name])] = 0
         ends = [reference(NETWORKS[name], t, y + s * dy, theta + s * dtheta)[0] for s in (h, -h)]
         pushed = ((ends[0] - ends[1]) / (2 * h) * dy_bar).sum()
         pulled = (dy * y_bar).sum() + (dtheta * theta_bar).sum()
         assert abs(pushed - pulled) <= 1e-10 * (1 + abs(pushed))
+
+
+@every_network
+def test_tangent_is_what_the_transpose_transposes(name):
+    """<J v, w> = <v, J^T w> to rounding, where J^T is compared with differences above; and of time by those."""
+    compiled = Compiled(NETWORKS[name], np.dtype(np.float64), 32)
+    t, y, theta, dy_bar = point(compiled, 6)
+    expected, kept = compiled(t, y, theta)
+    theta_bar, rng = np.zeros_like(theta), np.random.default_rng(7)
+    y_bar = compiled.vjp(t, y, theta, kept, dy_bar, theta_bar)
+    y_dot, theta_dot = rng.standard_normal(y.shape), rng.standard_normal(theta.shape)
+    dy, dy_dot = compiled.jvp(t, y, theta, np.zeros_like(t), y_dot, theta_dot)
+    assert np.array_equal(dy, expected)
+    pushed, pulled = (dy_dot * dy_bar).sum(), (y_dot * y_bar).sum() + (theta_dot * theta_bar).sum()
+    assert abs(pushed - pulled) <= 1e-12 * (1 + abs(dy_dot * dy_bar).sum())
+    t_dot, h = rng.standard_normal(t.shape), np.longdouble(1e-7)
+    _, found = compiled.jvp(t, y, theta, t_dot, np.zeros_like(y), np.zeros_like(theta))
+    ends = [reference(NETWORKS[name], t + s * t_dot, y, theta)[0] for s in (h, -h)]
+    slope = (ends[0] - ends[1]) / (2 * h)
+    np.testing.assert_allclose(
+        found, slope.astype(float), rtol=0, atol=2e-8 * (1 + abs(slope).max())
+    )
+
+
+@every_network
+@pytest.mark.parametrize("dtype", cpu.WIDTHS, ids=str)
+def test_a_tangent_has_the_bits_of_a_single_trajectory(name, dtype):
+    one, wide = (Compiled(NETWORKS[name], dtype, lanes) for lanes in (1, cpu.WIDTHS[dtype]))
+    t, y, theta, y_dot = point(wide, 8)
+    theta_dot, t_dot = theta[::-1].copy(), t[::-1].copy()
+    _, dots = wide.jvp(t, y, theta, t_dot, y_dot, theta_dot)
+    for i in range(wide.lanes):
+        at = slice(i, i + 1)
+        _, dot = one.jvp(
+            t[at].copy(), y[:, i].copy(), theta, t_dot[at].copy(), y_dot[:, i].copy(), theta_dot
+        )
+        assert np.array_equal(dot, dots[:, i])
 
 
 @every_network
@@ -288,6 +449,14 @@ BAD_LAYERS = (
     ([Dense(-3), Dense(4)], "-3 outputs"),
     ([Dense(2.5), Dense(4)], "2.5 outputs"),
     ([Dense("8"), Dense(4)], "'8' outputs"),
+    ([LowRankDense(4, 0)], "LowRankDense layer has 0 ranks"),
+    ([LowRankDense(-1, 2)], "LowRankDense layer has -1 outputs"),
+    ([SpectralDense(4, 0.0)], "lipschitz=0.0"),
+    ([Bilinear(True)], "Bilinear layer has True outputs"),
+    ([LayerNorm(-1.0)], "eps=-1.0"),
+    ([FourierFeatures(0)], "FourierFeatures layer has 0 waves"),
+    ([FourierFeatures(2, np.inf)], "scale=inf"),
+    ([Skip((Dense(3),))], "the layers map 4 values to 7"),
 )
 
 
