@@ -28,14 +28,25 @@ class VectorField:
         return ()
 
     def effective(self, theta: NDArray[Any]) -> NDArray[Any]:
-        """Return the parameters that kernels are given for theta: theta itself, unless a layer maps its weights."""
+        """Return the parameters that kernels are given for theta.
+
+        Parameters
+        ----------
+        theta : ndarray, shape (n_params,)
+            The parameters.
+
+        Returns
+        -------
+        ndarray, shape (n_params,)
+            Theta itself, unless a `SpectralDense` maps its weights.
+        """
         return theta
 
-    def effective_vjp(self, theta: NDArray[Any], bar: NDArray[Any]) -> NDArray[Any]:
+    def _effective_vjp(self, theta: NDArray[Any], bar: NDArray[Any]) -> NDArray[Any]:
         """Return the cotangent of theta from that of the effective parameters."""
         return bar
 
-    def effective_jvp(self, theta: NDArray[Any], dot: NDArray[Any]) -> NDArray[Any]:
+    def _effective_jvp(self, theta: NDArray[Any], dot: NDArray[Any]) -> NDArray[Any]:
         """Return the tangent of the effective parameters from that of theta."""
         return dot
 
@@ -121,12 +132,23 @@ class Sum(VectorField):
         return tuple(part for field in self.fields for part in field.without_vjp)
 
     def effective(self, theta: NDArray[Any]) -> NDArray[Any]:
-        """Return the parameters that kernels are given for theta."""
+        """Return the parameters that kernels are given for theta.
+
+        Parameters
+        ----------
+        theta : ndarray, shape (n_params,)
+            The parameters.
+
+        Returns
+        -------
+        ndarray, shape (n_params,)
+            Theta itself, unless a `SpectralDense` maps its weights.
+        """
         return self._by_part(lambda field, x: field.effective(x), theta)
 
-    def effective_vjp(self, theta: NDArray[Any], bar: NDArray[Any]) -> NDArray[Any]:
+    def _effective_vjp(self, theta: NDArray[Any], bar: NDArray[Any]) -> NDArray[Any]:
         """Return the cotangent of theta from that of the effective parameters."""
-        return self._by_part(lambda field, x, x_bar: field.effective_vjp(x, x_bar), theta, bar)
+        return self._by_part(lambda field, x, x_bar: field._effective_vjp(x, x_bar), theta, bar)
 
     def _by_part(self, function: Any, *arrays: NDArray[Any]) -> NDArray[Any]:
         if not self.maps_theta:

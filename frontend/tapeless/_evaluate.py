@@ -49,7 +49,7 @@ class Evaluator:
         at = [array.ctypes.data for array in arrays]
         if self._call_vjp(*at[:3], 0, *at[3:], self._context, self.dim, 1):
             y_bar[:] = np.nan
-        return y_bar, self._field.effective_vjp(theta, theta_bar)
+        return y_bar, self._field._effective_vjp(theta, theta_bar)
 
     def jvp(
         self, t: float, y: Floats, theta: Floats, dots: tuple[float, Floats, Floats]
@@ -58,7 +58,7 @@ class Evaluator:
         call = _FIELD_JVP(self._source.jvp_address())
         theta = np.array(theta, self._dtype)
         dy, dy_dot = (np.full(self.dim, np.nan, self._dtype) for _ in range(2))
-        theta_dot = self._field.effective_jvp(theta, np.array(dots[2], self._dtype))
+        theta_dot = self._field._effective_jvp(theta, np.array(dots[2], self._dtype))
         arrays = self._arrays(t, y, self._field.effective(theta), self._cache)
         given = (np.array([dots[0]], self._dtype), np.array(dots[1], self._dtype), theta_dot)
         at = [array.ctypes.data for array in (*arrays, *given, dy, dy_dot)]

@@ -186,7 +186,7 @@ def solve_ode(
     memory = arrange(SOLVE, plan, batch, threads, adjoint, stride, budget)
     used, pull = theta, None
     if field.maps_theta:
-        used, pull = field.effective(theta), partial(field.effective_vjp, theta.copy())
+        used, pull = field.effective(theta), partial(field._effective_vjp, theta.copy())
     solve = Solve(plan, numbers, y0, times, used, memory if plan.keep else None, pull)
 
     def solution() -> Solution:

@@ -73,12 +73,23 @@ class Slice(VectorField):
         return self.field.without_vjp
 
     def effective(self, theta: NDArray[Any]) -> NDArray[Any]:
-        """Return the parameters that kernels are given for theta."""
+        """Return the parameters that kernels are given for theta.
+
+        Parameters
+        ----------
+        theta : ndarray, shape (n_params,)
+            The parameters.
+
+        Returns
+        -------
+        ndarray, shape (n_params,)
+            Theta itself, unless a `SpectralDense` maps its weights.
+        """
         return self._in_place(theta, self.field.effective(theta[self._place]))
 
-    def effective_vjp(self, theta: NDArray[Any], bar: NDArray[Any]) -> NDArray[Any]:
+    def _effective_vjp(self, theta: NDArray[Any], bar: NDArray[Any]) -> NDArray[Any]:
         """Return the cotangent of theta from that of the effective parameters."""
-        inner = self.field.effective_vjp(theta[self._place], bar[self._place])
+        inner = self.field._effective_vjp(theta[self._place], bar[self._place])
         return self._in_place(bar, inner)
 
     @property

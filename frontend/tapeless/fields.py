@@ -119,14 +119,25 @@ class Network(VectorField):
         self.maps_theta = any(part.lipschitz for part in self.program.parts)
 
     def effective(self, theta: NDArray[Any]) -> NDArray[Any]:
-        """Return the parameters that kernels are given for theta, with the weights of spectral layers scaled."""
+        """Return the parameters that kernels are given for theta.
+
+        Parameters
+        ----------
+        theta : ndarray, shape (n_params,)
+            The parameters.
+
+        Returns
+        -------
+        ndarray, shape (n_params,)
+            Theta itself, unless a `SpectralDense` maps its weights.
+        """
         return normalised(theta, self.program.parts) if self.maps_theta else theta
 
-    def effective_vjp(self, theta: NDArray[Any], bar: NDArray[Any]) -> NDArray[Any]:
+    def _effective_vjp(self, theta: NDArray[Any], bar: NDArray[Any]) -> NDArray[Any]:
         """Return the cotangent of theta from that of the effective parameters."""
         return normalised_vjp(theta, bar, self.program.parts) if self.maps_theta else bar
 
-    def effective_jvp(self, theta: NDArray[Any], dot: NDArray[Any]) -> NDArray[Any]:
+    def _effective_jvp(self, theta: NDArray[Any], dot: NDArray[Any]) -> NDArray[Any]:
         """Return the tangent of the effective parameters from that of theta."""
         return normalised_jvp(theta, dot, self.program.parts) if self.maps_theta else dot
 
