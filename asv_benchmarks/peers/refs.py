@@ -13,4 +13,6 @@ def reference(case):
         return P.ensemble_reference()
     if case.workload == "W10":
         return P.nonstiff_reference(case.case.split("@")[0])
+    if case.workload == "W11":
+        return P.training_reference(case.case)
     return None

@@ -22,6 +22,7 @@ TITLES = {
     "W4": "W4 10,000 Lorenz systems, t in [0, 10] (rtol = atol, in the names of cases)",
     "W9": "W9 fresh process to the first result",
     "W10": "W10 non-stiff single systems (rtol = atol, in the names of cases)",
+    "W11": "W11 ten steps of Adam on a neural ODE (rtol 1e-5, atol 1e-6)",
 }
 LIMIT_COLUMNS = ("what", "dtype", "library", "method", "median", "rate")
 TIME_COLUMNS = ("case", "dtype", "library", "method", "median", "min", "x fastest")
@@ -83,6 +84,7 @@ FURTHER = {
     "W9": (STARTUP_COLUMNS, startup_cells),
     "W4": (SOLVE_COLUMNS, solve_cells),
     "W10": (SOLVE_COLUMNS, solve_cells),
+    "W11": (SOLVE_COLUMNS, solve_cells),
 }
 FURTHER["W3"] = FURTHER["W2"]
 RATIO_TABLES = {"W4": ensemble_tables, "W10": nonstiff_tables}

@@ -19,16 +19,22 @@ from .mlp import (
     rk4_grad,
 )
 from .nonstiff import NONSTIFF, NONSTIFF_CASES, lorenz_f, nonstiff, nonstiff_reference, pleiades_f
+from .training import BETAS, EPS, RATE, TRAINING_CASES, TRAINING_STEPS, training, training_reference
 
 __all__ = [
     "ATOL",
+    "BETAS",
     "CHECKED",
     "ENSEMBLE_CASES",
+    "EPS",
     "MLP_SIZES",
     "NONSTIFF",
     "NONSTIFF_CASES",
     "PARAMS",
+    "RATE",
     "RTOL",
+    "TRAINING_CASES",
+    "TRAINING_STEPS",
     "cached",
     "ensemble",
     "ensemble_reference",
@@ -43,4 +49,6 @@ __all__ = [
     "pleiades_f",
     "rk4_forward",
     "rk4_grad",
+    "training",
+    "training_reference",
 ]

@@ -84,14 +84,14 @@ def rk4_forward(p, n, store=False):
     return y, saved
 
 
-def rk4_grad(p, n):
-    """Return y(t1) and the discrete gradient of sum(y(t1)**2) in y0 and all parameters."""
+def rk4_grad(p, n, loss_bar=lambda y: 2 * y):
+    """Return y(t1) and the discrete gradient in y0 and all parameters of a loss, by default sum(y(t1)**2)."""
     y, saved = rk4_forward(p, n, store=True)
     cast = y.dtype.type
     h = cast((p["t1"] - p["t0"]) / n)
     W1, W2, W3 = p["W1"], p["W2"], p["W3"]
     bar = {name: np.zeros_like(p[name]) for name in PARAMS}
-    y_bar = 2 * y
+    y_bar = loss_bar(y)
     for step in reversed(range(n)):
         k_bar = [(h * cast(b)) * y_bar for b in B38]
         for i in reversed(range(4)):
