@@ -6,10 +6,10 @@ Prints the table that docs/results/README.md has. Of a process of its own for ea
 from before would hide it.
 """
 
-import resource
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -65,12 +65,17 @@ def options_for(name, adjoint, n_steps, share):
 
 
 def peak(name, n_steps, options):
-    """Return the bytes by which the peak of a process grows in solve and vjp."""
-    solve(name, 4, **options).vjp(problem(name)[1])  # compiled and warm
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    sol = solve(name, n_steps, **options)
-    sol.vjp(sol.ys)
-    return 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+    """Return the bytes by which the resident set grows in solve and vjp, at its peak."""
+    sys.path.insert(0, str(Path(__file__).resolve().parent / "peers"))
+    from core import peak_resident_delta
+
+    solve(name, 4).vjp(problem(name)[1])  # compiled and warm
+
+    def run():
+        sol = solve(name, n_steps, **options)
+        sol.vjp(sol.ys)
+
+    return peak_resident_delta(run)
 
 
 def main():
@@ -108,7 +113,7 @@ def main():
         script = f"import adjoint_memory as a; print(a.peak({name!r}, {n_steps}, {options!r}))"
         done = subprocess.run(
             [sys.executable, "-c", script], capture_output=True, text=True, check=True,
-            cwd=__file__.rpartition("/")[0],
+            cwd=Path(__file__).resolve().parent,
         )  # fmt: skip
         found, total = int(done.stdout), predicted(name, n_steps, **options).total
         print(f"| {adjoint} | {total / 1e6:.1f} MB | {found / 1e6:.1f} MB | {found / total:.2f} |")

@@ -398,7 +398,9 @@ def polynomial12(c, x):
     x2 = x * x
     x4 = x2 * x2
     high = fma(fma(c[11], x, c[10]), x2, fma(c[9], x, c[8]))
-    return fma(high, x4 * x4, polynomial8(c, x))
+    low = fma(fma(c[3], x, c[2]), x2, fma(c[1], x, c[0]))
+    low = fma(fma(fma(c[7], x, c[6]), x2, fma(c[5], x, c[4])), x4, low)
+    return fma(high, x4 * x4, low)
 
 
 @inlined
@@ -408,7 +410,9 @@ def polynomial16(c, x):
     x4 = x2 * x2
     low = fma(fma(c[11], x, c[10]), x2, fma(c[9], x, c[8]))
     high = fma(fma(fma(c[15], x, c[14]), x2, fma(c[13], x, c[12])), x4, low)
-    return fma(high, x4 * x4, polynomial8(c, x))
+    low = fma(fma(c[3], x, c[2]), x2, fma(c[1], x, c[0]))
+    low = fma(fma(fma(c[7], x, c[6]), x2, fma(c[5], x, c[4])), x4, low)
+    return fma(high, x4 * x4, low)
 
 
 @inlined
@@ -421,4 +425,6 @@ def polynomial24(c, x):
     middle = fma(fma(fma(c[15], x, c[14]), x2, fma(c[13], x, c[12])), x4, low)
     low = fma(fma(c[19], x, c[18]), x2, fma(c[17], x, c[16]))
     high = fma(fma(fma(c[23], x, c[22]), x2, fma(c[21], x, c[20])), x4, low)
-    return fma(fma(high, x8, middle), x8, polynomial8(c, x))
+    low = fma(fma(c[3], x, c[2]), x2, fma(c[1], x, c[0]))
+    low = fma(fma(fma(c[7], x, c[6]), x2, fma(c[5], x, c[4])), x4, low)
+    return fma(fma(high, x8, middle), x8, low)

@@ -84,6 +84,7 @@ class Reference(NamedTuple):
     domain: tuple = (-np.inf, np.inf)  # of the derivative's argument
     within: float = np.inf  # bound on the function's argument
     ulps: float = ULPS
+    every: int = 1  # of the samples in float64
 
 
 REFERENCES = {
@@ -101,7 +102,11 @@ REFERENCES = {
         (-1, np.inf),
     ),
     "gelu": Reference(
-        functools.partial(of_normal, 0), (0, np.inf), functools.partial(of_normal, 1), ulps=8.5
+        functools.partial(of_normal, 0),
+        (0, np.inf),
+        functools.partial(of_normal, 1),
+        ulps=8.5,
+        every=5,
     ),
 }
 
@@ -185,7 +190,7 @@ def test_registry():
 def test_values(activation, dtype):
     reference = REFERENCES[activation.name]
     x = np.concatenate([samples(dtype), edges(dtype)])
-    x = x[abs(x) <= reference.within]
+    x = x[abs(x) <= reference.within][:: reference.every if dtype is np.float64 else 1]
     y, exact = applied(activation, x), reference.function(x.astype(WIDER[dtype]))
     worst = np.argmax(error := ulps(y, exact, dtype))
     assert error[worst] <= reference.ulps, (x[worst], y[worst], exact[worst])
@@ -201,6 +206,7 @@ def test_derivatives(activation, dtype):
         value = value[abs(value - float(SILU_ZERO)) > 0.01]  # see below
     if activation.name == "gelu" and dtype is np.float32:
         value = value[abs(value - float(GELU_ZERO)) > 1e-6]  # the reference cancels there
+    value = value[:: reference.every if dtype is np.float64 else 1]
     y = derivative(activation, value)
     exact = np.asarray(reference.derivative(value.astype(WIDER[dtype])), WIDER[dtype])
     worst = np.argmax(error := ulps(y, exact, dtype))
