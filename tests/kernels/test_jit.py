@@ -48,6 +48,8 @@ out = np.zeros(2)
 _jit.Family("probe", {})(negated)(out, np.array([1.0, 4.0]))
 print(*out, *(c.loaded for c in _cache.COMPILATIONS))
 """
+
+
 def test_changed_callee_in_another_file_recompiles_its_caller(run_python, tmp_path):
     source = tmp_path / "tapeless_kernels"
     shutil.copytree(_cache.ROOT, source, ignore=shutil.ignore_patterns("__pycache__"))
