@@ -148,9 +148,8 @@ class Network(VectorField):
         return Network, (self.dim, self.layers)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Network) and repr(self) == repr(
-            other
-        )  # as tuples, kinds are equal
+        # By their text: as tuples, layers of other kinds with the same numbers are equal.
+        return isinstance(other, Network) and repr(self) == repr(other)
 
     def __hash__(self) -> int:
         return hash(repr(self))
