@@ -56,12 +56,10 @@ def options_for(name, adjoint, n_steps, share):
     budget = int(predicted(name, n_steps).kept * share)
     if adjoint == "binomial":
         return {"adjoint": adjoint, "budget": budget}
-    fits = [
-        s
-        for s in range(1, n_steps)
-        if predicted(name, n_steps, adjoint="every", stride=s).kept <= budget
-    ]
-    return {"adjoint": adjoint, "stride": fits[0]}
+    strides = range(1, n_steps // 2)
+    kept = [predicted(name, n_steps, adjoint=adjoint, stride=stride).kept for stride in strides]
+    assert min(kept) <= budget
+    return {"adjoint": adjoint, "stride": strides[kept.index(min(kept))]}
 
 
 def peak(name, n_steps, options):
