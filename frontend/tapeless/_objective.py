@@ -35,7 +35,7 @@ class Evaluation(NamedTuple):
     nfe: float = np.nan
 
 
-def mean_nfe(sol: Solution) -> float:
+def _mean_nfe(sol: Solution) -> float:
     """Return the evaluations of a trajectory in the mean."""
     nfe = sol.stats.nfe
     return float(nfe.sum()) / nfe.size  # half the time of np.mean
@@ -122,7 +122,7 @@ class Objective:
         """
         sol = solve_ode(self.field, self.t_span, y0, theta, **self.options)
         loss, ys_bar = self.loss(sol.ys, target)
-        return Evaluation(loss, sol.vjp(ys_bar)[1], mean_nfe(sol))
+        return Evaluation(loss, sol.vjp(ys_bar)[1], _mean_nfe(sol))
 
     def value(self, theta: ArrayInput, y0: ArrayInput, target: Any) -> float:
         """Return the loss alone, which keeps nothing for a gradient.

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tapeless._composition import VectorField
-from tapeless._objective import Evaluation, Loss, mean_nfe
+from tapeless._objective import Evaluation, Loss, _mean_nfe
 from tapeless._ode import solve_ode
 from tapeless._solution import Solution
 
@@ -84,7 +84,7 @@ class Readout:
         loss, out_bar = self.loss(self.outputs(theta, sol.ys), target)
         ys_bar, readout_bar = self.outputs_vjp(theta, sol.ys, out_bar)
         theta_bar = np.concatenate([sol.vjp(ys_bar)[1], readout_bar])
-        return Evaluation(loss, theta_bar, mean_nfe(sol))
+        return Evaluation(loss, theta_bar, _mean_nfe(sol))
 
     def predict(self, theta: NDArray[Any], y0: Floats, **options: Any) -> Floats:
         """Return the outputs of initial states, which keeps nothing for a gradient."""
