@@ -1,4 +1,4 @@
-"""Checks of what users write: the transpose of a field against differences."""
+"""Checks of what users write: the transpose of a field, and the gradient of a solve, against differences."""
 
 from typing import Any, TypeAlias
 
@@ -9,10 +9,11 @@ from tapeless._check import as_real, generator
 from tapeless._complain import complain, describe
 from tapeless._composition import VectorField
 from tapeless._evaluate import Evaluator
+from tapeless._ode import solve_ode
 from tapeless._types import RNG, ArrayInput, Integer
 from tapeless.fields import Field
 
-__all__ = ["check_vjp"]
+__all__ = ["check_gradient", "check_vjp"]
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -89,6 +90,91 @@ def check_vjp(
             raise AssertionError(
                 f"check_vjp: {entry} is {found[i]:.8g} by the vjp of {field} and {expected[i]:.8g} by "
                 f"differences, at y = {point[:dim]} and theta = {point[dim:]}."
+            )
+
+
+def check_gradient(
+    field: VectorField,
+    t_span: tuple[Any, Any],
+    y0: ArrayInput,
+    theta: ArrayInput | None = None,
+    *,
+    n_directions: Integer = 5,
+    tolerance: float = 1e-7,
+    rng: RNG = 0,
+    **options: Any,
+) -> None:
+    """Compare the gradient of a solve with central differences of solves, in float64.
+
+    The loss is a sum of the solution with random weights; along random directions of y0 and theta its slope is
+    taken from `Solution.vjp`, and from solves at points beside.
+
+    Parameters
+    ----------
+    field : field
+        Of `tapeless.fields`, with a `vjp`.
+    t_span : tuple (t0, t1)
+        Initial and final time.
+    y0 : array, shape (batch, dim) or (dim,)
+        Initial states.
+    theta : array, shape (n_params,) or (batch, n_params), optional
+        Parameters of the field.
+    n_directions : int
+        Number of directions.
+    tolerance : float
+        Largest difference, relative to the largest slope there could be: the length of the gradient.
+    rng : numpy.random.Generator or int, optional
+        Where weights and directions come from.
+    **options
+        Of `solve_ode`. By default 50 equal steps of dopri5: adaptive ones would be others at the points beside,
+        and differences then agree no better than to the solve's tolerance.
+
+    Raises
+    ------
+    AssertionError
+        If a slope differs; the message has both.
+    TypeError, ValueError, SolverError
+        As `solve_ode`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tapeless
+    >>> field = tapeless.fields.MLP(2, [8])
+    >>> tapeless.testing.check_gradient(field, (0.0, 1.0), np.ones((3, 2)), field.init(rng=0))
+    """
+    caller = "check_gradient"
+    if not isinstance(field, VectorField):
+        wanted = "a tapeless field, say tapeless.fields.MLP(dim, hidden)"
+        raise complain(TypeError, caller, "field", wanted, describe(field))
+    solver: Any = {"method": "dopri5", "n_steps": 50} | options
+    state = as_real(caller, "y0", y0)
+    parameters = np.zeros(0) if theta is None else as_real(caller, "theta", theta)
+    draw = generator(caller, rng)
+    sol = solve_ode(field, t_span, state, parameters, **solver)
+    weights = draw.standard_normal(sol.ys.shape)
+    bars = sol.vjp(weights)
+    length = float(np.sqrt(np.vdot(bars[0], bars[0]) + np.vdot(bars[1], bars[1])))
+
+    def loss(step: float, direction: list[Floats]) -> float:
+        at = state + step * direction[0], parameters + step * direction[1]
+        return float(np.vdot(weights, solve_ode(field, t_span, *at, **solver).ys))
+
+    h = 1e-4 * max(1.0, float(np.abs(state).max(initial=0)))
+    for _ in range(int(n_directions)):
+        direction = [draw.standard_normal(x.shape) for x in (state, parameters)]
+        scale = float(
+            np.sqrt(np.vdot(direction[0], direction[0]) + np.vdot(direction[1], direction[1]))
+        )
+        direction = [x / scale for x in direction]
+        found = float(np.vdot(bars[0], direction[0]) + np.vdot(bars[1], direction[1]))
+        near = (loss(h, direction) - loss(-h, direction)) / (2 * h)
+        far = (loss(2 * h, direction) - loss(-2 * h, direction)) / (4 * h)
+        expected = (4 * near - far) / 3  # Richardson's: the error is of order h**4
+        if not abs(found - expected) <= tolerance * max(1.0, length):
+            raise AssertionError(
+                f"{caller}: along a direction the slope is {found:.10g} by the vjp of the solve and "
+                f"{expected:.10g} by differences, where the gradient has length {length:.3g}."
             )
 
 
