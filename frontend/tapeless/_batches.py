@@ -58,7 +58,8 @@ class Batches:
     def epoch(self, order: NDArray[np.intp] | None, done: int) -> Iterator[Batch]:
         """Yield the batches of an epoch in an order, without the first `done`."""
         if order is None:
-            yield self.data
+            if done == 0:
+                yield self.data
             return
         assert self.size is not None
         for i in range(done * self.size, self.n, self.size):

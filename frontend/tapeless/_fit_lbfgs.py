@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tapeless._bar import Bar
 from tapeless._batches import Batches
-from tapeless._loop import Evaluate, Trouble, Validate
+from tapeless._loop import Evaluate, Trouble, Validate, validation_loss
 from tapeless._training_result import Fit, History
 from tapeless.errors import TrainingError
 from tapeless.optim import LBFGS
@@ -49,7 +49,7 @@ class _Iterations:
         history.step_nfe.append(nfe)
         value = np.inf
         if validate is not None:
-            value = float(validate(self.theta))
+            value = validation_loss(validate, self.theta)
             history.validation.append(value)
         if validate is None or value < self.best:
             self.best, self.best_epoch = value, len(history.loss)

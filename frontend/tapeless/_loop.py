@@ -82,6 +82,17 @@ def suspects(objective: Any, theta: NDArray[Any], theta_bar: NDArray[Any]) -> st
     )
 
 
+def validation_loss(validate: Validate, theta: NDArray[Any]) -> float:
+    """Return the loss on the validation data; raise Trouble where there is no such."""
+    try:
+        value = float(validate(theta))
+    except SolverError as error:
+        raise Trouble(f"a solve of the validation failed ({error})") from error
+    if not math.isfinite(value):
+        raise Trouble(f"the loss on the validation data is {value}")
+    return value
+
+
 class Loop:
     """A training by steps, which can be stopped anywhere and go on from there to the bit."""
 
@@ -123,8 +134,10 @@ class Loop:
             stopped = "interrupted"
         except Trouble as trouble:
             save()
-            at = f"epoch {state.epoch + 1}, step {state.done + 1}"
-            message = f"fit: in {at}, {trouble}. This error's `result` holds the state before it."
+            at = f"in epoch {state.epoch + 1}, step {state.done + 1}"
+            if state.done == len(self.batches.sizes):
+                at = f"after the steps of epoch {state.epoch + 1}"
+            message = f"fit: {at}, {trouble}. This error's `result` holds the state before it."
             raise TrainingError(message, state.result("failed")) from trouble
         except Exception as error:
             save()
@@ -142,7 +155,7 @@ class Loop:
         history, n = state.history, len(batches.sizes)
         weights = np.array(batches.sizes if batches.n else [1.0], np.float64)
         loss, nfe = history.step_loss[-n:], history.step_nfe[-n:]
-        value = math.nan if self.validate is None else self._validation()
+        value = math.nan if self.validate is None else validation_loss(self.validate, state.theta)
         self._interrupts.hold()
         history.loss.append(float(np.average(loss, weights=weights)))
         history.nfe.append(float(np.average(nfe, weights=weights)))
@@ -185,13 +198,3 @@ class Loop:
             raise self.evaluate.gradient_trouble(state.theta, theta_bar) from error
         finally:
             self._interrupts.release()
-
-    def _validation(self) -> float:
-        assert self.validate is not None
-        try:
-            value = float(self.validate(self.state.theta))
-        except SolverError as error:
-            raise Trouble(f"a solve of the validation failed ({error})") from error
-        if not math.isfinite(value):
-            raise Trouble(f"the loss on the validation data is {value}")
-        return value

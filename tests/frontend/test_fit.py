@@ -177,6 +177,23 @@ def test_a_training_goes_on_to_the_bit(tmp_path, n, bits):
     assert again.theta.tobytes() == whole.theta.tobytes() and again.n_steps == 16
 
 
+@pytest.mark.parametrize("options", [{}, {"batch_size": 16, "rng": 3}])
+def test_a_validation_that_fails_is_what_a_resumed_training_begins_with(tmp_path, options):
+    """All steps of the epoch have been taken, and are not taken again."""
+    path, failing = tmp_path / "run.npz", iter([1.0, np.nan])
+    arguments = {"epochs": 3, "optimiser": optim.Adam(0.02), **options}
+    with pytest.raises(TrainingError, match="fit: after the steps of epoch 2, the loss on the"):
+        fit(
+            objective, THETA, DATA, checkpoint=path, validation=lambda x: next(failing), **arguments
+        )
+    rest = fit(
+        objective, THETA, DATA, checkpoint=path, resume=True, validation=lambda x: 0.5, **arguments
+    )
+    whole = fit(objective, THETA, DATA, validation=lambda x: 0.5, **arguments)
+    assert rest.history.step_loss == whole.history.step_loss
+    assert rest.theta.tobytes() == whole.theta.tobytes()
+
+
 def test_more_epochs_go_on_from_a_training_that_ended(tmp_path):
     path = tmp_path / "run.npz"
     fit(objective, THETA, DATA, epochs=2, checkpoint=path, **QUICK)
@@ -311,9 +328,11 @@ def test_a_solve_that_fails_is_a_training_error():
     assert info.value.result.theta.tobytes() == large.tobytes()
 
 
-def test_a_validation_that_is_nan_ends_it():
-    with pytest.raises(TrainingError, match="the loss on the validation data is nan"):
-        fit(quadratic, np.ones(3), validation=lambda theta: np.nan)
+@pytest.mark.parametrize("optimiser", [optim.Adam(), optim.LBFGS()])
+def test_a_validation_that_is_nan_ends_it(optimiser):
+    with pytest.raises(TrainingError, match="the loss on the validation data is nan") as info:
+        fit(quadratic, np.ones(3), optimiser=optimiser, validation=lambda theta: np.nan)
+    assert np.isfinite(info.value.result.theta).all()
 
 
 @pytest.mark.parametrize("optimiser", [optim.Adam(), optim.LBFGS()])
