@@ -140,5 +140,5 @@ def load(path: Path) -> Classifier:
         if params.shape != (n_params,):
             raise Unreadable(f"its parameters are {describe(params)}, not of shape ({n_params},)")
         return Classifier(field, params, mean, scale, record["n_classes"], record["solver"])
-    except (Unreadable, KeyError, ValueError, TypeError, AttributeError) as error:
+    except files.BAD_CONTENT as error:
         raise files.bad_file("load", path, WANTED, error) from error

@@ -4,6 +4,7 @@ import json
 import os
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path as PathObject
 from typing import Any
@@ -23,6 +24,13 @@ Record = dict[str, Any]
 
 class Unreadable(Exception):
     """What is wrong with a file that has been opened; the caller knows its name."""
+
+
+# What reading a file, or making objects of its records, raises where it is damaged or not what it should be.
+BAD_CONTENT = (
+    Unreadable, KeyError, ValueError, TypeError, AttributeError, OverflowError, RuntimeError,
+    EOFError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 
 
 def write(path: Path, kind: str, record: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
@@ -58,7 +66,7 @@ def read(caller: str, path: Path, kind: str, wanted: str) -> tuple[Record, Array
     try:
         with open(path, "rb") as file:
             return _parse(file, kind)
-    except (Unreadable, KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except BAD_CONTENT as error:
         raise bad_file(caller, path, wanted, error) from error
 
 

@@ -124,5 +124,5 @@ def load(path: Path, *, functions: Iterable[Field] = ()) -> Saved:
         kept = record.get("optimiser")
         optimiser = None if kept is None else decode_optimiser(kept, arrays, theta)
         return Saved(field, theta, optimiser)
-    except (Unreadable, KeyError, ValueError, TypeError, AttributeError) as error:
+    except files.BAD_CONTENT as error:
         raise files.bad_file("load", path, WANTED, error) from error

@@ -86,5 +86,5 @@ def resumed(path: Path, start: State, batches: Batches) -> State:
         if batches.rng is not None:
             restore(batches.rng, record["rng"])
         return state
-    except (Unreadable, KeyError, ValueError, TypeError, AttributeError) as error:
+    except files.BAD_CONTENT as error:
         raise files.bad_file("fit", path, WANTED, error) from error

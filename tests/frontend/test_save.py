@@ -149,6 +149,14 @@ def flipped(path):
     path.write_bytes(content)
 
 
+def compressed_and_flipped(path):
+    with np.load(path) as content:
+        np.savez_compressed(path, **content)
+    content = bytearray(path.read_bytes())
+    content[60:90] = bytes(30)  # in the first member's deflated bytes
+    path.write_bytes(content)
+
+
 def pickled(path):
     with np.load(path) as content:
         arrays = dict(content)
@@ -162,12 +170,15 @@ def other_theta(path, theta):
     np.savez(path, **arrays)
 
 
+ENDLESS = {"optimiser": "Adam", "options": {}, "n_steps": float("inf")}
 LAYER = {"layer": "Convolution", "n_out": 2}
 BAD = {
     "truncated": (truncated, "it is no .npz file"),
     "text": (lambda path: path.write_text("hello"), "it is no .npz file, or not all of one"),
     "empty": (lambda path: path.write_bytes(b""), "it is no .npz file"),
     "bits flipped": (flipped, "CRC"),
+    "compressed and damaged": (compressed_and_flipped, "load: `path` must be"),
+    "endless numbers": (lambda path: described(path, optimiser=ENDLESS), "infinity"),
     "a pickle": (lambda path: path.write_bytes(pickle.dumps(Boom())), "it is no .npz file"),
     "a pickled array": (pickled, "allow_pickle"),
     "another's arrays": (lambda path: np.savez(path, x=np.ones(3)), "it has no description"),
