@@ -12,6 +12,7 @@ from tapeless._batches import Batches, as_batch, state_of
 from tapeless._complain import complain, describe
 from tapeless._fit_lbfgs import minimise
 from tapeless._loop import Evaluate, Loop, Validate
+from tapeless._objective import Objective
 from tapeless._optimiser import Optimiser
 from tapeless._training_result import Fit
 from tapeless._training_state import State, resumed
@@ -125,6 +126,9 @@ def fit(
     if resume and checkpoint is None:
         raise complain(ValueError, "fit", "checkpoint", "given with resume=True", "None")
     batches = Batches(data, batch_size, rng)
+    if isinstance(objective, Objective) and len(batches.data) != 2:
+        wanted = "a pair (y0, target), as an Objective takes it"
+        raise complain(ValueError, "fit", "data", wanted, f"{len(batches.data)} arrays")
     evaluate = Evaluate(objective, batches.rng)
     validate = _validation(objective, validation)
     if isinstance(optimiser, LBFGS):

@@ -369,6 +369,8 @@ def test_an_error_of_the_objective_arrives_with_the_result(optimiser):
         ((quadratic, [1.0], Y0), {"batch_size": 0, "rng": 0}, ValueError, "`batch_size` must be"),
         ((quadratic, [1.0], Y0[:0]), {}, ValueError, "`data` must be arrays with at least one row"),
         ((quadratic, [1.0], (Y0, Y0[:3])), {}, ValueError, "one length; got lengths 50 and 3"),
+        ((objective, THETA, Y0), {}, ValueError, r"`data` must be a pair \(y0, target\), as an"),
+        ((objective, THETA), {}, ValueError, r"`data` must be a pair .* got 0 arrays"),
         ((quadratic, [1.0], 3.0), {}, ValueError, "`data` must be arrays with at least one row"),
         ((quadratic, [1.0], Y0), {"validation": Y0[:0]}, ValueError, "`validation` must be arrays"),
         ((lambda theta: 1.0, [1.0]), {}, TypeError, r"`objective` must be a function that returns"),
