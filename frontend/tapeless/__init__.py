@@ -13,7 +13,7 @@ from tapeless._solution import Solution, Stats
 from tapeless._training_result import Fit, History
 from tapeless.errors import SolverError, TrainingError
 from tapeless.fields import field
-from tapeless.methods import check_tableau
+from tapeless.methods import check_tableau, reversible
 
 __all__ = [
     "AdjointMemory",
@@ -39,6 +39,7 @@ __all__ = [
     "methods",
     "optim",
     "plot",
+    "reversible",
     "save",
     "solve_ivp",
     "solve_ode",

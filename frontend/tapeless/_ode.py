@@ -20,6 +20,7 @@ from tapeless._types import ArrayInput, Integer
 from tapeless_kernels.controllers.step_size import Controller
 from tapeless_kernels.launch.threads import n_cores
 from tapeless_kernels.tableaus.butcher import ButcherTableau
+from tapeless_kernels.tableaus.reversible import ReversibleMethod
 
 
 def solve_ode(
@@ -28,7 +29,7 @@ def solve_ode(
     y0: ArrayInput,
     theta: ArrayInput | None = None,
     *,
-    method: str | ButcherTableau = "tsit5",
+    method: str | ButcherTableau | ReversibleMethod = "tsit5",
     rtol: ArrayInput = 1e-3,
     atol: ArrayInput = 1e-6,
     t_eval: ArrayInput | None = None,
@@ -62,8 +63,8 @@ def solve_ode(
     theta : array, shape (n_params,) or (batch, n_params)
         Parameters of the field, shared by the batch or, for a `Field` and sums of such, of its own for each
         trajectory; may be left out if it has none.
-    method : str or ButcherTableau
-        One of `tapeless.methods.table`.
+    method : str, ButcherTableau or ReversibleMethod
+        One of `tapeless.methods.table`, or what `tapeless.reversible` makes of one.
     rtol, atol : float or array (batch,)
         A step is accepted if the root mean square over the entries of
         ``error / (atol + rtol * max(|y|, |y_next|))`` is at most 1.
@@ -71,7 +72,7 @@ def solve_ode(
         Output times within `t_span`, in its direction. By default the final time only.
     interpolate : bool, optional
         Whether outputs come from the cubic Hermite interpolant, of order 3, instead of steps that
-        end on them. By default only if the order of the method is at most 4.
+        end on them. By default only if the order of the method is at most 4 and it is not reversible.
     controller : str
         ``"pi"``, ``"i"`` or ``"h312"``.
     first_step : float or array (batch,), optional
@@ -82,11 +83,13 @@ def solve_ode(
     coupled : bool
         Whether the batch shares one step size, with the norm taken over all of it. By default each
         trajectory steps alone, and its result does not depend on the others by a bit.
-    adjoint : "store", "every", "binomial" or None
+    adjoint : "store", "every", "binomial", "reversible" or None
         What is kept for `Solution.vjp`: every step; the states at every `stride`-th step, from which the steps
         between are taken again; as many states as a `budget` of memory allows, from which steps are taken
-        again as often as that asks for; or nothing. The gradients are the same to the bit. A field without
-        a `vjp`, or with a part that has none, keeps nothing.
+        again as often as that asks for; or nothing. The gradients are the same to the bit. A reversible method
+        can also have "reversible": times alone are kept, and `vjp` takes the steps back from the end; the
+        gradient is that of the others but for what `Stats.reconstruction` says. A field without a `vjp`, or with
+        a part that has none, keeps nothing.
     stride : int, optional
         With "every": the steps, of a tile of trajectories, from one state that is kept to the next.
     budget : int, optional
@@ -94,7 +97,7 @@ def solve_ode(
     max_steps : int
         Most steps tried for each trajectory.
     throw : bool
-        Whether a trajectory that fails raises an error.
+        Whether a trajectory that fails raises an error, here or in `vjp`.
     threads : int, optional
         Threads that share the tiles of trajectories; by default all cores.
     progress : bool or callable
@@ -117,8 +120,9 @@ def solve_ode(
     TypeError, ValueError
         If an argument is not what it must be; the message says what was wanted and what came.
     SolverError
-        If a trajectory fails and `throw` is true: too many steps, too small a step, or a value that
-        is not finite. Its attribute `solution` holds what was reached.
+        If a trajectory fails and `throw` is true: too many steps, too small a step, a value that is not
+        finite, or the two states of a reversible method have come apart. Its attribute `solution` holds
+        what was reached.
     KeyboardInterrupt
         On Ctrl-C, within 0.1 s; its attribute `solution` holds what was reached.
 
@@ -148,8 +152,14 @@ def solve_ode(
     times = arguments.output_times(t_eval, numbers, batch)
     tableau = methods.find(SOLVE, method)
     control = methods.find_controller(SOLVE, controller)
+    reversible = isinstance(tableau, ReversibleMethod)
+    methods.check_adjoint(SOLVE, tableau, adjoint)
+    _check_reversible(tableau, reversible, interpolate, reduce, first_passage)
     if n_steps is None and tableau.error is None:
-        embedded = ", ".join(t.name for t in methods.EXPLICIT if t.error is not None)
+        with_error = (t.name for t in methods.EXPLICIT if t.error is not None)
+        embedded = ", ".join(
+            map("reversible({!r})".format, with_error) if reversible else with_error
+        )
         raise ValueError(
             f"{SOLVE}: `n_steps` must be given with method={tableau.name!r}, which has no error "
             f"estimate; adaptive methods are {embedded}."
@@ -172,7 +182,8 @@ def solve_ode(
         len(times),
         adjoint is not None and not without_vjp,
         bool(coupled),
-        t_eval is not None and (tableau.order <= 4 if interpolate is None else bool(interpolate)),
+        t_eval is not None
+        and ((tableau.order <= 4 and not reversible) if interpolate is None else bool(interpolate)),
         check.positive_int(SOLVE, "max_steps", max_steps),
         0 if n_steps is None else check.positive_int(SOLVE, "n_steps", n_steps),
         batch if coupled else 0,
@@ -190,7 +201,7 @@ def solve_ode(
     solve = Solve(plan, numbers, y0, times, used, memory if plan.keep else None, pull)
 
     def solution() -> Solution:
-        return solve.solution(ts, single, t_eval is None, threads, without_vjp)
+        return solve.solution(ts, single, t_eval is None, threads, without_vjp, throw)
 
     try:
         with meter(SOLVE, progress, batch) as ended:
@@ -202,6 +213,19 @@ def solve_ode(
     if throw and not result.success:
         check_arrival(SOLVE, result, t1)
     return result
+
+
+def _check_reversible(
+    tableau: ButcherTableau | ReversibleMethod, reversible: bool, interpolate: object, reduce: object,
+    first_passage: object,
+) -> None:  # fmt: skip
+    """Complain of what needs an interpolant, if the method is reversible."""
+    given = {"interpolate": interpolate, "reduce": reduce, "first_passage": first_passage}
+    for name, value in given.items():
+        if reversible and value is not None and value is not False:
+            wanted = f"left out with method={tableau.name!r}, which has no interpolant"
+            advice = "Its steps end on the times of `t_eval`."
+            raise complain(ValueError, SOLVE, name, wanted, describe(value), advice)
 
 
 def _passage(given: tuple[Integer, float] | None, dim: int) -> tuple[int, float]:

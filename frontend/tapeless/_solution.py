@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tapeless._check import as_state
-from tapeless._complain import complain, describe
+from tapeless._complain import check_reconstruction, complain, describe
 from tapeless._types import ArrayInput, Integer
 
 if TYPE_CHECKING:  # they import this module, or matplotlib
@@ -33,6 +33,13 @@ class Stats(NamedTuple):
         A code of `tapeless_kernels.status`: 1 is success.
     t : ndarray of float64
         The time reached.
+    drift : ndarray of float64, or None
+        Of a reversible method, the largest distance of its two states from each other, by the component in which
+        they differ most. None of other methods.
+    reconstruction : ndarray of float64, or None
+        With ``adjoint="reversible"``, once `Solution.vjp` has been called, the largest error of a component of the
+        y0 that was made again, relative to the largest of y0 (or to a thousandth of the largest state of the
+        trajectory, if that is more). NaN before, and of reversible methods with another adjoint. None of other methods.
     """
 
     # Scalars have the attributes of arrays, so that one type does for both.
@@ -42,6 +49,8 @@ class Stats(NamedTuple):
     last_step: NDArray[np.float64]
     status: NDArray[np.uint8]
     t: NDArray[np.float64]
+    drift: NDArray[np.float64] | None = None
+    reconstruction: NDArray[np.float64] | None = None
 
 
 class Reduced(NamedTuple):
@@ -217,6 +226,10 @@ class Solution:
         ------
         ValueError
             If `ys_bar` has another shape, or the solve kept nothing (``adjoint=None``).
+        SolverError
+            With ``adjoint="reversible"``, if a y0 that was made again is too far from what it was, and the solve
+            had not ``throw=False``: the gradient is then no more accurate. The bounds, on `Stats.reconstruction`,
+            are 1e-6 in float64 and 1e-3 in float32.
 
         Notes
         -----
@@ -238,4 +251,7 @@ class Solution:
             wanted = f"of the shape of `ys`, {self.ys.shape}"
             raise complain(ValueError, "Solution.vjp", "ys_bar", wanted, describe(ys_bar))
         y0_bar, theta_bar = self._reverse(ys_bar[None] if self._single else ys_bar)
+        errors = self._reverse.reconstruction()
+        if errors is not None:
+            self.stats = check_reconstruction(self, errors, self._reverse.throw, self._single)
         return (y0_bar[0] if self._single else y0_bar), theta_bar

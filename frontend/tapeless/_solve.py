@@ -8,7 +8,10 @@ from tapeless._arguments import as_kernel_array
 from tapeless._memory import divide
 from tapeless._solution import Floats, Reduced, Solution, Stats
 from tapeless_kernels.launch.pool import POOL
+from tapeless_kernels.launch.table import is_reversible
+from tapeless_kernels.launch.tape import TIMES_ALONE
 from tapeless_kernels.launch.threads import THREADS
+from tapeless_kernels.loops.reversal import RECONSTRUCTION
 from tapeless_kernels.status import INTERRUPTED
 
 NOTHING = Reduced()
@@ -33,6 +36,7 @@ class Solve:
             np.empty((n, plan.n_outputs, dim), plan.dtype), np.empty((n, dim), plan.dtype),
             np.empty((n, 3), np.int64), np.empty((n, 2)), np.empty(n, np.uint8),
             np.empty((n, plan.n_reduced, dim), plan.dtype), np.empty((n, plan.n_passages)),
+            np.empty((n, 3 * is_reversible(plan.method))),
         )  # fmt: skip
         self._lent, self._failed = False, [None] * len(self.parts)  # how many; None: not yet known
 
@@ -70,19 +74,29 @@ class Solve:
 
     def _fill(self, part):
         """Set the results of a part to those of trajectories that have not had their turn."""
-        ys, y, counts, times, status, reduced, passages = (x[part] for x in self._results)
-        reduced[:], passages[:] = np.nan, np.nan
+        ys, y, counts, times, status, reduced, passages, reversal = (x[part] for x in self._results)
+        reduced[:], passages[:], reversal[:] = np.nan, np.nan, np.nan
         times[:, 0], times[:, 1] = 0, np.broadcast_to(self._numbers[0], self.batch)[part]
         ys[:], y[:], counts[:], status[:] = np.nan, self._y0[part], 0, INTERRUPTED
+
+    @property
+    def takes_back(self):
+        """Whether the reverse pass takes steps back."""
+        return self._memory == TIMES_ALONE
+
+    @property
+    def reversal(self):
+        """What is known of the two states of a reversible method: columns of `buffers.Queue.reversal`."""
+        return self._results[-1]
 
     def room_for_theta(self):
         """Return room for the parameters of a tile's lanes."""
         return np.empty(self.plan.lanes * self.theta.shape[1], self.theta.dtype)
 
-    def solution(self, ts, single, final, threads, without_vjp):
+    def solution(self, ts, single, final, threads, without_vjp, throw):
         """Return what is known now; with this object's end its chunks can be used again."""
         plan = self.plan
-        ys, y, counts, times, status, reduced, passages = self._results
+        ys, y, counts, times, status, reduced, passages, reversal = self._results
         for job, (chunk, part) in enumerate(zip(self.chunks, self.parts, strict=True)):
             if chunk is not None and chunk.begun and self._failed[job] is None:
                 self._failed[job] = chunk.finish()
@@ -95,6 +109,8 @@ class Solve:
         nfe, accepted, rejected = counts.T
         last_step, t = times.T
         stats = (nfe, accepted, rejected, last_step, status, t)
+        if reversal.shape[1]:  # what `vjp` finds goes into a Stats of its own
+            stats = (*stats, reversal[:, 0].copy(), np.full(len(status), np.nan))
         ys = ys[:, 0] if final else ys
         kept = NOTHING
         if plan.n_reduced:
@@ -104,7 +120,7 @@ class Solve:
         if single:
             ys, y, stats = ys[0], y[0], [x[0] for x in stats]
             kept = Reduced(*(None if x is None else x[0] for x in kept))
-        reverse = Reverse(self, final, threads) if plan.keep else None
+        reverse = Reverse(self, final, threads, throw) if plan.keep else None
         stats, success = Stats(*stats), not any(self._failed)
         return Solution(ts, ys, y, stats, success, single, reverse, kept, without_vjp)
 
@@ -117,8 +133,8 @@ def longest_first(numbers):
 class Reverse:
     """The reverse pass of a solve."""
 
-    def __init__(self, solve, final, threads):
-        self._solve, self._final, self._threads = solve, final, threads
+    def __init__(self, solve, final, threads, throw):
+        self._solve, self._final, self._threads, self.throw = solve, final, threads, throw
         self._lock = threading.Lock()  # two reverse passes of one solve would share scratch
 
     def nbytes(self) -> int:
@@ -126,6 +142,12 @@ class Reverse:
         found = [chunk.nbytes() for chunk in self._solve.chunks if chunk is not None]
         records = sorted(again for _, again in found)[-self._threads :]
         return sum(kept for kept, _ in found) + sum(records)
+
+    def reconstruction(self) -> Floats | None:
+        """Return the errors of the y0 that were made again in the last call, None if no steps are taken back."""
+        if not self._solve.takes_back:
+            return None
+        return self._solve.reversal[:, RECONSTRUCTION].copy()
 
     def __call__(self, ys_bar: Floats) -> tuple[Floats, Floats]:
         """Return the cotangents of y0 and theta."""

@@ -19,8 +19,8 @@ from ..status import BUDGET_SPENT, BUFFER_FULL, DONE, FIELD_ERROR
 from . import table as at
 from .array import carve
 from .entry import begin, begin_vjp, checkpoint, finish, finish_vjp, go_back, run, run_vjp
-from .table import bars_layout, bytes_of, layout, turns_layout
-from .tape import Checkpointed, Stored, step_bytes
+from .table import bars_layout, bytes_of, layout, n_evaluations, turns_layout
+from .tape import TIMES_ALONE, Checkpointed, Stored, Timed, step_bytes
 
 WIDTHS = {np.dtype(np.float32): 64, np.dtype(np.float64): 32}  # rows of 256 bytes
 SECONDS_PER_CALL = 0.02  # between looks at the interpreter: so long may a signal have to wait
@@ -132,9 +132,9 @@ class Chunk:
             tiles, plan.program.dim, method.stages, source.n_cache, plan.n_outputs,
             plan.program.n_params, 0, plan.keep, method.fsal, method.n_errors,
             *control[1:], *source.field[:3], plan.theta_stride, 0, 0, 0, 1, 1,
-            plan.n_reduced, plan.n_passages, *[0] * (at.METHOD - at.IDLED),
+            plan.n_reduced, plan.n_passages, *[0] * (at.KIND - at.IDLED), method.kind, method.halves,
         )  # fmt: skip
-        arrays = (*method[:4], control.numbers, *self._arrays)
+        arrays = (*method[:5], control.numbers, *self._arrays)
         self.table[at.METHOD : at.RECORD] = [array.ctypes.data for array in arrays]
         self._bars, work = None, self._work_per_iteration()
         bytes_ = step_bytes(plan, tiles, source.n_cache)
@@ -159,10 +159,12 @@ class Chunk:
 
     def _tape_of(self, memory):
         where = (self.plan, self.tiles, self._source.n_cache, self.table)
+        if memory == TIMES_ALONE:
+            return Timed(*where)
         return Stored(*where) if memory is None else Checkpointed(*where, memory)
 
     def begin(self, y0, numbers, times, theta, results, *, order=None, own=None, memory=None):
-        """Start a solve of the queue that these arrays make, as `buffers.Queue` says; `results` are its last seven.
+        """Start a solve of the queue that these arrays make, as `buffers.Queue` says; `results` are its last eight.
 
         With `own`, parameters of its own for each trajectory, `theta` is room for those of the lanes. With
         `memory` states are kept in place of steps.
@@ -251,7 +253,7 @@ class Chunk:
     def _work_per_iteration(self):
         program = self.plan.program
         per_lane = program.flops + 60 * program.dim + 200
-        return self.plan.method.stages * self.tiles * self.plan.lanes * per_lane
+        return n_evaluations(self.plan.method) * self.tiles * self.plan.lanes * per_lane
 
     def _check(self, code):
         if code == FIELD_ERROR:

@@ -171,6 +171,8 @@ def allocate(
     time=None,
     n_reduced=0,
     n_passages=0,
+    halves=1,
+    reversible=False,
 ):
     """Return a Solve filled with what would show if it were read: NaN, and UNREAD in integers."""
     real, time = np.finfo(dtype).dtype, time or time_dtype(dtype)
@@ -183,7 +185,8 @@ def allocate(
         Lanes(
             *(new(time, tiles) for _ in range(8)), new(real, tiles, 2), new(real, tiles),
             new(real, tiles), new("u1", tiles), new("i8", tiles, 4), new("i8", tiles), new("i8", tiles),
-            new(dtype, tiles, dim), new(dtype, tiles, stages + 1, dim),
+            new(dtype, tiles, dim), new(dtype, tiles, max(stages + 1, stages * halves), dim),
+            new(dtype, tiles, reversible * dim), new(real, tiles, reversible * 2),
         ),
         Outputs(
             new(time, tiles, n_outputs), new(dtype, tiles, n_outputs, dim), new(dtype, tiles, n_reduced, dim),
@@ -192,12 +195,13 @@ def allocate(
         Head(new(real, tiles), new(dtype, tiles, dim), new(dtype, tiles, 0)),
         Record(
             new(time, capacity, tiles, 2), new(real, capacity, tiles), new("i8", capacity, tiles),
-            new(dtype, capacity, tiles, stages, dim), new(dtype, capacity, tiles, stages, 0),
-            np.zeros(1, np.int64), int(keep),
+            new(dtype, capacity, tiles, stages * halves, dim), new(dtype, capacity, tiles, stages * halves, 0),
+            np.zeros(1, np.int64), new(time, 0, tiles), int(keep),
         ),
         Work(
             new(real, 2), new(real, tiles), new(real, tiles, 3),
             *(new("u1", tiles) for _ in range(4)), new(dtype, tiles, dim),
+            new(dtype, tiles, reversible * dim), new(real, tiles, reversible * 2), new(real, 3),
         ),
     )  # fmt: skip
 
@@ -212,6 +216,9 @@ def load(solve, t0, t1, h, tolerance, y0, times, start_ratio):
         (lanes.y, to_tiles(y0, lanes.y)), (solve.outputs.times, np.asarray(times)[:, None]),
     ):  # fmt: skip
         array[...] = value
+    if lanes.z.shape[1]:
+        lanes.z[...], lanes.drift[:, 0] = lanes.y, 0
+        lanes.drift[:, 1] = np.abs(lanes.y).max(1)
     lanes.status.reshape(-1)[len(y0) :] = SUCCESS
 
 
@@ -227,7 +234,9 @@ def run(kernels, field, method, control, solve, theta):
 def run_vjp(kernels, field, method, solve, theta, ys_bar):
     """Run a Solve backward from ys_bar (n, n_outputs, dim); return y0_bar (n, dim), theta_bar."""
     y, k = np.zeros_like(solve.lanes.y), np.full_like(solve.lanes.k[0], np.nan)
-    bars = Bars(y, np.zeros_like(y), k, np.full_like(k[:2], np.nan), solve.lanes.emitted.copy())
+    slopes, companion = np.full_like(solve.lanes.k[0, :2], np.nan), np.zeros_like(solve.lanes.z)
+    half = np.full_like(companion[0], np.nan)
+    bars = Bars(y, np.zeros_like(y), k, slopes, solve.lanes.emitted.copy(), companion, half)
     bars.emitted.reshape(-1)[len(ys_bar) :] = 0
     outputs = solve.outputs._replace(ys=to_tiles(ys_bar, solve.outputs.ys))
     theta_bar, span = np.zeros_like(theta), (0, int(solve.record.filled[0]))

@@ -6,7 +6,7 @@ from .._jit import inlined
 from ..field_abi import call_field_vjp
 from ..interpolants.hermite import hermite_vjp
 from ..status import DONE, FIELD_ERROR
-from ..steppers.explicit_rk import step_vjp
+from ..steppers.reversible_vjp import take_step_vjp
 from ..tile import LANES, Real, fill, take
 
 # Of a step; typed, so that a call with either has one signature.
@@ -30,9 +30,11 @@ def integrate_vjp(field, method, outputs, bars, record, work, theta, theta_bar, 
                 work.time[0, lane] = Real(record.t[n, tile, 0, lane])
             add_outputs(outputs, bars, record, n, tile, END)
             slots = (record.z[n, tile], record.cache[n, tile])
-            tile_bars = (bars.y[tile], bars.k0[tile], bars.z, bars.k)
-            failed = step_vjp(
-                field, method, record.h[n, tile], theta, slots, work.time, tile_bars,
+            tile_bars = (
+                bars.y[tile], bars.k0[tile], bars.z, bars.k, bars.companion[tile], bars.half,
+            )  # fmt: skip
+            failed = take_step_vjp(
+                field, method, record.h[n, tile], theta, slots, (work.time, work.back), tile_bars,
                 work.accepted[tile], theta_bar,
             )  # fmt: skip
             if failed != 0:
@@ -73,6 +75,8 @@ def start_vjp(field, method, outputs, bars, head, work, theta, theta_bar):
                 for i in range(bars.emitted[tile, lane]):
                     for m in range(bars.y.shape[1]):
                         bars.y[tile, m, lane] += outputs.ys[tile, i, m, lane]
+                for m in range(bars.companion.shape[1]):  # which begins as y does
+                    bars.y[tile, m, lane] += bars.companion[tile, m, lane]
         if method.fsal:
             k_bar, y_bar = bars.k[0], bars.k[1]
             fill(k_bar, Real(0))

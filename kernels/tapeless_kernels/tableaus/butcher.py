@@ -120,12 +120,13 @@ class ButcherTableau:
 
 
 class TableauArrays(NamedTuple):
-    """A tableau as kernels take it: (S+1, S+1) `a` and its transpose, (S+1,) `c`, (2, S+1) `error`."""
+    """A tableau as kernels take it: (S+1, S+1) `a` and its transpose, (S+1,) `c`, (2, S+1) `error`, (1,) `coupling`."""
 
     a: np.ndarray
     a_transposed: np.ndarray
     c: np.ndarray
     error: np.ndarray
+    coupling: np.ndarray
 
 
 def butcher(
@@ -233,7 +234,7 @@ def arrays(tableau: ButcherTableau, dtype) -> TableauArrays:
     error = np.zeros((2, n), real)
     for row, weights in zip(error, (tableau.error, tableau.lower_error), strict=True):
         row[:] = [_round(x, real) for x in weights or ()] or 0
-    return TableauArrays(a, np.ascontiguousarray(a.T), c, error)
+    return TableauArrays(a, np.ascontiguousarray(a.T), c, error, np.ones(1, real))
 
 
 class DenseArrays(NamedTuple):
