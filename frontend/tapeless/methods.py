@@ -85,8 +85,8 @@ def alf(damping: float = 1.0) -> ReversibleMethod:
     Parameters
     ----------
     damping : float
-        The eta of the paper, above 0.5 and at most 1, which stands for none. Less of it makes the method stable for
-        some decay, and makes it forget: taking steps back multiplies errors by up to ``1 / (2 eta - 1)`` a step.
+        The eta of the paper, above 0.5 and at most 1, which stands for none. Below 1 the method is stable for some
+        decay, but of order 1, and taking steps back multiplies errors by up to ``1 / (2 eta - 1)`` a step.
 
     Returns
     -------
@@ -106,8 +106,8 @@ def alf(damping: float = 1.0) -> ReversibleMethod:
     Examples
     --------
     >>> import tapeless
-    >>> tapeless.methods.alf(0.95).order
-    2
+    >>> tapeless.methods.alf().order, tapeless.methods.alf(0.95).order
+    (2, 1)
     """
     return dataclasses.replace(ALF, coupling=_part("alf", "damping", damping, 0.5))
 

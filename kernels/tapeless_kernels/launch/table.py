@@ -122,7 +122,8 @@ def bars_layout(plan, tiles, n_cache):
     return [
         (state, real), (state, real), ((slopes, dim, lanes), real), ((2, dim, lanes), real),
         ((tiles, lanes), "i8"), ((tiles, rows, lanes), real), ((rows, lanes), real),
-        ((tiles, plan.n_outputs, dim, lanes), real), ((tiles, plan.n_outputs, lanes), "f8"), ((tiles, lanes), real), (state, real), ((tiles, n_cache, lanes), real),
+        ((tiles, plan.n_outputs, dim, lanes), real), ((tiles, plan.n_outputs, lanes), "f8"),
+        ((tiles, lanes), real), (state, real), ((tiles, n_cache, lanes), real),
     ]  # fmt: skip
 
 

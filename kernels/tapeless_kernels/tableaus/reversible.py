@@ -35,8 +35,9 @@ class ReversibleMethod:
 
     @property
     def order(self):
-        """The order of the solution."""
-        return self.base.order if self.base else 2
+        """The order of the solution: leapfrog steps with damping have 1, for the velocity lags behind."""
+        short = 1 if self.kind == LEAPFROG and self.coupling < 1 else 2
+        return self.base.order if self.base else short
 
     @property
     def embedded_order(self):
