@@ -129,7 +129,7 @@ def attempt(field, method, control, lanes, outputs, record, work, theta, tile):
     for i in range(record.z.shape[2]):  # a saturated activation hides what its input has become
         spoil(squares, record.z[n, tile, i])
     if reversible:
-        watch(lanes, work, tile, z)
+        watch(method, control, lanes, work, tile, z)
     return failed
 
 

@@ -1,6 +1,8 @@
 """What the loop does for reversible methods: it watches their two states, keeps times, and takes steps back."""
 
 from .._jit import apart, inlined
+from ..buffers import PAIRED
+from ..ieee import fma
 from ..status import DONE, FIELD_ERROR
 from ..steppers.reversible import take_step_back
 from ..tile import LANES, Real, Time, take
@@ -25,11 +27,17 @@ def begin_drift(drift, y, lane):
 
 
 @inlined
-def watch(lanes, work, tile, y_next):
+def watch(method, control, lanes, work, tile, y_next):
     """Measure how far y_next and z_next are from each other, and mark the lanes where that is too far."""
     drift, z_next, largest = work.drift[tile], work.z_next[tile], lanes.drift[tile]
     measure(drift, y_next, z_next)
-    spoil(work.squares[tile, 0], z_next)
+    if control.adaptive and method.kind == PAIRED:
+        add_asymmetry(
+            work.squares[tile, 0], lanes.y[tile], lanes.z[tile], y_next, z_next, method.coupling[0],
+            lanes.rtol[tile], lanes.atol[tile],
+        )  # fmt: skip
+    else:
+        spoil(work.squares[tile, 0], z_next)
     for lane in range(LANES):
         before, now = largest[SIZE, lane], drift[SIZE, lane]
         bound = Real(FARTHEST) * (before if before > now else now)
@@ -37,6 +45,22 @@ def watch(lanes, work, tile, y_next):
             work.lane_status[tile, lane] = 1  # the field's failure, whatever it called it
         elif drift[DISTANCE, lane] > bound:
             work.lane_status[tile, lane] = APART
+
+
+@apart
+def add_asymmetry(squares, y, z, y_next, z_next, coupling, rtol, atol):
+    """Add to the squares of the error ratios those of what a step of a pair makes y and z differ by.
+
+    The increments there and back, from z and from y_next, cancel but for their errors: that of the way back counts
+    too, which in a field that grows can be the larger by far.
+    """
+    for m in range(y.shape[0]):
+        for lane in range(len(squares)):
+            a, b = abs(y[m, lane]), abs(y_next[m, lane])
+            scale = fma(rtol[lane], a if a > b else b, atol[lane])
+            before = coupling * (y[m, lane] - z[m, lane])
+            ratio = abs(y_next[m, lane] - z_next[m, lane] - before) / scale
+            squares[lane] = fma(ratio, ratio, squares[lane])
 
 
 @apart
