@@ -250,7 +250,7 @@ def load_back(p, theta, theta_bar, tile, lane, i):
     queue, place = queue_of(p), max(p[TAKEN], 1) - 1
     some = i if i >= 0 else queue.order[place]
     take_back(
-        queue, turns_of(p), queue_bars_of(p), (bars_of(p), head_of(p), outputs_of(p, p[BARS + 7])),
+        queue, turns_of(p), queue_bars_of(p), (bars_of(p), head_of(p), outputs_of(p, p[BARS + 8])),
         theta, theta_bar, tile, lane, some,
     )  # fmt: skip
     if i < 0:
@@ -275,7 +275,7 @@ def run_vjp(p, theta, theta_bar, first, last):
             code = take_back_iteration(p, theta, stop)
         if code == DONE:
             code = integrate_vjp(
-                field_of(p), method_of(p), outputs_of(p, p[BARS + 7]), bars_of(p), record_of(p), work_of(p),
+                field_of(p), method_of(p), outputs_of(p, p[BARS + 8]), bars_of(p), record_of(p), work_of(p),
                 theta, theta_bar, span,
             )  # fmt: skip
         if code != DONE:
@@ -288,7 +288,7 @@ def run_vjp(p, theta, theta_bar, first, last):
 def take_back_iteration(p, theta, n):
     """Take back the steps of iteration n, into a record of one."""
     return take_iteration_back(
-        field_of(p), method_of(p), outputs_of(p, p[BARS + 7]), lanes_of(p), record_of(p), work_of(p), theta,
+        field_of(p), method_of(p), outputs_of(p, p[BARS + 8]), lanes_of(p), record_of(p), work_of(p), theta,
         bars_of(p).emitted, n,
     )  # fmt: skip
 
@@ -311,7 +311,7 @@ def turn_back(p, theta, theta_bar, n):
             work.accepted[tile, lane] = 1 if queue.counts[i, ACCEPTED] > 0 else NO_STEP
             p[TURN] -= 1
         code = start_vjp(
-            field_of(p), method_of(p), outputs_of(p, p[BARS + 7]), bars, head_of(p), work, theta,
+            field_of(p), method_of(p), outputs_of(p, p[BARS + 8]), bars, head_of(p), work, theta,
             theta_bar,
         )  # fmt: skip
         for place in range(p[TURN] + 1, last + 1):

@@ -49,7 +49,7 @@ WORK = HEAD + 3
 RECORD = WORK + len(Work._fields)
 TIMES = RECORD + 6
 BARS = TIMES + 1
-QUEUE = BARS + 8  # after Bars, and the cotangents of the outputs
+QUEUE = BARS + 9  # after Bars, and the cotangents of the outputs
 TURNS = QUEUE + len(Queue._fields)
 QUEUE_BARS = TURNS + len(Turns._fields)
 CHECKPOINTS = QUEUE_BARS + len(QueueBars._fields)
@@ -121,7 +121,7 @@ def bars_layout(plan, tiles, n_cache):
     )
     return [
         (state, real), (state, real), ((slopes, dim, lanes), real), ((2, dim, lanes), real),
-        ((tiles, lanes), "i8"), ((tiles, rows, lanes), real), ((rows, lanes), real),
+        ((3, lanes), real), ((tiles, lanes), "i8"), ((tiles, rows, lanes), real), ((rows, lanes), real),
         ((tiles, plan.n_outputs, dim, lanes), real), ((tiles, plan.n_outputs, lanes), "f8"),
         ((tiles, lanes), real), (state, real), ((tiles, n_cache, lanes), real),
     ]  # fmt: skip
@@ -245,8 +245,9 @@ def bars_of(p):
     return Bars(
         array_at(p[BARS], Real, (n, dim, LANES)), array_at(p[BARS + 1], Real, (n, dim, LANES)),
         array_at(p[BARS + 2], Real, (p[STAGES] + 1, dim, LANES)),
-        array_at(p[BARS + 3], Real, (2, dim, LANES)), array_at(p[BARS + 4], np.int64, (n, LANES)),
-        array_at(p[BARS + 5], Real, (n, pairs * dim, LANES)), array_at(p[BARS + 6], Real, (pairs * dim, LANES)),
+        array_at(p[BARS + 3], Real, (2, dim, LANES)), array_at(p[BARS + 4], Real, (3, LANES)),
+        array_at(p[BARS + 5], np.int64, (n, LANES)), array_at(p[BARS + 6], Real, (n, pairs * dim, LANES)),
+        array_at(p[BARS + 7], Real, (pairs * dim, LANES)),
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from .._jit import inlined
 from ..field_abi import call_field_vjp
 from ..interpolants.hermite import hermite_vjp
 from ..status import DONE, FIELD_ERROR
+from ..steppers.explicit_rk import T_BAR
 from ..steppers.reversible_vjp import take_step_vjp
 from ..tile import LANES, Real, fill, take
 
@@ -31,7 +32,7 @@ def integrate_vjp(field, method, outputs, bars, record, work, theta, theta_bar, 
             add_outputs(outputs, bars, record, n, tile, END)
             slots = (record.z[n, tile], record.cache[n, tile])
             tile_bars = (
-                bars.y[tile], bars.k0[tile], bars.z, bars.k, bars.companion[tile], bars.half,
+                bars.y[tile], bars.k0[tile], bars.z, bars.k, bars.t, bars.companion[tile], bars.half,
             )  # fmt: skip
             failed = take_step_vjp(
                 field, method, record.h[n, tile], theta, slots, (work.time, work.back), tile_bars,
@@ -82,7 +83,15 @@ def start_vjp(field, method, outputs, bars, head, work, theta, theta_bar):
             fill(k_bar, Real(0))
             take(work.accepted[tile], k_bar, bars.k0[tile])
             failed |= call_field_vjp(
-                field, head.t[tile], head.y[tile], theta, head.cache[tile], k_bar, y_bar, theta_bar
+                field,
+                head.t[tile],
+                head.y[tile],
+                theta,
+                head.cache[tile],
+                k_bar,
+                y_bar,
+                bars.t[T_BAR],
+                theta_bar,
             )
             for lane in range(LANES):
                 if work.accepted[tile, lane] == 1:

@@ -5,7 +5,7 @@ from ..buffers import PAIRED, REVERSIBLE_HEUN, REVERSIBLE_TOO
 from ..field_abi import call_field_vjp
 from ..ieee import fma
 from ..tile import Real
-from .explicit_rk import stage_time, step_vjp
+from .explicit_rk import T_BAR, stage_time, step_vjp
 from .reversible import turn_round
 
 
@@ -19,7 +19,7 @@ def take_step_vjp(field, method, h, theta, record, work, bars, accepted, theta_b
         return take_short_step_vjp(field, method, h, theta, record, work, bars, accepted, theta_bar)
     slots, cache = record
     time, back = work
-    y_bar, k0_bar, z_bar, k_bars, companion, inner = bars
+    y_bar, k0_bar, z_bar, k_bars, t_bars, companion, inner = bars
     halves = method.halves if REVERSIBLE_TOO else 1
     status = 0
     if halves == 2:
@@ -29,7 +29,7 @@ def take_step_vjp(field, method, h, theta, record, work, bars, accepted, theta_b
         first, there = half * method.stages, half == 0
         status |= step_vjp(
             field, method, h if there else back[0], theta, (slots[first:], cache[first:]),
-            time if there else back[1:], (y_bar if halves == 1 else inner, k0_bar, z_bar, k_bars),
+            time if there else back[1:], (y_bar if halves == 1 else inner, k0_bar, z_bar, k_bars, t_bars),
             accepted, theta_bar,
         )  # fmt: skip
         if halves == 2 and there:
@@ -44,13 +44,13 @@ def take_short_step_vjp(field, method, h, theta, record, work, bars, accepted, t
     """Do as `take_step_vjp`, for the methods of one evaluation."""
     slots, cache = record
     time = work[0]
-    y_bar, k0_bar, _, k_bars, companion, _ = bars
+    y_bar, k0_bar, _, k_bars, t_bars, companion, _ = bars
     slope_bar, stage_bar = k_bars[0], k_bars[1]
     g, a = method.coupling[0], method.a
     end_bars(slope_bar, k0_bar, y_bar, h, a[0, 1], g, accepted)
     stage_time(time[1], time[0], method.c[0], h)
     status = call_field_vjp(
-        field, time[1], slots[0], theta, cache[0], slope_bar, stage_bar, theta_bar
+        field, time[1], slots[0], theta, cache[0], slope_bar, stage_bar, t_bars[T_BAR], theta_bar
     )
     if method.kind == REVERSIBLE_HEUN:
         heun_bars(y_bar, k0_bar, companion, stage_bar, h, (a[0, 0], a[1, 0]), accepted)

@@ -18,7 +18,9 @@ CASES = [(m, adaptive, back) for m in METHODS for adaptive in (0, 1) for back in
 
 def label(case):
     method, adaptive, back = case
-    return f"{method.name}-{'adaptive' if adaptive else 'fixed'}-{'backward' if back else 'forward'}"
+    return (
+        f"{method.name}-{'adaptive' if adaptive else 'fixed'}-{'backward' if back else 'forward'}"
+    )
 
 
 def solve(case, y0, theta):

@@ -71,7 +71,8 @@ class Stepper:
         y_bar, z_bar, slope_bar = (x.astype(complex) for x in bars)
         theta_bar, half = np.zeros(len(theta), complex), np.full((DIM, LANES), np.nan, complex)
         self.time[0] = t
-        places = (y_bar, slope_bar, *self.bars, z_bar, half)
+        times = np.full((3, LANES), np.nan, complex)
+        places = (y_bar, slope_bar, *self.bars, times, z_bar, half)
         status = self.kernels(take_step_vjp)(
             0, self.method, h, theta, self.record, (self.time, self.back), places, accepted, theta_bar
         )  # fmt: skip
