@@ -33,13 +33,13 @@ class Stats(NamedTuple):
         A code of `tapeless_kernels.status`: 1 is success.
     t : ndarray of float64
         The time reached.
-    drift : ndarray of float64, or None
+    drift : ndarray of float64
         Of a reversible method, the largest distance of its two states from each other, by the component in which
-        they differ most. None of other methods.
-    reconstruction : ndarray of float64, or None
+        they differ most. 0 of other methods.
+    reconstruction : ndarray of float64
         With ``adjoint="reversible"``, once `Solution.vjp` has been called, the largest error of a component of the
         y0 that was made again, relative to the largest of y0 (or to a thousandth of the largest state of the
-        trajectory, if that is more). NaN before, and of reversible methods with another adjoint. None of other methods.
+        trajectory, if that is more). NaN before, and of reversible methods with another adjoint. 0 of other methods.
     """
 
     # Scalars have the attributes of arrays, so that one type does for both.
@@ -49,8 +49,8 @@ class Stats(NamedTuple):
     last_step: NDArray[np.float64]
     status: NDArray[np.uint8]
     t: NDArray[np.float64]
-    drift: NDArray[np.float64] | None = None
-    reconstruction: NDArray[np.float64] | None = None
+    drift: NDArray[np.float64]
+    reconstruction: NDArray[np.float64]
 
 
 class Reduced(NamedTuple):

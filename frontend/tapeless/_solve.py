@@ -108,9 +108,10 @@ class Solve:
             POOL.lend([chunk for chunk in self.chunks if chunk is not None], self)
         nfe, accepted, rejected = counts.T
         last_step, t = times.T
-        stats = (nfe, accepted, rejected, last_step, status, t)
+        drift = reconstruction = np.zeros(len(status))
         if reversal.shape[1]:  # what `vjp` finds goes into a Stats of its own
-            stats = (*stats, reversal[:, 0].copy(), np.full(len(status), np.nan))
+            drift, reconstruction = reversal[:, 0].copy(), np.full(len(status), np.nan)
+        stats = (nfe, accepted, rejected, last_step, status, t, drift, reconstruction)
         ys = ys[:, 0] if final else ys
         kept = NOTHING
         if plan.n_reduced:
