@@ -24,7 +24,7 @@ WAYS = {
 
 
 class GradientReversible:
-    """The gradient of sum(y(1)**2), of the network D2H50B64 of W2 over T = 10: the ratios of its ways are the targets."""
+    """W2: the gradient of sum(y(1)**2), for D2H50B64. The ratios of the ways are the targets."""
 
     params = (list(WAYS), ["float32", "float64"])
     param_names = ("way", "dtype")
