@@ -146,23 +146,25 @@ def test_states_that_come_apart_end_in_a_status():
     assert (sol.stats.t < 10).all() and np.isnan(sol.ys).all()
     coupled = fast(10.0, coupled=True, throw=False)
     assert (coupled.stats.status == IRREVERSIBLE).all()
-    adaptive = fast(10.0, n_steps=None, throw=False, adjoint="store")
-    assert (adaptive.stats.status == IRREVERSIBLE).all()
+    adaptive = fast(
+        10.0, n_steps=None, throw=False, adjoint="store"
+    )  # which resists by ever shorter steps
+    assert (adaptive.stats.status == MAX_STEPS).all() and adaptive.stats.drift.max() < 0.1
 
 
 def test_start_that_is_missed_ends_in_a_status():
-    sol = fast(3.0)
+    sol = fast(2.8, n_steps=1400)
     assert sol.success
     with pytest.raises(SolverError, match=r"could not be taken back.*adjoint='store'") as caught:
         sol.vjp(np.ones_like(sol.ys))
     assert caught.value.solution is sol and not sol.success
     assert (sol.stats.status == IRREVERSIBLE).all()
     assert (sol.stats.reconstruction > 1e-6).all()
-    lenient = fast(3.0, throw=False)
+    lenient = fast(2.8, n_steps=1400, throw=False)
     y0_bar, theta_bar = lenient.vjp(np.ones_like(lenient.ys))
     assert np.isfinite(y0_bar).all() and np.isfinite(theta_bar).all()
     assert (lenient.stats.status == IRREVERSIBLE).all()
-    stored = fast(3.0, adjoint="store")
+    stored = fast(2.8, n_steps=1400, adjoint="store")
     stored.vjp(np.ones_like(stored.ys))
     assert stored.success
 
