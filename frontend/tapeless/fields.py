@@ -11,6 +11,7 @@ from tapeless._check import as_array, generator
 from tapeless._complain import complain, describe
 from tapeless._composition import Sum, VectorField
 from tapeless._evaluate import evaluate, jvp, vjp
+from tapeless._kinetic import Kinetic
 from tapeless._parameters import Frozen, Slice
 from tapeless._second import vjp_jvp
 from tapeless._spectral import normalised, normalised_jvp, normalised_vjp, normalised_vjp_jvp
@@ -45,6 +46,7 @@ __all__ = [
     "FourierFeatures",
     "Frozen",
     "GatedCell",
+    "Kinetic",
     "LayerNorm",
     "LowRankDense",
     "Network",
