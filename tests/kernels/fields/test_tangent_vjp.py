@@ -89,6 +89,7 @@ def test_second_order_is_that_of_differences_of_the_transpose(name):
 
     at = transpose(0.0)
     assert np.array_equal(found.y_bar, at[0]) and np.array_equal(found.theta_bar, at[1])
+    assert np.array_equal(found.t_bar, compiled.t_bar)
     _, dy_dot = compiled.jvp(x.t, x.y, x.theta, x.t_dot, x.y_dot, x.theta_dot)
     assert np.array_equal(found.dy_dot, dy_dot)
     h = 1e-5
