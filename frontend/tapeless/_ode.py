@@ -2,6 +2,7 @@
 
 import operator
 from functools import partial
+from typing import Literal
 
 import numpy as np
 
@@ -47,6 +48,8 @@ def solve_ode(
     progress: Progress = False,
     reduce: bool = False,
     first_passage: tuple[Integer, float] | None = None,
+    measure: bool | Literal["states"] = False,
+    time_gradients: bool = False,
 ) -> Solution:
     """Integrate dy/dt = f(t, y, theta) for a batch of initial states, ready to be differentiated.
 
@@ -108,6 +111,11 @@ def solve_ode(
         of each trajectory, in memory that does not grow with steps. `vjp` does not see them.
     first_passage : tuple (component, level), optional
         Have `Solution.reduced` hold the time at which this component of a trajectory first reached the level.
+    measure : bool or "states"
+        Whether `Solution.steps` holds the accepted steps, and the error and the stiffness of each; ``"states"``
+        adds the states in which they begin.
+    time_gradients : bool
+        Whether to keep what gradients with respect to t0, t1 and `t_eval` need: the slopes of each step.
 
     Returns
     -------
@@ -154,7 +162,11 @@ def solve_ode(
     control = methods.find_controller(SOLVE, controller)
     reversible = isinstance(tableau, ReversibleMethod)
     methods.check_adjoint(SOLVE, tableau, adjoint)
-    _check_reversible(tableau, reversible, interpolate, reduce, first_passage)
+    if isinstance(tableau, ReversibleMethod):
+        _check_reversible(
+            tableau, interpolate=interpolate, reduce=reduce, first_passage=first_passage, measure=measure,
+            time_gradients=time_gradients,
+        )  # fmt: skip
     if n_steps is None and tableau.error is None:
         with_error = (t.name for t in methods.EXPLICIT if t.error is not None)
         embedded = ", ".join(
@@ -173,6 +185,12 @@ def solve_ode(
             "coupled=True; pass coupled=False for times of its own for each trajectory."
         )
     without_vjp = field.without_vjp
+    if measure not in (False, True, "states"):
+        raise complain(ValueError, SOLVE, "measure", 'True, False or "states"', describe(measure))
+    if time_gradients and field.without_time_bar:
+        got = ", ".join(map(str, field.without_time_bar))
+        wanted = "false, unless the field's `vjp` gives t_bar, as its seventh argument or by vjp='symbolic'"
+        raise complain(ValueError, SOLVE, "time_gradients", wanted, f"true, and {got} without it")
     plan = make_plan(
         field.program,
         dtype,
@@ -190,6 +208,9 @@ def solve_ode(
         theta.ndim > 1,
         bool(reduce),
         *_passage(first_passage, field.dim),
+        bool(measure),
+        bool(time_gradients),
+        measure == "states",
     )
     threads = n_cores() if threads is None else check.positive_int(SOLVE, "threads", threads)
     t1 = numbers[1] if numbers.shape[1] > 1 else numbers[1, 0]
@@ -199,6 +220,9 @@ def solve_ode(
     if field.maps_theta:
         used, pull = field.effective(theta), partial(field._effective_vjp, theta.copy())
     solve = Solve(plan, numbers, y0, times, used, memory if plan.keep else None, pull)
+    solve.time_gradients = bool(time_gradients)
+    if isinstance(tableau, ButcherTableau) and tableau.stability_pair is not None:
+        solve.stability_size = tableau.stability_size
 
     def solution() -> Solution:
         return solve.solution(ts, single, t_eval is None, threads, without_vjp, throw)
@@ -215,16 +239,12 @@ def solve_ode(
     return result
 
 
-def _check_reversible(
-    tableau: ButcherTableau | ReversibleMethod, reversible: bool, interpolate: object, reduce: object,
-    first_passage: object,
-) -> None:  # fmt: skip
-    """Complain of what needs an interpolant, if the method is reversible."""
-    given = {"interpolate": interpolate, "reduce": reduce, "first_passage": first_passage}
+def _check_reversible(method: ReversibleMethod, **given: object) -> None:
+    """Complain of what a reversible method does not have."""
     for name, value in given.items():
-        if reversible and value is not None and value is not False:
-            wanted = f"left out with method={tableau.name!r}, which has no interpolant"
-            advice = "Its steps end on the times of `t_eval`."
+        if value is not None and value is not False:
+            wanted = f"left out with method={method.name!r}, which is reversible"
+            advice = "Its steps end on the times of `t_eval`; an ordinary method has the rest."
             raise complain(ValueError, SOLVE, name, wanted, describe(value), advice)
 
 

@@ -23,6 +23,9 @@ class Method(NamedTuple):
     a_transposed: np.ndarray
     c: np.ndarray  # (S+1,)
     error: np.ndarray  # (2, S+1): the error estimate, and one that steadies it
+    pair: (
+        np.ndarray
+    )  # (2, S+1): h pair[0] k and pair[1] k are z_x - z_y and k_x - k_y, of stages at one time
     coupling: np.ndarray  # (1,): of a reversible method
     stages: int  # S
     fsal: int  # 1: a step evaluates stages 1 to S, and k_S is the next k_0; 0: stages 0 to S-1
@@ -34,7 +37,7 @@ class Method(NamedTuple):
 class Control(NamedTuple):
     """How steps are sized; `controllers.step_size` names the numbers."""
 
-    numbers: np.ndarray  # (10,)
+    numbers: np.ndarray  # (11,)
     adaptive: int  # 0: n_steps equal steps
     coupled: int  # one norm and one step size for all trajectories
     interpolate: int  # outputs by the cubic Hermite interpolant instead of steps that end on them
@@ -42,6 +45,8 @@ class Control(NamedTuple):
     n_steps: int
     n_trajectories: int  # so many lanes, from the first, count in a coupled norm
     component: int  # whose first passage is looked for
+    measure: int = 0  # the error and the stiffness of each accepted step are kept in a Log
+    states: int = 0  # and where it began
 
 
 class Lanes(NamedTuple):
@@ -74,6 +79,18 @@ class Lanes(NamedTuple):
     )  # (tiles, 2 or 0, LANES): largest distance of y from it so far, largest size of y
 
 
+class Log(NamedTuple):
+    """What is measured of each iteration in which something moved."""
+
+    t: np.ndarray  # (capacity, tiles, 2, LANES): the step's start and its size
+    estimates: np.ndarray  # (capacity, tiles, 2, LANES): error E and stiffness S
+    counts: (
+        np.ndarray
+    )  # (capacity, tiles, 2, LANES) int64: whose step it is, -1 if none moved; rejected until then
+    y: np.ndarray  # (capacity, tiles, 1 or 0, dim, LANES): where it began
+    filled: np.ndarray  # (1,) int64
+
+
 class Outputs(NamedTuple):
     """The times asked for, in the order of integration, and the states there."""
 
@@ -83,6 +100,7 @@ class Outputs(NamedTuple):
     passage: (
         np.ndarray
     )  # (tiles, 1 or 0, LANES): when a component first reached a level, NaN if it has not
+    log: Log
 
 
 class Record(NamedTuple):
@@ -97,6 +115,8 @@ class Record(NamedTuple):
     emitted: np.ndarray  # (capacity, tiles, LANES) int64: outputs written before the iteration
     z: np.ndarray  # (capacity, tiles, E, dim, LANES)
     cache: np.ndarray  # (capacity, tiles, E, n_cache, LANES)
+    slopes: np.ndarray  # (capacity, tiles, S+1 or 0, dim, LANES)
+    y: np.ndarray  # (capacity, tiles, 1 or 0, dim, LANES): where the step began
     filled: np.ndarray  # (1,) int64: iterations in which something moved
     times: np.ndarray  # (capacity, tiles, LANES), or if coupled (capacity, 1, 1): when it began, if TIMED or TAKEN_BACK
     keep: int  # KEPT, COUNTED, TIMED, TAKEN_BACK, or 0
@@ -115,7 +135,7 @@ class Work(NamedTuple):
 
     time: np.ndarray  # (2, LANES): the step's start and the stage's time, in the solve's dtype
     h: np.ndarray  # (tiles, LANES), in the solve's dtype
-    squares: np.ndarray  # (tiles, 3, LANES)
+    squares: np.ndarray  # (tiles, 3, LANES), or 8 rows if steps are measured: `steppers.estimates`
     ends: np.ndarray  # (tiles, LANES) uint8: the step was cut or stretched to end on a forced time
     accepted: np.ndarray  # (tiles, LANES) uint8
     fate: np.ndarray  # (tiles, LANES) uint8, `loops.integrate`: what becomes of the step
@@ -185,6 +205,17 @@ class Bars(NamedTuple):
     k: np.ndarray  # (2, dim, LANES)
     t: np.ndarray  # (3, LANES): of times, `steppers.explicit_rk`
     emitted: np.ndarray  # (tiles, LANES) int64: outputs whose cotangents are not yet added
+    estimates: np.ndarray  # (5 or 0, dim, LANES), `steppers.estimates`
+    steps: (
+        np.ndarray
+    )  # (iterations, tiles, 3 or 0, LANES): of the error, the stiffness and the size of each step
+    states: np.ndarray  # (iterations or 0, tiles, dim, LANES): of where each step began
+    times: np.ndarray  # (tiles, n_outputs + 2 or 0, LANES): of the output times, of t0 and of t1
+    span: np.ndarray  # (tiles, 2, LANES) float64: t0 and t1 themselves
+    tolerance: np.ndarray  # (tiles, 2, LANES): rtol and atol
+    passage: (
+        np.ndarray
+    )  # (tiles, 2 or 0, LANES) float64: the time of the first passage, and its cotangent
     companion: np.ndarray  # (tiles, dim or 0, LANES): of the companion of y
     half: np.ndarray  # (dim or 0, LANES): of what one half of a step makes
 
@@ -195,3 +226,5 @@ class QueueBars(NamedTuple):
     ys: np.ndarray  # (n, n_outputs, dim)
     y0: np.ndarray  # (n, dim)
     theta: np.ndarray  # (n, n_params), of its own for each; else (n, 0)
+    times: np.ndarray  # (n, n_outputs + 2 or 0), as Bars.times
+    passage: np.ndarray  # (n, 1 or 0)

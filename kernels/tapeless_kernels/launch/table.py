@@ -17,6 +17,7 @@ from ..buffers import (
     Control,
     Head,
     Lanes,
+    Log,
     Method,
     Outputs,
     Queue,
@@ -31,28 +32,34 @@ from ..tile import LANES, Real
 
 SIZES = (
     "TILES DIM STAGES N_CACHE N_OUTPUTS N_PARAMS CAPACITY KEEP FSAL N_ERRORS ADAPTIVE COUPLED INTERPOLATE "
-    "MAX_STEPS N_STEPS N_TRAJECTORIES COMPONENT FIELD FIELD_VJP CONTEXT THETA_STRIDE N_QUEUE TAKEN FAILED N_NUMBERS "
-    "N_TIMES N_REDUCED N_PASSAGES IDLED BEFORE TURN STRIDE SLOTS SAVED STATE_BYTES REPLAYS KIND HALVES"
+    "MAX_STEPS N_STEPS N_TRAJECTORIES COMPONENT MEASURE LOG_STATES FIELD FIELD_VJP CONTEXT THETA_STRIDE N_QUEUE TAKEN "
+    "FAILED N_NUMBERS N_TIMES N_REDUCED N_PASSAGES IDLED BEFORE TURN STRIDE SLOTS SAVED STATE_BYTES REPLAYS SLOPES "
+    "N_LOG N_STEP_BARS N_STATE_BARS HOLD_START KIND HALVES"
 ).split()
 (
     TILES, DIM, STAGES, N_CACHE, N_OUTPUTS, N_PARAMS, CAPACITY, KEEP, FSAL, N_ERRORS, ADAPTIVE, COUPLED,
-    INTERPOLATE, MAX_STEPS, N_STEPS, N_TRAJECTORIES, COMPONENT, FIELD, FIELD_VJP, CONTEXT, THETA_STRIDE,
-    N_QUEUE, TAKEN, FAILED, N_NUMBERS, N_TIMES, N_REDUCED, N_PASSAGES, IDLED, BEFORE, TURN,
-    STRIDE, SLOTS, SAVED, STATE_BYTES, REPLAYS, KIND, HALVES,
+    INTERPOLATE, MAX_STEPS, N_STEPS, N_TRAJECTORIES, COMPONENT, MEASURE, LOG_STATES, FIELD, FIELD_VJP, CONTEXT,
+    THETA_STRIDE, N_QUEUE, TAKEN, FAILED, N_NUMBERS, N_TIMES, N_REDUCED, N_PASSAGES, IDLED, BEFORE, TURN,
+    STRIDE, SLOTS, SAVED, STATE_BYTES, REPLAYS, SLOPES, N_LOG, N_STEP_BARS, N_STATE_BARS,
+    HOLD_START, KIND, HALVES,
 ) = range(len(SIZES))  # fmt: skip
 METHOD = len(SIZES)
-CONTROL = METHOD + 5
+CONTROL = METHOD + 6
 LANES_AT = CONTROL + 1
 OUTPUTS = LANES_AT + len(Lanes._fields)
 HEAD = OUTPUTS + 4
 WORK = HEAD + 3
 RECORD = WORK + len(Work._fields)
-TIMES = RECORD + 6
-BARS = TIMES + 1
-QUEUE = BARS + 9  # after Bars, and the cotangents of the outputs
+TIMES = RECORD + Record._fields.index("times")
+BARS = RECORD + len(Record._fields) - 1
+STEP_BARS = BARS + Bars._fields.index("steps")
+STATE_BARS = BARS + Bars._fields.index("states")
+YS_BAR = BARS + len(Bars._fields)
+QUEUE = YS_BAR + 1
 TURNS = QUEUE + len(Queue._fields)
 QUEUE_BARS = TURNS + len(Turns._fields)
-CHECKPOINTS = QUEUE_BARS + len(QueueBars._fields)
+LOG = QUEUE_BARS + len(QueueBars._fields)
+CHECKPOINTS = LOG + len(Log._fields)
 TABLE = (
     CHECKPOINTS + 1 + len(Checkpoint._fields)
 )  # an address, and where in a checkpoint arrays begin
@@ -71,7 +78,7 @@ def layout(plan, tiles, n_cache):
         ((tiles, n, lanes), time), ((tiles, n, dim, lanes), real),
         ((tiles, plan.n_reduced, dim, lanes), real), ((tiles, plan.n_passages, lanes), time),
         (shape, real), (state, real), ((tiles, n_cache, lanes), real),
-        ((2, lanes), real), (shape, real), ((tiles, 3, lanes), real), (shape, flag),
+        ((2, lanes), real), (shape, real), ((tiles, 3 + 5 * plan.control.measure, lanes), real), (shape, flag),
         *[(shape, flag)] * 3, (state, real), (companion, real), (drift, real), ((3, lanes), real),
     ]  # fmt: skip
 
@@ -100,9 +107,12 @@ def record_layout(plan, tiles, n_cache, capacity, evaluations):
     """Return (shape, dtype) of the arrays of Record, for so many iterations, and evaluations in each."""
     lanes, real, shape = plan.lanes, plan.dtype, (capacity, tiles, plan.lanes)
     rows = (capacity, tiles, evaluations)
+    slopes = int(plan.slopes and evaluations == plan.method.stages)
     return [
         ((capacity, tiles, 2, lanes), "f8"), (shape, real), (shape, "i8"),
-        ((*rows, plan.program.dim, lanes), real), ((*rows, n_cache, lanes), real), ((1,), "i8"),
+        ((*rows, plan.program.dim, lanes), real), ((*rows, n_cache, lanes), real),
+        ((capacity, tiles, slopes * (plan.method.stages + 1), plan.program.dim, lanes), real),
+        ((capacity, tiles, slopes, plan.program.dim, lanes), real), ((1,), "i8"),
     ]  # fmt: skip
 
 
@@ -121,9 +131,13 @@ def bars_layout(plan, tiles, n_cache):
     )
     return [
         (state, real), (state, real), ((slopes, dim, lanes), real), ((2, dim, lanes), real),
-        ((3, lanes), real), ((tiles, lanes), "i8"), ((tiles, rows, lanes), real), ((rows, lanes), real),
-        ((tiles, plan.n_outputs, dim, lanes), real), ((tiles, plan.n_outputs, lanes), "f8"),
-        ((tiles, lanes), real), (state, real), ((tiles, n_cache, lanes), real),
+        ((3, lanes), real), ((tiles, lanes), "i8"), ((5 * plan.control.measure, dim, lanes), real),
+        ((0,), real), ((0,), real),
+        ((tiles, (plan.n_outputs + 2) * plan.slopes, lanes), real), ((tiles, 2, lanes), "f8"),
+        ((tiles, 2, lanes), real), ((tiles, 2 * plan.n_passages * plan.slopes, lanes), "f8"),
+        ((tiles, rows, lanes), real), ((rows, lanes), real),
+        ((tiles, plan.n_outputs, dim, lanes), real),
+        ((tiles, plan.n_outputs, lanes), "f8"), ((tiles, lanes), real), (state, real), ((tiles, n_cache, lanes), real),
     ]  # fmt: skip
 
 
@@ -153,7 +167,8 @@ def method_of(p):
     return Method(
         array_at(p[METHOD], Real, (n, n)), array_at(p[METHOD + 1], Real, (n, n)),
         array_at(p[METHOD + 2], Real, (n,)), array_at(p[METHOD + 3], Real, (2, n)),
-        array_at(p[METHOD + 4], Real, (1,)), p[STAGES], p[FSAL], p[N_ERRORS], p[KIND], p[HALVES],
+        array_at(p[METHOD + 4], Real, (2, n)), array_at(p[METHOD + 5], Real, (1,)),
+        p[STAGES], p[FSAL], p[N_ERRORS], p[KIND], p[HALVES],
     )  # fmt: skip
 
 
@@ -161,8 +176,8 @@ def method_of(p):
 def control_of(p):
     """Return the Control of a table."""
     return Control(
-        array_at(p[CONTROL], Real, (10,)), p[ADAPTIVE], p[COUPLED], p[INTERPOLATE], p[MAX_STEPS],
-        p[N_STEPS], p[N_TRAJECTORIES], p[COMPONENT],
+        array_at(p[CONTROL], Real, (11,)), p[ADAPTIVE], p[COUPLED], p[INTERPOLATE], p[MAX_STEPS],
+        p[N_STEPS], p[N_TRAJECTORIES], p[COMPONENT], p[MEASURE], p[LOG_STATES],
     )  # fmt: skip
 
 
@@ -194,7 +209,19 @@ def outputs_of(p, ys):
     return Outputs(
         array_at(p[OUTPUTS], Time, (tiles, n, LANES)), array_at(ys, Real, (tiles, n, p[DIM], LANES)),
         array_at(p[OUTPUTS + 2], Real, (tiles, p[N_REDUCED], p[DIM], LANES)),
-        array_at(p[OUTPUTS + 3], Time, (tiles, p[N_PASSAGES], LANES)),
+        array_at(p[OUTPUTS + 3], Time, (tiles, p[N_PASSAGES], LANES)), log_of(p),
+    )  # fmt: skip
+
+
+@pasted
+def log_of(p):
+    """Return the Log of a table."""
+    shape = (p[N_LOG], p[TILES], 2, LANES)
+    return Log(
+        array_at(p[LOG], Time, shape), array_at(p[LOG + 1], Real, shape),
+        array_at(p[LOG + 2], np.int64, shape),
+        array_at(p[LOG + 3], Real, (p[N_LOG], p[TILES], p[LOG_STATES], p[DIM], LANES)),
+        array_at(p[LOG + 4], np.int64, (1,)),
     )  # fmt: skip
 
 
@@ -214,7 +241,7 @@ def work_of(p):
     n, pairs = p[TILES], 1 if p[KIND] else 0
     return Work(
         array_at(p[WORK], Real, (2, LANES)), array_at(p[WORK + 1], Real, (n, LANES)),
-        array_at(p[WORK + 2], Real, (n, 3, LANES)), array_at(p[WORK + 3], np.uint8, (n, LANES)),
+        array_at(p[WORK + 2], Real, (n, 3 + 5 * p[MEASURE], LANES)), array_at(p[WORK + 3], np.uint8, (n, LANES)),
         array_at(p[WORK + 4], np.uint8, (n, LANES)), array_at(p[WORK + 5], np.uint8, (n, LANES)),
         array_at(p[WORK + 6], np.uint8, (n, LANES)), array_at(p[WORK + 7], Real, (n, p[DIM], LANES)),
         array_at(p[WORK + 8], Real, (n, pairs * p[DIM], LANES)), array_at(p[WORK + 9], Real, (n, pairs * 2, LANES)),
@@ -229,12 +256,15 @@ def record_of(p):
     if p[KEEP] == TAKEN_BACK:
         stages = max(p[STAGES] * p[HALVES], 2)
     tiles, lanes = (1, 1) if p[COUPLED] else (n, LANES)
+    slopes = p[SLOPES] if p[KEEP] == KEPT else 0
     return Record(
         array_at(p[RECORD], Time, (c, n, 2, LANES)), array_at(p[RECORD + 1], Real, (c, n, LANES)),
         array_at(p[RECORD + 2], np.int64, (c, n, LANES)),
         array_at(p[RECORD + 3], Real, (c, n, stages, p[DIM], LANES)),
         array_at(p[RECORD + 4], Real, (c, n, stages, p[N_CACHE], LANES)),
-        array_at(p[RECORD + 5], np.int64, (1,)), array_at(p[TIMES], Time, (c, tiles, lanes)), p[KEEP],
+        array_at(p[RECORD + 5], Real, (c, n, slopes * (p[STAGES] + 1), p[DIM], LANES)),
+        array_at(p[RECORD + 6], Real, (c, n, slopes, p[DIM], LANES)),
+        array_at(p[RECORD + 7], np.int64, (1,)), array_at(p[TIMES], Time, (c, tiles, lanes)), p[KEEP],
     )  # fmt: skip
 
 
@@ -246,8 +276,14 @@ def bars_of(p):
         array_at(p[BARS], Real, (n, dim, LANES)), array_at(p[BARS + 1], Real, (n, dim, LANES)),
         array_at(p[BARS + 2], Real, (p[STAGES] + 1, dim, LANES)),
         array_at(p[BARS + 3], Real, (2, dim, LANES)), array_at(p[BARS + 4], Real, (3, LANES)),
-        array_at(p[BARS + 5], np.int64, (n, LANES)), array_at(p[BARS + 6], Real, (n, pairs * dim, LANES)),
-        array_at(p[BARS + 7], Real, (pairs * dim, LANES)),
+        array_at(p[BARS + 5], np.int64, (n, LANES)),
+        array_at(p[BARS + 6], Real, (5 if p[N_STEP_BARS] > 0 else 0, dim, LANES)),
+        array_at(p[BARS + 7], Real, (p[N_STEP_BARS], n, 3 * p[MEASURE], LANES)),
+        array_at(p[BARS + 8], Real, (p[N_STATE_BARS], n, dim, LANES)),
+        array_at(p[BARS + 9], Real, (n, (p[N_OUTPUTS] + 2) * p[SLOPES], LANES)),
+        array_at(p[BARS + 10], Time, (n, 2, LANES)), array_at(p[BARS + 11], Real, (n, 2, LANES)),
+        array_at(p[BARS + 12], Time, (n, 2 * p[N_PASSAGES] * p[SLOPES], LANES)),
+        array_at(p[BARS + 13], Real, (n, pairs * dim, LANES)), array_at(p[BARS + 14], Real, (pairs * dim, LANES)),
     )  # fmt: skip
 
 
@@ -296,6 +332,8 @@ def queue_bars_of(p):
         array_at(p[QUEUE_BARS], Real, (n, p[N_OUTPUTS], dim)),
         array_at(p[QUEUE_BARS + 1], Real, (n, dim)),
         array_at(p[QUEUE_BARS + 2], Real, (n, own * p[N_PARAMS])),
+        array_at(p[QUEUE_BARS + 3], Real, (n, (p[N_OUTPUTS] + 2) * p[SLOPES])),
+        array_at(p[QUEUE_BARS + 4], Real, (n, p[N_PASSAGES] * p[SLOPES])),
     )  # fmt: skip
 
 

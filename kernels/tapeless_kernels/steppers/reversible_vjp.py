@@ -17,9 +17,9 @@ def take_step_vjp(field, method, h, theta, record, work, bars, accepted, theta_b
     """
     if REVERSIBLE_TOO and method.kind > PAIRED:
         return take_short_step_vjp(field, method, h, theta, record, work, bars, accepted, theta_bar)
-    slots, cache = record
+    slots, cache, slopes = record
     time, back = work
-    y_bar, k0_bar, z_bar, k_bars, t_bars, companion, inner = bars
+    y_bar, k0_bar, z_bar, k_bars, t_bars, estimates, companion, inner = bars
     halves = method.halves if REVERSIBLE_TOO else 1
     status = 0
     if halves == 2:
@@ -28,8 +28,8 @@ def take_step_vjp(field, method, h, theta, record, work, bars, accepted, theta_b
     for half in range(halves - 1, -1, -1):
         first, there = half * method.stages, half == 0
         status |= step_vjp(
-            field, method, h if there else back[0], theta, (slots[first:], cache[first:]),
-            time if there else back[1:], (y_bar if halves == 1 else inner, k0_bar, z_bar, k_bars, t_bars),
+            field, method, h if there else back[0], theta, (slots[first:], cache[first:], slopes),
+            time if there else back[1:], (y_bar if halves == 1 else inner, k0_bar, z_bar, k_bars, t_bars, estimates),
             accepted, theta_bar,
         )  # fmt: skip
         if halves == 2 and there:
@@ -42,9 +42,9 @@ def take_step_vjp(field, method, h, theta, record, work, bars, accepted, theta_b
 @inlined
 def take_short_step_vjp(field, method, h, theta, record, work, bars, accepted, theta_bar):
     """Do as `take_step_vjp`, for the methods of one evaluation."""
-    slots, cache = record
+    slots, cache, _ = record
     time = work[0]
-    y_bar, k0_bar, _, k_bars, t_bars, companion, _ = bars
+    y_bar, k0_bar, _, k_bars, t_bars, _, companion, _ = bars
     slope_bar, stage_bar = k_bars[0], k_bars[1]
     g, a = method.coupling[0], method.a
     end_bars(slope_bar, k0_bar, y_bar, h, a[0, 1], g, accepted)

@@ -122,4 +122,6 @@ def arrays_of(method, dtype) -> TableauArrays:
     c = np.array([0.5 if leaps else 1, 1], real)
     weight = 0.5 / gain if leaps else 0.5
     error = np.array([[-weight, weight], [0, 0]], real)
-    return TableauArrays(a, np.ascontiguousarray(a.T), c, error, np.array([gain], real))
+    return TableauArrays(
+        a, np.ascontiguousarray(a.T), c, error, np.zeros((2, 2), real), np.array([gain], real)
+    )

@@ -33,23 +33,23 @@ def solve(case, y0, theta):
     )  # fmt: skip
     order = method.error_exponent_order
     control = Control(
-        control_numbers(PI, order, np.float64), adaptive, 0, 0, 500, 0 if adaptive else 5, 0, 0
+        control_numbers(PI, order, np.float64), adaptive, 0, 0, 500, 0 if adaptive else 5, 0, 0, 0
     )
     numbers = arrays_of(method, np.complex128)
     method = Method(*numbers, method.stages, int(method.fsal), 1, method.kind, method.halves)
     load(solve, t0, t1, t1 - t0, 1e-3, y0, times, PI.start)
     assert run(kernels, 0, method, control, solve, theta) == DONE
     assert (solve.lanes.status == SUCCESS).all()
-    return kernels, method, solve
+    return kernels, (method, control), solve
 
 
 @pytest.mark.parametrize("case", CASES, ids=map(label, CASES))
 def test_transpose_is_the_complex_step(case):
     rng = np.random.default_rng(0)
     y0, theta = rng.uniform(0.5, 1.0, (N, DIM)), THETA.astype(complex)
-    kernels, method, solved = solve(case, y0, theta)
+    kernels, scheme, solved = solve(case, y0, theta)
     bar = rng.standard_normal((N, len(FRACTIONS), DIM))
-    y0_bar, theta_bar = run_vjp(kernels, 0, method, solved, theta, bar)
+    y0_bar, theta_bar, _ = run_vjp(kernels, 0, scheme, solved, theta, bar)
 
     def along(y0_direction, theta_direction):
         _, _, other = solve(case, y0 + STEP * y0_direction, THETA + STEP * theta_direction)

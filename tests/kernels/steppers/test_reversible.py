@@ -72,9 +72,11 @@ class Stepper:
         theta_bar, half = np.zeros(len(theta), complex), np.full((DIM, LANES), np.nan, complex)
         self.time[0] = t
         times = np.full((3, LANES), np.nan, complex)
-        places = (y_bar, slope_bar, *self.bars, times, z_bar, half)
+        nothing = np.zeros((0, DIM, LANES), complex)
+        places = (y_bar, slope_bar, *self.bars, times, nothing, z_bar, half)
         status = self.kernels(take_step_vjp)(
-            0, self.method, h, theta, self.record, (self.time, self.back), places, accepted, theta_bar
+            0, self.method, h, theta, (*self.record, nothing), (self.time, self.back), places, accepted,
+            theta_bar,
         )  # fmt: skip
         assert status == 0
         return y_bar, z_bar, slope_bar, theta_bar
