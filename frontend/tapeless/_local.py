@@ -47,7 +47,7 @@ def with_output(problem: Problem, key: int, share: float) -> Problem:
             )
         order = order if order.ndim == 1 else order[0]
         place, outputs = int(np.argmax(order == n)), np.flatnonzero(order < n)
-    places = problem.places | {key: (time, place)}
+    places = {**problem.places, key: (time, place)}
     return replace(problem, outputs=outputs, places=places).with_options(t_eval=times)
 
 
@@ -124,7 +124,7 @@ def fresh_step(solved: Solved, t: Any, states: Floats, size: Any) -> Solution:
         options: dict[str, Any] = {"max_steps": 1}
     else:
         end, options = t + size, {"n_steps": 1}
-    span = tuple(x[()] for x in (np.nan_to_num(t), np.nan_to_num(end)))
+    span = np.nan_to_num(t)[()], np.nan_to_num(end)[()]
     states = np.nan_to_num(states)
     return solve_ode(
         problem.field, span, states, solved.theta, measure=True, throw=False, **shared, **options

@@ -1,7 +1,8 @@
 """A loss with penalties on how it is solved: the problem that regularisers change, and its gradient."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -27,9 +28,7 @@ class Problem:
     dim: int  # leading entries of the state which the loss sees
     outputs: NDArray[np.intp] | None = None  # those which the loss sees; None: all
     final: bool = True  # the loss sees the last one, without an axis of times
-    places: dict[int, Any] = field(
-        default_factory=dict
-    )  # what regularisers have kept for themselves
+    places: Mapping[int, Any] = MappingProxyType({})  # what regularisers have kept for themselves
 
     def with_options(self, **options: Any) -> "Problem":
         """Return the problem with other options of `solve_ode`."""

@@ -289,13 +289,14 @@ class RNODE:
     """Kinetic energy and the size of the Jacobian, integrated along each trajectory.
 
     The field becomes a `tapeless.fields.Kinetic`, tolerances are multiplied by its `tolerance_scale`, and the
-    penalty is the mean over trajectories of ``kinetic * E(|f|**2) + jacobian * E(|eps^T df/dz|**2)``, eps being drawn
-    for each trajectory from a normal distribution.
+    penalty is the mean over trajectories of ``kinetic * E(|f|**2) + jacobian * E(|eps^T df/dz|**2)``, integrals over
+    time with signs eps that are drawn for each trajectory.
 
     Parameters
     ----------
     kinetic, jacobian : float or callable
-        Weights of both parts: numbers, or functions of the number of steps taken.
+        Weights of both parts: numbers, or functions of the number of steps taken. With ``jacobian=0`` that part is
+        not integrated.
 
     Raises
     ------
@@ -319,26 +320,26 @@ class RNODE:
     def prepare(self, problem: Problem, rng: _RNG) -> Problem:
         """Return the problem with the augmented field."""
         assert rng is not None
-        field, options = Kinetic(problem.field), problem.options
+        field, options = Kinetic(problem.field, self.jacobian != 0), problem.options
         scaled = {
             name: np.asarray(options.get(name, default)) * field.tolerance_scale
             for name, default in (("rtol", 1e-3), ("atol", 1e-6))
         }
         y0 = field.initial(problem.y0, rng=rng)
-        places = problem.places | {id(self): (problem.field.dim, field)}
+        places = {**problem.places, id(self): problem.field.dim}
         return replace(problem, field=field, y0=y0, places=places).with_options(**scaled)
 
     def penalty(self, solved: Solved, n: int, rng: _RNG) -> Penalty:
         """Return the penalty in the n-th step."""
-        dim, _ = solved.problem.places[id(self)]
+        dim, n_parts = solved.problem.places[id(self)], 1 + (self.jacobian != 0)
         ys = solved.sol.ys
         ends = ys if solved.problem.final and solved.problem.outputs is None else ys[..., -1, :]
-        weights = np.array([_value(self.kinetic, n), _value(self.jacobian, n)])
-        energies = ends[..., dim : dim + 2]
+        weights = np.array([_value(self.kinetic, n), _value(self.jacobian, n)])[:n_parts]
+        energies = ends[..., dim : dim + n_parts]
         ys_bar = np.zeros_like(ys)
         last = ys_bar if ends is ys else ys_bar[..., -1, :]
-        last[..., dim : dim + 2] = weights / max(energies[..., 0].size, 1)
-        means = energies.reshape(-1, 2).mean(axis=0)
+        last[..., dim : dim + n_parts] = weights / max(energies[..., 0].size, 1)
+        means = energies.reshape(-1, n_parts).mean(axis=0)
         return Penalty(float(weights @ means), ys_bar=ys_bar)
 
 
