@@ -2,7 +2,7 @@
 
 import operator
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -206,6 +206,8 @@ def solve_ode(
         used, pull = field.effective(theta), partial(field._effective_vjp, theta.copy())
     solve = Solve(plan, numbers, y0, times, used, memory if plan.keep else None, pull)
     solve.time_gradients = bool(time_gradients)
+    ndim: Any = np.ndim
+    solve.shared = ndim(t_span[0]) == 0, ndim(t_span[1]) == 0, ndim(t_eval) < 2
     if tableau.stability_pair is not None:
         solve.stability_size = tableau.stability_size
 

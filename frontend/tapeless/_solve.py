@@ -30,6 +30,7 @@ class Solve:
 
     def __init__(self, plan, numbers, y0, times, theta, memory=None, pull=None):
         self.time_gradients, self.stability_size = False, None
+        self.shared = True, True, True  # of t0, t1 and t_eval, whether the batch shares them
         self.pull = pull  # takes the cotangent of the effective theta, which is here, to that of the caller's
         self.plan, self.batch, self.theta, self._memory = plan, len(y0), theta, memory
         self._numbers, self._y0, self._times = numbers, y0, times
@@ -149,9 +150,7 @@ class Reverse:
 
     def __init__(self, solve, final, threads):
         self._solve, self.final, self._threads = solve, final, threads
-        numbers, times = solve._numbers, solve._times
-        self.shared = (numbers.shape[1] == 1, numbers.shape[1] == 1, times.shape[1] == 1)
-        self.time_gradients = solve.time_gradients
+        self.shared, self.time_gradients = solve.shared, solve.time_gradients
         self._lock = threading.Lock()  # two reverse passes of one solve would share scratch
 
     def nbytes(self) -> int:
