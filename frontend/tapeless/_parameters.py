@@ -72,6 +72,11 @@ class Slice(VectorField):
         """The field, if it has no transpose."""
         return self.field.without_vjp
 
+    @property
+    def without_jvp(self) -> tuple[VectorField, ...]:
+        """The field, if it has no tangent."""
+        return self.field.without_jvp
+
     def effective(self, theta: NDArray[Any]) -> NDArray[Any]:
         """Return the parameters that kernels are given for theta.
 
@@ -91,6 +96,11 @@ class Slice(VectorField):
         """Return the cotangent of theta from that of the effective parameters."""
         inner = self.field._effective_vjp(theta[self._place], bar[self._place])
         return self._in_place(bar, inner)
+
+    def _effective_jvp(self, theta: NDArray[Any], dot: NDArray[Any]) -> NDArray[Any]:
+        """Return the tangent of the effective parameters from that of theta."""
+        inner = self.field._effective_jvp(theta[self._place], dot[self._place])
+        return self._in_place(dot, inner)
 
     @property
     def _place(self) -> slice:
@@ -189,6 +199,11 @@ class Frozen(VectorField):
     def without_vjp(self) -> tuple[VectorField, ...]:
         """The field, if it has no transpose."""
         return self.field.without_vjp
+
+    @property
+    def without_jvp(self) -> tuple[VectorField, ...]:
+        """The field, if it has no tangent."""
+        return self.field.without_jvp
 
     def __repr__(self) -> str:
         return f"Frozen({self.field})"
