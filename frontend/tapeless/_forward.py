@@ -28,6 +28,13 @@ class Shapes(NamedTuple):
     t_eval: tuple[int, ...] | None
 
 
+def shapes_of(y0: Any, single: bool, theta: Any, t_span: Any, t_eval: Any) -> Shapes:
+    """Return the shapes of what a solve was given, once it is checked."""
+    t0, t1 = (() if type(t) is float else as_real(CALLER, "t_span", t).shape for t in t_span)
+    at = None if t_eval is None else as_real(CALLER, "t_eval", t_eval).shape
+    return Shapes(y0.shape[1:] if single else y0.shape, theta.shape, t0, t1, at)
+
+
 class Forward:
     """The forward passes of a solve."""
 

@@ -11,7 +11,7 @@ from tapeless import methods
 from tapeless._arguments import SOLVE
 from tapeless._complain import check_arrival, complain, describe
 from tapeless._composition import VectorField
-from tapeless._forward import Forward, Shapes, without_tangent
+from tapeless._forward import Forward, shapes_of, without_tangent
 from tapeless._memory import Adjoint, arrange
 from tapeless._plan import lanes_for, make_plan
 from tapeless._progress import Progress, meter
@@ -193,10 +193,7 @@ def solve_ode(
         used, pull = field.effective(theta), partial(field._effective_vjp, theta.copy())
     again = adjoint is not None and not plan.keep and not field.without_jvp
     solve = Solve(plan, numbers, y0, times, used, memory if plan.keep else None, pull, again)
-    shapes = Shapes(
-        y0.shape[1:] if single else y0.shape, theta.shape, *map(np.shape, t_span),
-        None if t_eval is None else np.shape(t_eval),
-    )  # fmt: skip
+    shapes = shapes_of(y0, single, theta, t_span, t_eval)
 
     def solution() -> Solution:
         forward = Forward(solve, field, theta, shapes, threads) if adjoint is not None else None

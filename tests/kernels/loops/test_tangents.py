@@ -9,6 +9,7 @@ import runpy
 
 import numpy as np
 import pytest
+
 from tapeless_kernels.launch.python import from_tiles, run_vjp
 from tapeless_kernels.launch.python_jvp import PlainTangents, run_jvp
 from tapeless_kernels.tableaus.explicit import EXPLICIT
