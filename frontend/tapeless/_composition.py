@@ -32,6 +32,11 @@ class VectorField:
         """The parts that have no tangent, for whose lack there is no forward mode."""
         return ()
 
+    @property
+    def without_time_bar(self) -> "tuple[VectorField, ...]":
+        """The parts whose transpose does not give the cotangent of time."""
+        return ()
+
     def effective(self, theta: NDArray[Any]) -> NDArray[Any]:
         """Return the parameters that kernels are given for theta.
 
@@ -140,6 +145,11 @@ class Sum(VectorField):
     def without_jvp(self) -> tuple[VectorField, ...]:
         """The terms that have no tangent."""
         return tuple(part for field in self.fields for part in field.without_jvp)
+
+    @property
+    def without_time_bar(self) -> tuple[VectorField, ...]:
+        """The terms whose transpose does not give the cotangent of time."""
+        return tuple(part for field in self.fields for part in field.without_time_bar)
 
     def effective(self, theta: NDArray[Any]) -> NDArray[Any]:
         """Return the parameters that kernels are given for theta.

@@ -77,6 +77,11 @@ class Slice(VectorField):
         """The field, if it has no tangent."""
         return self.field.without_jvp
 
+    @property
+    def without_time_bar(self) -> tuple[VectorField, ...]:
+        """The parts whose transpose does not give the cotangent of time."""
+        return self.field.without_time_bar
+
     def effective(self, theta: NDArray[Any]) -> NDArray[Any]:
         """Return the parameters that kernels are given for theta.
 
@@ -204,6 +209,11 @@ class Frozen(VectorField):
     def without_jvp(self) -> tuple[VectorField, ...]:
         """The field, if it has no tangent."""
         return self.field.without_jvp
+
+    @property
+    def without_time_bar(self) -> tuple[VectorField, ...]:
+        """The parts whose transpose does not give the cotangent of time."""
+        return self.field.without_time_bar
 
     def __repr__(self) -> str:
         return f"Frozen({self.field})"

@@ -1,4 +1,4 @@
-"""Forward mode: Solution.jvp is the transpose of Solution.vjp, whatever was kept, and the same however it is asked for."""
+"""Forward mode: `Solution.jvp` is the transpose of `vjp`, whatever was kept, and however many tangents there are."""
 
 import numpy as np
 import pytest
