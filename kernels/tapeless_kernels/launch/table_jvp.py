@@ -9,9 +9,9 @@ from ..loops.start import Time
 from ..tile import LANES, Real
 from .table import DIM, N_CACHE, N_OUTPUTS, N_PARAMS, N_QUEUE, STAGES, THETA_STRIDE, TILES
 
-SIZES = "GROUPS SIZE ROWS MOVES MOVES_Y0 MOVES_THETA COLUMNS TURN TANGENT TANGENT_CONTEXT".split()
+SIZES = "GROUPS SIZE ROWS MOVES MOVES_Y0 MOVES_THETA TIME_COLUMNS TURN TANGENT TANGENT_CONTEXT".split()
 (
-    GROUPS, SIZE, ROWS, MOVES, MOVES_Y0, MOVES_THETA, COLUMNS, TURN, TANGENT, TANGENT_CONTEXT,
+    GROUPS, SIZE, ROWS, MOVES, MOVES_Y0, MOVES_THETA, TIME_COLUMNS, TURN, TANGENT, TANGENT_CONTEXT,
 ) = range(len(SIZES))  # fmt: skip
 DOTS = len(SIZES)
 VALUES = DOTS + len(Dots._fields)
@@ -81,7 +81,7 @@ def queue_dots_of(p, q):
     n, dim, m = p[N_QUEUE], p[DIM], q[GROUPS] * q[SIZE]
     own = p[N_PARAMS] * q[MOVES_THETA] if p[THETA_STRIDE] else 0
     return QueueDots(
-        array_at(q[QUEUE_DOTS], Time, (m * q[MOVES], 2 + p[N_OUTPUTS], q[COLUMNS])),
+        array_at(q[QUEUE_DOTS], Time, (m * q[MOVES], 2 + p[N_OUTPUTS], q[TIME_COLUMNS])),
         array_at(q[QUEUE_DOTS + 1], Real, (m * q[MOVES_Y0], n, dim)),
         array_at(q[QUEUE_DOTS + 2], Real, (m, n, own)),
         array_at(q[QUEUE_DOTS + 3], Real, (m, n, p[N_OUTPUTS], dim)),
