@@ -1,6 +1,6 @@
 """The cubic Hermite interpolant of one step in one lane, its transpose, and its derivative in time."""
 
-from .._jit import kernel
+from .._jit import inlined, kernel
 from ..tile import Real
 
 
@@ -31,13 +31,12 @@ def hermite_vjp(out_bar, s, h, lane, end, y_bar, k_bar):
         k_bar[m, lane] += w_k * out_bar[m, lane]
 
 
-@kernel
-def hermite_times_jvp(out_dot, s, h, s_dot, h_dot, lane, y, k0, y_next, k1):
-    """Add to out_dot[:, lane] what tangents of s and h give; along those of states and slopes `hermite` is linear."""
-    r, two, six = Real(1) - s, Real(2), Real(6)
-    rise, first, last = six * s * r, h * r * (r - two * s), h * s * (s - two * r)
-    of_first, of_last = s * r * r, -s * s * r
-    for m in range(out_dot.shape[0]):
-        a, b = k0[m, lane], k1[m, lane]
-        in_s = rise * (y_next[m, lane] - y[m, lane]) + first * a + last * b
-        out_dot[m, lane] += s_dot * in_s + h_dot * (of_first * a + of_last * b)
+@inlined
+def hermite_slope(m, s, h, lane, y, k0, y_next, k1):
+    """Return the derivative of component m with respect to s, and that with respect to h where s is held."""
+    two, three, six = Real(2), Real(3), Real(6)
+    rise = six * s * (Real(1) - s) * (y_next[m, lane] - y[m, lane])
+    first = (Real(1) - s) * (Real(1) - three * s) * k0[m, lane]
+    last = s * (three * s - two) * k1[m, lane]
+    r = Real(1) - s
+    return rise + h * (first + last), s * r * (r * k0[m, lane] - s * k1[m, lane])

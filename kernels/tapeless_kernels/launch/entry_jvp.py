@@ -58,8 +58,8 @@ def turn_on(p, q, theta, n):
             take_up_jvp(queue, queue_dots, turns, dots, head, theta, tile, lane, i)
             q[TURN] += 1
         code = start_jvp(
-            (field_of(p), tangent_of(p, q)), method_of(p), p[INTERPOLATE], queue, queue_dots, dots,
-            values_of(p, q), head, theta,
+            (field_of(p), tangent_of(p, q)), method_of(p), queue, queue_dots, dots, values_of(p, q), head,
+            theta,
         )  # fmt: skip
     return code
 

@@ -82,8 +82,8 @@ def run_jvp(kernels, method, control, solve, theta, tangents):
         times, y0_dot, new(dtype, n, batch, 0), new(dtype, n, batch, n_outputs, dim)
     )
     head = Head(solve.head.t, solve.head.y, solve.head.cache)
-    common = (0, 0), method, control.interpolate, queue, queue_dots, dots, values
-    assert kernels(start_jvp)(*common, head, theta) == DONE
-    span = (0, int(record.filled[0]))
-    assert kernels(integrate_jvp)(*common, record, theta, span) == DONE
+    arrays, span = (queue, queue_dots, dots, values), (0, int(record.filled[0]))
+    assert kernels(start_jvp)((0, 0), method, *arrays, head, theta) == DONE
+    code = kernels(integrate_jvp)((0, 0), method, control.interpolate, *arrays, record, theta, span)
+    assert code == DONE
     return queue_dots.ys

@@ -8,7 +8,7 @@ import numpy as np
 
 from .._jit import inlined
 from ..field_abi import call_field
-from ..interpolants.hermite import hermite, hermite_times_jvp
+from ..interpolants.hermite import hermite, hermite_slope
 from ..status import DONE, FIELD_ERROR
 from ..steppers.explicit_rk import slopes_again, step_jvp
 from ..tangent_abi import call_field_jvp
@@ -63,7 +63,7 @@ def integrate_jvp(
 
 
 @inlined
-def start_jvp(fields, method, interpolate, queue, queue_dots, dots, values, head, theta):
+def start_jvp(fields, method, queue, queue_dots, dots, values, head, theta):
     """Run the tangents of the evaluation before the first step, and of outputs at t0.
 
     That is for the lanes where dots.accepted is 1, which have taken up new trajectories.
@@ -91,7 +91,7 @@ def start_jvp(fields, method, interpolate, queue, queue_dots, dots, values, head
                     dots.z,
                 )  # fmt: skip
                 take(accepted, dots.k0[group, tile], dots.z)
-            emit_start_jvp(interpolate, queue, queue_dots, dots, values, tile, group)
+            emit_start_jvp(queue, queue_dots, dots, tile, group)
     return FIELD_ERROR if failed else DONE
 
 
@@ -148,8 +148,8 @@ def move_times(interpolate, queue, queue_dots, dots, record, n, tile, group):
 
 
 @inlined
-def emit_start_jvp(interpolate, queue, queue_dots, dots, values, tile, group):
-    """Write the tangents of the outputs at t0: those of y0, and where outputs are interpolated, of their times."""
+def emit_start_jvp(queue, queue_dots, dots, tile, group):
+    """Write the tangents of the outputs at t0, which are those of y0."""
     dim, size = queue_dots.ys.shape[3], len(dots.h) // LANES
     for lane in range(LANES):
         e, i = 0, dots.who[tile, lane]
@@ -162,12 +162,6 @@ def emit_start_jvp(interpolate, queue, queue_dots, dots, values, tile, group):
                 x = group * size + j
                 for m in range(dim):
                     queue_dots.ys[x, i, e, m] = dots.y[group, tile, j * dim + m, lane]
-                if interpolate and values.y.shape[1] > 0:
-                    later = time_dot(queue_dots, x, e + FIRST_OUTPUT, i) - time_dot(
-                        queue_dots, x, T0, i
-                    )
-                    for m in range(dim):
-                        queue_dots.ys[x, i, e, m] += Real(later) * values.k0[tile, m, lane]
             e += 1
 
 
@@ -178,6 +172,8 @@ def emit_jvp(method, interpolate, queue, queue_dots, dots, values, record, n, ti
         if dots.accepted[tile, lane] == 1:
             i, e = dots.who[tile, lane], record.emitted[n, tile, lane]
             t, t_next = record.t[n, tile, 0, lane], record.t[n, tile, 1, lane]
+            if interpolate and values.y.shape[1] > 0 and t == time_of(queue, T0, i):
+                move_start_jvp(queue_dots, dots, values, lane, i, e, group)
             while e < queue.times.shape[0]:
                 time = time_of(queue, e + FIRST_OUTPUT, i)
                 if time != t_next and not abs(time - t) < abs(t_next - t):
@@ -188,6 +184,18 @@ def emit_jvp(method, interpolate, queue, queue_dots, dots, values, record, n, ti
                     method, interpolate, queue_dots, dots, values, record, places, s, time == t_next
                 )
                 e += 1
+
+
+@inlined
+def move_start_jvp(queue_dots, dots, values, lane, i, n_written, group):
+    """Add to the tangents of interpolated outputs at t0, where the first step begins, those of their times."""
+    size = len(dots.h) // LANES
+    for j in range(size):
+        x = group * size + j
+        for e in range(n_written):
+            later = time_dot(queue_dots, x, e + FIRST_OUTPUT, i) - time_dot(queue_dots, x, T0, i)
+            for m in range(queue_dots.ys.shape[3]):
+                queue_dots.ys[x, i, e, m] += Real(later) * values.k[0, m, lane]
 
 
 @inlined
@@ -210,10 +218,10 @@ def write_output_jvp(method, interpolate, queue_dots, dots, values, record, plac
         if interpolate and values.y.shape[1] > 0:
             t_dot, h_dot = dots.t[0, j * LANES + lane], dots.h[j * LANES + lane]
             later = Real(time_dot(queue_dots, x, e + FIRST_OUTPUT, i)) - t_dot
-            hermite_times_jvp(
-                point, s, h, (later - s * h_dot) / h, h_dot, lane, values.y[tile], values.k[0],
-                record.z[n, tile, last - 1], values.k[last],
-            )  # fmt: skip
+            s_dot, k, z = (later - s * h_dot) / h, values.k, record.z[n, tile, last - 1]
+            for m in range(dim):
+                slope, by_h = hermite_slope(m, s, h, lane, values.y[tile], k[0], z, k[last])
+                point[m, lane] += s_dot * slope + h_dot * by_h
         for m in range(dim):
             queue_dots.ys[x, i, e, m] = point[m, lane]
 
