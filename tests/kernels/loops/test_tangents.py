@@ -55,7 +55,9 @@ def test_tangents_are_the_complex_step_and_the_transpose(parts):
     found = run_jvp(kernels, case.method, case.control, solve, theta, (y0_dot, theta_dot, None))
     assert not found.imag.any()
     tolerance = 1e-12 * max(1, *(sum(map(abs, row)) / 30 for row in case.tableau.a[1:]))
-    y0_bar, theta_bar, *_ = run_vjp(kernels, 0, (case.method, case.control), solve, theta, case.ys_bar)
+    y0_bar, theta_bar, *_ = run_vjp(
+        kernels, 0, (case.method, case.control), solve, theta, case.ys_bar
+    )
     for j in range(3):
         _, other = case.solve(case.y0 + STEP * y0_dot[j], THETA + STEP * theta_dot[j])
         assert other.record.h.tobytes() == solve.record.h.tobytes()
