@@ -105,7 +105,7 @@ def adjoint_memory(
     True
     """
     name = "adjoint_memory"
-    if adjoint == "forward":
+    if isinstance(adjoint, str) and adjoint == "forward":
         wanted = "one of 'store', 'every', 'binomial'"
         advice = "Forward mode keeps the initial states, whatever the steps."
         raise complain(ValueError, name, "adjoint", wanted, "'forward'", advice)

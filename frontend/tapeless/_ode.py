@@ -171,7 +171,8 @@ def solve_ode(
             "coupled=True; pass coupled=False for times of its own for each trajectory."
         )
     without_vjp = field.without_vjp
-    if adjoint == "forward" and field.without_jvp:
+    forward_only = isinstance(adjoint, str) and adjoint == "forward"
+    if forward_only and field.without_jvp:
         raise without_tangent(SOLVE, ", ".join(map(str, field.without_jvp)))
     if time_gradients and field.without_time_bar:
         got = ", ".join(map(str, field.without_time_bar))
@@ -184,7 +185,7 @@ def solve_ode(
         tableau,
         control,
         len(times),
-        adjoint not in (None, "forward") and not without_vjp,
+        adjoint is not None and not forward_only and not without_vjp,
         bool(coupled),
         t_eval is not None and (tableau.order <= 4 if interpolate is None else bool(interpolate)),
         check.positive_int(SOLVE, "max_steps", max_steps),
