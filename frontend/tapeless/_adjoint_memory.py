@@ -105,6 +105,10 @@ def adjoint_memory(
     True
     """
     name = "adjoint_memory"
+    if isinstance(adjoint, str) and adjoint == "forward":
+        wanted = "one of 'store', 'every', 'binomial'"
+        advice = "Forward mode keeps the initial states, whatever the steps."
+        raise complain(ValueError, name, "adjoint", wanted, "'forward'", advice)
     if not isinstance(field, VectorField):
         wanted = "a tapeless field, say tapeless.fields.MLP(dim, hidden)"
         raise complain(TypeError, name, "field", wanted, describe(field))

@@ -12,6 +12,7 @@ from tapeless import methods
 from tapeless._arguments import SOLVE
 from tapeless._complain import check_arrival, complain, describe
 from tapeless._composition import VectorField
+from tapeless._forward import Forward, shapes_of, without_tangent
 from tapeless._memory import Adjoint, arrange
 from tapeless._plan import lanes_for, make_plan
 from tapeless._progress import Progress, meter
@@ -85,11 +86,12 @@ def solve_ode(
     coupled : bool
         Whether the batch shares one step size, with the norm taken over all of it. By default each
         trajectory steps alone, and its result does not depend on the others by a bit.
-    adjoint : "store", "every", "binomial" or None
+    adjoint : "store", "every", "binomial", "forward" or None
         What is kept for `Solution.vjp`: every step; the states at every `stride`-th step, from which the steps
         between are taken again; as many states as a `budget` of memory allows, from which steps are taken
         again as often as that asks for; or nothing. The gradients are the same to the bit. A field without
-        a `vjp`, or with a part that has none, keeps nothing.
+        a `vjp`, or with a part that has none, keeps nothing. With "forward" the initial states are kept, for
+        `Solution.jvp`, which the others but None have too.
     stride : int, optional
         With "every": the steps, of a tile of trajectories, from one state that is kept to the next.
     budget : int, optional
@@ -173,6 +175,9 @@ def solve_ode(
     without_vjp = field.without_vjp
     if measure not in (False, True, "states"):
         raise complain(ValueError, SOLVE, "measure", 'True, False or "states"', describe(measure))
+    forward_only = isinstance(adjoint, str) and adjoint == "forward"
+    if forward_only and field.without_jvp:
+        raise without_tangent(SOLVE, ", ".join(map(str, field.without_jvp)))
     if time_gradients and field.without_time_bar:
         got = ", ".join(map(str, field.without_time_bar))
         wanted = "false, unless the field's `vjp` gives t_bar, as its seventh argument or by vjp='symbolic'"
@@ -184,7 +189,7 @@ def solve_ode(
         tableau,
         control,
         len(times),
-        adjoint is not None and not without_vjp,
+        adjoint is not None and not forward_only and not without_vjp,
         bool(coupled),
         t_eval is not None and (tableau.order <= 4 if interpolate is None else bool(interpolate)),
         check.positive_int(SOLVE, "max_steps", max_steps),
@@ -204,15 +209,18 @@ def solve_ode(
     used, pull = theta, None
     if field.maps_theta:
         used, pull = field.effective(theta), partial(field._effective_vjp, theta.copy())
-    solve = Solve(plan, numbers, y0, times, used, memory if plan.keep else None, pull)
+    again = adjoint is not None and not plan.keep and not field.without_jvp
+    solve = Solve(plan, numbers, y0, times, used, memory if plan.keep else None, pull, again)
     solve.time_gradients = bool(time_gradients)
     ndim: Any = np.ndim
     solve.shared = ndim(t_span[0]) == 0, ndim(t_span[1]) == 0, ndim(t_eval) < 2
     if tableau.stability_pair is not None:
         solve.stability_size = tableau.stability_size
+    shapes = shapes_of(y0, single, theta, t_span, t_eval)
 
     def solution() -> Solution:
-        return solve.solution(ts, single, t_eval is None, threads, without_vjp)
+        forward = Forward(solve, field, theta, shapes, threads) if adjoint is not None else None
+        return solve.solution(ts, single, t_eval is None, threads, without_vjp, adjoint, forward)
 
     try:
         with meter(SOLVE, progress, batch) as ended:

@@ -1,5 +1,6 @@
 """What the chunks of a solve share, made once for solves that are alike."""
 
+import dataclasses
 import functools
 
 import numpy as np
@@ -40,3 +41,9 @@ def make_plan(
         dtype, lanes, program, method, control, n_outputs, keep, 3 * reduce, int(component >= 0),
         lanes if own_theta else 0, int(keep and (measure or time_gradients or component >= 0)),
     )  # fmt: skip
+
+
+@functools.lru_cache(maxsize=256)
+def recording(plan: cpu.Plan) -> cpu.Plan:
+    """Return the Plan that keeps steps where this one does not, the same one each time."""
+    return plan if plan.keep else dataclasses.replace(plan, keep=True)

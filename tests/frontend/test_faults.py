@@ -77,6 +77,10 @@ def still(t, y, theta, dy):
     dy[:] = 0.0
 
 
+def still_field(**kwargs):
+    return solve(field=Field(still, 2), theta=None, **kwargs)
+
+
 def prints(t, y, theta, dy):
     dy[0] = sys.getrefcount(y)
 
@@ -146,6 +150,24 @@ FAULTS = (
     Fault(lambda: solve(adjoint="binomial"), TypeError, "None"),
     Fault(lambda: solve(adjoint="binomial", budget=1.5), ValueError, "1.5"),
     Fault(lambda: solve(adjoint="binomial", budget=100), ValueError, "100"),
+    Fault(lambda: solve(adjoint="forward", stride=2), ValueError, "2 with adjoint='forward'"),
+    Fault(lambda: solve(adjoint="forward").vjp(Y0), ValueError, "adjoint='forward'"),
+    Fault(lambda: solve(adjoint=None).jvp(Y0), ValueError, "adjoint=None"),
+    Fault(lambda: solve().jvp(Y0[:3]), ValueError, "shape (3, 2)"),
+    Fault(lambda: solve().jvp(Y0 * np.nan), ValueError, "NaN"),
+    Fault(lambda: solve().jvp("up"), TypeError, "<U2"),
+    Fault(lambda: solve().jvp(theta_dot=THETA[:-1]), ValueError, "shape (16,)"),
+    Fault(lambda: solve().jvp(Y0, np.stack([THETA] * 3)), ValueError, "3 of `theta_dot`"),
+    Fault(lambda: solve().jvp(Y0[None], np.stack([THETA] * 3)), ValueError, "1 of `y0_dot`"),
+    Fault(lambda: solve().jvp(t0_dot=np.ones((2, 4))), ValueError, "shape (2, 4)"),
+    Fault(lambda: solve().jvp(t1_dot=np.inf), ValueError, "inf"),
+    Fault(lambda: solve().jvp(t_eval_dot=[1.0]), ValueError, "[1.0]"),
+    Fault(lambda: solve(t_eval=[0.5, 1.0]).jvp(t_eval_dot=[1.0]), ValueError, "shape (1,)"),
+    Fault(lambda: still_field(adjoint="forward"), TypeError, "Field(still"),
+    Fault(lambda: still_field().jvp(Y0), TypeError, "Field(still"),
+    Fault(lambda: Field(still, 2, jvp="symbolic"), TypeError, "SymPy"),
+    Fault(lambda: Field(still, 2, jvp=still), TypeError, "4 arguments"),
+    Fault(lambda: adjoint_memory(FIELD, 4, 10, adjoint="forward"), ValueError, "'forward'"),
     Fault(lambda: adjoint_memory(None, 4, 10), TypeError, "None"),
     Fault(lambda: adjoint_memory(FIELD, 0, 10), ValueError, "0"),
     Fault(lambda: adjoint_memory(FIELD, 4, 10.5), ValueError, "10.5"),
