@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from tapeless import fields, losses, methods, optim, plot, testing
 from tapeless._adjoint_memory import AdjointMemory, adjoint_memory
+from tapeless._backsolve import Backsolve, BackwardStats
 from tapeless._fit import fit
 from tapeless._ivp import IvpStats, OdeResult, OdeSolution, solve_ivp
 from tapeless._objective import Evaluation, Objective
@@ -17,6 +18,8 @@ from tapeless.methods import check_tableau
 
 __all__ = [
     "AdjointMemory",
+    "Backsolve",
+    "BackwardStats",
     "Evaluation",
     "Fit",
     "History",

@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 from tapeless._check import as_state
 from tapeless._complain import complain, describe
 from tapeless._types import ArrayInput, Integer
+from tapeless.errors import SolverError
 
 if TYPE_CHECKING:  # they import this module, or matplotlib
     from matplotlib.axes import Axes
 
+    from tapeless._backsolve import Backward, BackwardStats
     from tapeless._solve import Reverse
 
 Floats: TypeAlias = NDArray[np.floating]
@@ -109,7 +111,7 @@ class Solution:
         stats: Stats,
         success: bool,
         single: bool,
-        reverse: "Reverse | None",
+        reverse: "Reverse | Backward | None",
         reduced: Reduced,
         without_vjp: tuple[object, ...] = (),
     ) -> None:
@@ -127,6 +129,12 @@ class Solution:
     def nbytes_adjoint(self) -> int:
         """The bytes kept for `vjp`."""
         return 0 if self._reverse is None else self._reverse.nbytes()
+
+    @property
+    def backward_stats(self) -> "BackwardStats | None":
+        """With adjoint="backsolve", what happened in the last call of `vjp`; before it, None."""
+        stats = getattr(self._reverse, "stats", None)
+        return type(stats)(*(x[0] for x in stats)) if stats is not None and self._single else stats
 
     def plot(
         self,
@@ -217,11 +225,15 @@ class Solution:
         ------
         ValueError
             If `ys_bar` has another shape, or the solve kept nothing (``adjoint=None``).
+        SolverError
+            With ``adjoint="backsolve"``, if a trajectory fails on its way back, or finds states there that are
+            off by more than their size, and `throw` was true.
 
         Notes
         -----
         This is the discrete adjoint: the exact derivative, up to rounding, of the numbers in `ys`
         on the accepted grid of steps, which is held constant. It can be called any number of times.
+        With ``adjoint="backsolve"`` it is the continuous adjoint, solved backward to the tolerances.
         """
         if self._reverse is None:
             if self._without_vjp:
@@ -237,5 +249,9 @@ class Solution:
         if ys_bar.shape != self.ys.shape:
             wanted = f"of the shape of `ys`, {self.ys.shape}"
             raise complain(ValueError, "Solution.vjp", "ys_bar", wanted, describe(ys_bar))
-        y0_bar, theta_bar = self._reverse(ys_bar[None] if self._single else ys_bar)
+        try:
+            y0_bar, theta_bar = self._reverse(ys_bar[None] if self._single else ys_bar)
+        except SolverError as error:  # on the way back
+            error.solution = self
+            raise
         return (y0_bar[0] if self._single else y0_bar), theta_bar

@@ -34,6 +34,9 @@ class Solve:
             np.empty((n, 3), np.int64), np.empty((n, 2)), np.empty(n, np.uint8),
             np.empty((n, plan.n_reduced, dim), plan.dtype), np.empty((n, plan.n_passages)),
         )  # fmt: skip
+        self.backward = (
+            None  # makes the reverse pass of a continuous adjoint, and picks its outputs
+        )
         self._lent, self._failed = False, [None] * len(self.parts)  # how many; None: not yet known
 
     def run(self, threads, ended):
@@ -95,6 +98,10 @@ class Solve:
         nfe, accepted, rejected = counts.T
         last_step, t = times.T
         stats = (nfe, accepted, rejected, last_step, status, t)
+        reverse = Reverse(self, final, threads) if plan.keep else None
+        if self.backward is not None:
+            reverse = self.backward(self, self._numbers, self._y0, ys, t, final)
+            ys = reverse.outputs(ys)
         ys = ys[:, 0] if final else ys
         kept = NOTHING
         if plan.n_reduced:
@@ -104,7 +111,6 @@ class Solve:
         if single:
             ys, y, stats = ys[0], y[0], [x[0] for x in stats]
             kept = Reduced(*(None if x is None else x[0] for x in kept))
-        reverse = Reverse(self, final, threads) if plan.keep else None
         stats, success = Stats(*stats), not any(self._failed)
         return Solution(ts, ys, y, stats, success, single, reverse, kept, without_vjp)
 
