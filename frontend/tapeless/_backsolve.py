@@ -16,7 +16,7 @@ from tapeless._types import Integer
 from tapeless.errors import SolverError
 from tapeless_kernels.launch.backsolve import POOL
 from tapeless_kernels.launch.threads import THREADS
-from tapeless_kernels.status import CAUSE, INTERRUPTED, SUCCESS
+from tapeless_kernels.status import CAUSE, SUCCESS
 from tapeless_kernels.tableaus.butcher import ButcherTableau
 
 Floats = NDArray[np.floating]

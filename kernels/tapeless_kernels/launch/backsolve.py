@@ -8,7 +8,7 @@ from numba import types
 from .._jit import kernel
 from ..buffers import KEPT
 from ..field_abi import Field, field_signature
-from ..fields import backsolve, lower
+from ..fields import lower
 from ..fields.backsolve import backsolve_field
 from ..loops.backsolve import integrate_theta
 from . import table as at
@@ -16,8 +16,8 @@ from .array import carve
 from .composed import ComposedProgram
 from .cpu import Chunk, bound, family
 from .pool import Pool
-from .tape import Block, step_bytes, use
 from .table import THETA_STRIDE, head_of, method_of, record_of, work_of
+from .tape import Block, step_bytes, use
 
 # Of the record, which is emptied when it is full: what is in the cache when it is read again.
 RECORD_BYTES = 1 << 19
