@@ -27,6 +27,11 @@ class VectorField:
         """The parts that have no transpose, for whose lack there are no gradients."""
         return ()
 
+    @property
+    def without_time_bar(self) -> "tuple[VectorField, ...]":
+        """The parts whose transpose does not give the cotangent of time."""
+        return ()
+
     def effective(self, theta: NDArray[Any]) -> NDArray[Any]:
         """Return the parameters that kernels are given for theta.
 
@@ -130,6 +135,11 @@ class Sum(VectorField):
     def without_vjp(self) -> tuple[VectorField, ...]:
         """The terms that have no transpose."""
         return tuple(part for field in self.fields for part in field.without_vjp)
+
+    @property
+    def without_time_bar(self) -> tuple[VectorField, ...]:
+        """The terms whose transpose does not give the cotangent of time."""
+        return tuple(part for field in self.fields for part in field.without_time_bar)
 
     def effective(self, theta: NDArray[Any]) -> NDArray[Any]:
         """Return the parameters that kernels are given for theta.

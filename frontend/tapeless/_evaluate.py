@@ -14,7 +14,7 @@ from tapeless_kernels.launch.cpu import bound
 
 _P, _I = ctypes.c_void_p, ctypes.c_int64
 _FIELD = ctypes.CFUNCTYPE(ctypes.c_int32, _P, _P, _P, _I, _P, _P, _P, _P, _I, _I)
-_FIELD_VJP = ctypes.CFUNCTYPE(ctypes.c_int32, _P, _P, _P, _I, _P, _P, _P, _P, _P, _I, _I)
+_FIELD_VJP = ctypes.CFUNCTYPE(ctypes.c_int32, _P, _P, _P, _I, *[_P] * 6, _I, _I)
 _FIELD_JVP = ctypes.CFUNCTYPE(ctypes.c_int32, *[_P] * 3, _I, *[_P] * 7, _I, _I)
 DOUBLE = np.dtype(np.float64)
 
@@ -38,13 +38,14 @@ class Evaluator:
         return self._run(t, y, self._field.effective(np.array(theta, self._dtype)))
 
     def vjp(self, t: float, y: Floats, theta: Floats, dy_bar: Floats) -> tuple[Floats, Floats]:
-        """Return (df/dy)^T dy_bar and (df/dtheta)^T dy_bar."""
+        """Return (df/dy)^T dy_bar and (df/dtheta)^T dy_bar; `t_bar` is (df/dt)^T dy_bar then."""
         assert self._call_vjp is not None
         theta = np.array(theta, self._dtype)
         used = self._field.effective(theta)
         self._run(t, y, used)  # fills the cache
         y_bar, theta_bar = np.full(self.dim, np.nan, self._dtype), np.zeros_like(theta)
-        arrays = self._arrays(t, y, used, self._cache, dy_bar.copy(), y_bar, theta_bar)
+        t_bar = self.t_bar = np.full(1, np.nan, self._dtype)
+        arrays = self._arrays(t, y, used, self._cache, dy_bar.copy(), y_bar, t_bar, theta_bar)
         self._source.prepare_vjp(arrays[2])
         at = [array.ctypes.data for array in arrays]
         if self._call_vjp(*at[:3], 0, *at[3:], self._context, self.dim, 1):

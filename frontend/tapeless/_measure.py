@@ -101,6 +101,7 @@ def _field_calls(model, y):
         "cache": np.zeros((source.n_cache, lanes), dtype),
         "dy": np.ones((dim, lanes), dtype),
         "y_bar": np.zeros((dim, lanes), dtype),
+        "t_bar": np.zeros(lanes, dtype),
         "theta_bar": np.zeros_like(theta),
         "lane_status": np.zeros(lanes, np.uint8),
     }
@@ -109,7 +110,7 @@ def _field_calls(model, y):
     tail = p(source.field.context), i(dim), i(lanes)
     head = at["t"], at["y"], at["theta"], i(0), at["cache"]
     forward = ctypes.CFUNCTYPE(ctypes.c_int32, p, p, p, i, p, p, p, p, i, i)(source.field.address)
-    backward = ctypes.CFUNCTYPE(ctypes.c_int32, p, p, p, i, p, p, p, p, p, i, i)(
+    backward = ctypes.CFUNCTYPE(ctypes.c_int32, p, p, p, i, *[p] * 6, i, i)(
         source.field.vjp_address
     )
 
@@ -117,6 +118,6 @@ def _field_calls(model, y):
         return forward(*head, at["dy"], at["lane_status"], *tail)
 
     def call_vjp(arrays=arrays, source=source):
-        return backward(*head, at["dy"], at["y_bar"], at["theta_bar"], *tail)
+        return backward(*head, at["dy"], at["y_bar"], at["t_bar"], at["theta_bar"], *tail)
 
     return call, call_vjp

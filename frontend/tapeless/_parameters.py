@@ -72,6 +72,11 @@ class Slice(VectorField):
         """The field, if it has no transpose."""
         return self.field.without_vjp
 
+    @property
+    def without_time_bar(self) -> tuple[VectorField, ...]:
+        """The parts whose transpose does not give the cotangent of time."""
+        return self.field.without_time_bar
+
     def effective(self, theta: NDArray[Any]) -> NDArray[Any]:
         """Return the parameters that kernels are given for theta.
 
@@ -189,6 +194,11 @@ class Frozen(VectorField):
     def without_vjp(self) -> tuple[VectorField, ...]:
         """The field, if it has no transpose."""
         return self.field.without_vjp
+
+    @property
+    def without_time_bar(self) -> tuple[VectorField, ...]:
+        """The parts whose transpose does not give the cotangent of time."""
+        return self.field.without_time_bar
 
     def __repr__(self) -> str:
         return f"Frozen({self.field})"

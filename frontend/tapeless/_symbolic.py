@@ -16,7 +16,7 @@ NUMPY_NAMES = {"atan": "arctan"}
 
 @functools.lru_cache(maxsize=256)
 def derived_vjp(function: Callable[..., None], dim: int, n_params: int) -> Callable[..., None]:
-    """Return ``vjp(t, y, theta, dy_bar, y_bar, theta_bar)`` of ``f(t, y, theta, dy)``."""
+    """Return ``vjp(t, y, theta, dy_bar, y_bar, theta_bar, t_bar)`` of ``f(t, y, theta, dy)``."""
     sympy = _sympy()
     t = sympy.Symbol("t", real=True)
     y, theta, bars = (
@@ -25,7 +25,7 @@ def derived_vjp(function: Callable[..., None], dim: int, n_params: int) -> Calla
     )
     slopes = _trace(sympy, function, t, y, theta, dim)
     paired = sum((bar * slope for bar, slope in zip(bars, slopes, strict=True)), sympy.Integer(0))
-    wanted = [sympy.diff(paired, x) for x in (*y, *theta)]
+    wanted = [sympy.diff(paired, x) for x in (*y, *theta, t)]
     shared, wanted = sympy.cse(wanted, symbols=sympy.numbered_symbols("x"))
     rows = (("y", y), ("theta", theta), ("dy_bar", bars))
     local = {x: sympy.Symbol(f"{name}_{i}") for name, row in rows for i, x in enumerate(row)}
@@ -36,10 +36,10 @@ def derived_vjp(function: Callable[..., None], dim: int, n_params: int) -> Calla
     lines = [f"{name}_{i} = {name}[{i}]" for name, row in rows for i in range(len(row))]
     lines += [f"{x} = {text(expression)}" for x, expression in shared]
     targets = [f"y_bar[{i}] =" for i in range(dim)]
-    targets += [f"theta_bar[{i}] +=" for i in range(n_params)]
+    targets += [f"theta_bar[{i}] +=" for i in range(n_params)] + ["t_bar[0] ="]
     lines += [f"{target} {text(e)}" for target, e in zip(targets, wanted, strict=True)]
     scope: dict[str, Any] = {"math": math}
-    head = "def vjp(t, y, theta, dy_bar, y_bar, theta_bar):"
+    head = "def vjp(t, y, theta, dy_bar, y_bar, theta_bar, t_bar):"
     exec("\n    ".join([head, *lines]), scope)
     return scope["vjp"]
 

@@ -31,7 +31,7 @@ from tapeless_kernels.fields.layers import (
     SpectralDense,
 )
 from tapeless_kernels.fields.lower import lower
-from tapeless_kernels.launch.user_field import UserProgram
+from tapeless_kernels.launch.user_field import UserProgram, gives_time_bar
 
 __all__ = [
     "LAYERS",
@@ -239,7 +239,9 @@ class Field(VectorField):
     vjp : callable or "symbolic", optional
         ``vjp(t, y, theta, dy_bar, y_bar, theta_bar)``, which fills y_bar with the product of dy_bar and
         df/dy, and adds that with df/dtheta to theta_bar; or ``"symbolic"``, to have SymPy derive it,
-        which needs a `fun` without conditions on the state. Without it there are no gradients.
+        which needs a `fun` without conditions on the state. Without it there are no gradients. For those
+        with respect to times it takes a seventh argument, t_bar, of one entry, and fills it with the product
+        of dy_bar and df/dt.
 
     Attributes
     ----------
@@ -287,7 +289,7 @@ class Field(VectorField):
         if vjp == "symbolic":
             vjp = derived_vjp(fun, int(dim), int(n_params))
         elif vjp is not None:
-            _check_function("vjp", vjp, "vjp(t, y, theta, dy_bar, y_bar, theta_bar)")
+            _check_function("vjp", vjp, "vjp(t, y, theta, dy_bar, y_bar, theta_bar)", 7)
         self.fun, self.dim, self.n_params = fun, int(dim), int(n_params)
         self.vjp: Callable[..., None] | None = vjp
         self.program = UserProgram(fun, vjp, self.dim, self.n_params)
@@ -298,6 +300,11 @@ class Field(VectorField):
     def without_vjp(self) -> tuple[VectorField, ...]:
         """The field itself, if it has no transpose."""
         return () if self.vjp else (self,)
+
+    @property
+    def without_time_bar(self) -> tuple[VectorField, ...]:
+        """The field itself, unless its transpose has a seventh argument."""
+        return () if self.vjp and gives_time_bar(self.vjp) else (self,)
 
     def __repr__(self) -> str:
         name = getattr(self.fun, "__name__", "fun")
@@ -340,13 +347,13 @@ def field(
     return lambda fun: Field(fun, dim, n_params, vjp)
 
 
-def _check_function(name: str, function: object, signature: str) -> None:
+def _check_function(name: str, function: object, signature: str, most: int = 0) -> None:
     wanted = f"a Python function {signature}"
     inner = getattr(function, "py_func", function)
     if not isinstance(inner, FunctionType):
         raise complain(TypeError, "field", name, wanted, describe(function))
     count = inner.__code__.co_argcount
-    if count != signature.count(",") + 1:
+    if count not in (signature.count(",") + 1, most):
         raise complain(TypeError, "field", name, wanted, f"one of {count} arguments")
 
 

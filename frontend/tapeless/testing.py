@@ -30,6 +30,8 @@ def check_vjp(
 ) -> None:
     """Compare the transpose of a field with central differences of the field.
 
+    The cotangent of time is compared too, where the transpose gives one.
+
     Parameters
     ----------
     field : Field, Network or Sum
@@ -81,12 +83,13 @@ def check_vjp(
         point = centre + 0.3 * draw.standard_normal(dim + n_params)
         bar = draw.standard_normal(dim)
         found = _transpose(functions, t, point, bar)
-        expected = _differences(functions, t, point, bar)
+        expected = _differences(functions, t, point, bar)[: len(found)]
         allowed = rtol * max(1.0, np.abs(expected).max(initial=0), np.abs(bar).max())
         wrong = np.abs(found - expected)
         i = int(np.argmax(np.where(np.isnan(wrong), np.inf, wrong)))
         if not wrong[i] <= allowed:
             entry = f"y_bar[{i}]" if i < dim else f"theta_bar[{i - dim}]"
+            entry = entry if i < dim + n_params else "t_bar"
             raise AssertionError(
                 f"check_vjp: {entry} is {found[i]:.8g} by the vjp of {field} and {expected[i]:.8g} by "
                 f"differences, at y = {point[:dim]} and theta = {point[dim:]}."
@@ -183,29 +186,39 @@ class _Compiled:
 
     def __init__(self, field: VectorField) -> None:
         self.dim, self.n_params = field.dim, field.n_params
+        self.without_time_bar = field.without_time_bar
         self._evaluate = Evaluator(field, transpose=True)
 
     def fun(self, t: float, y: Floats, theta: Floats, dy: Floats) -> None:
         dy[:] = self._evaluate(t, y, theta)
 
     def vjp(
-        self, t: float, y: Floats, theta: Floats, dy_bar: Floats, y_bar: Floats, theta_bar: Floats
-    ) -> None:
+        self, t: float, y: Floats, theta: Floats, dy_bar: Floats, y_bar: Floats, theta_bar: Floats,
+        *t_bar: Floats,
+    ) -> None:  # fmt: skip
         y_bar[:], theta_bar[:] = self._evaluate.vjp(t, y, theta, dy_bar)
+        for bar in t_bar:
+            bar[:] = self._evaluate.t_bar
 
 
 def _transpose(field: Any, t: float, point: Floats, bar: Floats) -> Floats:
+    """Return the cotangents of state and parameters, and of time if the field gives it."""
     y_bar, theta_bar = np.full(field.dim, np.nan), np.zeros(field.n_params)
-    field.vjp(t, point[: field.dim].copy(), point[field.dim :].copy(), bar.copy(), y_bar, theta_bar)
-    return np.concatenate([y_bar, theta_bar])
+    t_bar = [] if field.without_time_bar else [np.full(1, np.nan)]
+    state, parameters = point[: field.dim].copy(), point[field.dim :].copy()
+    field.vjp(t, state, parameters, bar.copy(), y_bar, theta_bar, *t_bar)
+    return np.concatenate([y_bar, theta_bar, *t_bar])
 
 
 def _differences(field: Any, t: float, point: Floats, bar: Floats) -> Floats:
+    """Return what `_transpose` does, that of time the last."""
+
     def paired(x: Floats) -> float:
         dy = np.full(field.dim, np.nan)
-        field.fun(t, x[: field.dim].copy(), x[field.dim :].copy(), dy)
+        field.fun(x[-1], x[: field.dim].copy(), x[field.dim : -1].copy(), dy)
         return float(bar @ dy)
 
+    point = np.append(point, t)
     gradient = np.empty(len(point))
     for i in range(len(point)):
         h = 1e-5 * max(1.0, abs(point[i]))

@@ -8,15 +8,16 @@
  * A field computes dy = f(t, y, theta) for a tile of `lanes` trajectories in one call. Arrays are
  * row-major with the lanes last, so that the innermost loop runs over adjacent memory:
  *
- *     t, t_dot, lane_status      (lanes,)
- *     y, dy and their like       (dim, lanes)
- *     cache                      (n_cache, lanes), n_cache being the field's own
- *     theta, theta_bar           (n_params,) if theta_stride is 0: shared by all lanes;
- *                                otherwise (n_params, lanes), its rows theta_stride apart
+ *     t, t_bar, t_dot, lane_status  (lanes,)
+ *     y, dy and their like          (dim, lanes)
+ *     cache                         (n_cache, lanes), n_cache being the field's own
+ *     theta, theta_bar              (n_params,) if theta_stride is 0: shared by all lanes;
+ *                                   otherwise (n_params, lanes), its rows theta_stride apart
  *
  * The field      writes dy, and in `cache` whatever its vjp wants to find there.
- * Its vjp        overwrites y_bar and adds to theta_bar; a shared theta_bar sums over the lanes.
- * Its jvp        overwrites dy_dot. NAME_bar is the cotangent of NAME, NAME_dot its tangent.
+ * Its vjp        overwrites y_bar and t_bar, and adds to theta_bar; a shared theta_bar sums over
+ * the lanes. Its jvp        overwrites dy_dot. NAME_bar is the cotangent of NAME, NAME_dot its
+ * tangent.
  *
  * All return 0. Anything else stops the whole call, which then returns TAPELESS_FIELD_ERROR. To
  * stop one lane only, a field sets its lane_status to TAPELESS_FIELD_FAILED or writes a NaN to its
@@ -28,7 +29,7 @@
  * compiled code may outlive the library that it calls.
  */
 
-#define TAPELESS_ABI_VERSION 1
+#define TAPELESS_ABI_VERSION 2
 
 /* Of one lane. */
 enum tapeless_lane_status {
@@ -61,12 +62,12 @@ typedef int32_t (*tapeless_field_f64)(const double* t, const double* y, const do
 
 typedef int32_t (*tapeless_vjp_f32)(const float* t, const float* y, const float* theta,
                                     int64_t theta_stride, const float* cache, const float* dy_bar,
-                                    float* y_bar, float* theta_bar, void* context, int64_t dim,
-                                    int64_t lanes);
+                                    float* y_bar, float* t_bar, float* theta_bar, void* context,
+                                    int64_t dim, int64_t lanes);
 typedef int32_t (*tapeless_vjp_f64)(const double* t, const double* y, const double* theta,
                                     int64_t theta_stride, const double* cache, const double* dy_bar,
-                                    double* y_bar, double* theta_bar, void* context, int64_t dim,
-                                    int64_t lanes);
+                                    double* y_bar, double* t_bar, double* theta_bar, void* context,
+                                    int64_t dim, int64_t lanes);
 
 typedef int32_t (*tapeless_jvp_f32)(const float* t, const float* y, const float* theta,
                                     int64_t theta_stride, const float* t_dot, const float* y_dot,
@@ -85,20 +86,20 @@ int32_t tapeless_abi_version(void);
 
 /* The field dy = A y with theta = A, row-major (dim, dim), and its vjp: kernels/src/linear.c shows
  * how a field is written. Neither uses t, cache, lane_status or context, which may be NULL. */
-int32_t tapeless_v1_linear_f32(const float* t, const float* y, const float* theta,
+int32_t tapeless_v2_linear_f32(const float* t, const float* y, const float* theta,
                                int64_t theta_stride, float* cache, float* dy, uint8_t* lane_status,
                                void* context, int64_t dim, int64_t lanes);
-int32_t tapeless_v1_linear_f64(const double* t, const double* y, const double* theta,
+int32_t tapeless_v2_linear_f64(const double* t, const double* y, const double* theta,
                                int64_t theta_stride, double* cache, double* dy,
                                uint8_t* lane_status, void* context, int64_t dim, int64_t lanes);
-int32_t tapeless_v1_linear_vjp_f32(const float* t, const float* y, const float* theta,
+int32_t tapeless_v2_linear_vjp_f32(const float* t, const float* y, const float* theta,
                                    int64_t theta_stride, const float* cache, const float* dy_bar,
-                                   float* y_bar, float* theta_bar, void* context, int64_t dim,
-                                   int64_t lanes);
-int32_t tapeless_v1_linear_vjp_f64(const double* t, const double* y, const double* theta,
+                                   float* y_bar, float* t_bar, float* theta_bar, void* context,
+                                   int64_t dim, int64_t lanes);
+int32_t tapeless_v2_linear_vjp_f64(const double* t, const double* y, const double* theta,
                                    int64_t theta_stride, const double* cache, const double* dy_bar,
-                                   double* y_bar, double* theta_bar, void* context, int64_t dim,
-                                   int64_t lanes);
+                                   double* y_bar, double* t_bar, double* theta_bar, void* context,
+                                   int64_t dim, int64_t lanes);
 
 #if defined(__GNUC__)
 #pragma GCC visibility pop

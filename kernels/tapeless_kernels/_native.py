@@ -5,7 +5,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
-ABI_VERSION = 1  # that of include/tapeless.h which this package was written against
+ABI_VERSION = 2  # that of include/tapeless.h which this package was written against
 
 _FILE_NAME = {"win32": "tapeless_c.dll", "darwin": "libtapeless_c.dylib"}.get(
     sys.platform, "libtapeless_c.so"

@@ -159,6 +159,7 @@ class Bars(NamedTuple):
     k0: np.ndarray  # (tiles, dim, LANES): of the slope that the next step inherits
     z: np.ndarray  # (S+1, dim, LANES)
     k: np.ndarray  # (2, dim, LANES)
+    t: np.ndarray  # (3, LANES): of times, `steppers.explicit_rk`
     emitted: np.ndarray  # (tiles, LANES) int64: outputs whose cotangents are not yet added
 
 

@@ -86,9 +86,9 @@ def field_signature(real):
 
 
 def field_vjp_signature(real):
-    """t, y, theta, theta_stride, cache, dy_bar, y_bar, theta_bar, context, dim, lanes."""
+    """t, y, theta, theta_stride, cache, dy_bar, y_bar, t_bar, theta_bar, context, dim, lanes."""
     p, i = types.CPointer(real), types.int64
-    return types.int32(p, p, p, i, p, p, p, p, types.CPointer(i), i, i)
+    return types.int32(p, p, p, i, p, p, p, p, p, types.CPointer(i), i, i)
 
 
 def field_jvp_signature(real):
@@ -126,6 +126,6 @@ def call_field(typing, field, t, y, theta, cache, dy, lane_status):
 
 
 @intrinsic
-def call_field_vjp(typing, field, t, y, theta, cache, dy_bar, y_bar, theta_bar):
-    """y_bar = (df/dy)^T dy_bar, and theta_bar += (df/dtheta)^T dy_bar."""
-    return _typed(field, (t, y, theta, cache, dy_bar, y_bar, theta_bar), 1)
+def call_field_vjp(typing, field, t, y, theta, cache, dy_bar, y_bar, t_bar, theta_bar):
+    """y_bar = (df/dy)^T dy_bar, t_bar likewise in each lane, and theta_bar += (df/dtheta)^T dy_bar."""
+    return _typed(field, (t, y, theta, cache, dy_bar, y_bar, t_bar, theta_bar), 1)

@@ -14,8 +14,9 @@ from .program import add, copy, flat
 COLUMNS = "FIELD FIELD_VJP CONTEXT THETA THETA_BAR START CACHE".split()
 FIELD, FIELD_VJP, CONTEXT, THETA, THETA_BAR, START, CACHE = range(len(COLUMNS))
 N_COLUMNS = len(COLUMNS)
-# Places in the context: the table, how many parts, a term of the sum, a copy of the cotangent.
-PARTS, N_PARTS, TERM, BAR = range(4)
+# Places in the context: the table, how many parts, a term of the sum, a copy of the cotangent, and a term of
+# the time's.
+PARTS, N_PARTS, TERM, BAR, TIME_TERM = range(5)
 
 
 def composed_field(t, y, theta, theta_stride, cache, dy, lane_status, context, dim, lanes):
@@ -42,13 +43,14 @@ def composed_field(t, y, theta, theta_stride, cache, dy, lane_status, context, d
 
 
 def composed_field_vjp(
-    t, y, theta, theta_stride, cache, dy_bar, y_bar, theta_bar, context, dim, lanes
+    t, y, theta, theta_stride, cache, dy_bar, y_bar, t_bar, theta_bar, context, dim, lanes
 ):
     """Run the transposes of the parts; each has a copy of the cotangent, which it may write to."""
     parts = array_at(context[PARTS], np.int64, (context[N_PARTS], N_COLUMNS))
     n = dim * lanes
     given, bar = flat(dy_bar, n), array_at(context[BAR], Real, (n,))
     total, term = flat(y_bar, n), array_at(context[TERM], Real, (n,))
+    time_total, time_term = flat(t_bar, lanes), array_at(context[TIME_TERM], Real, (lanes,))
     for i in range(context[N_PARTS]):
         part = parts[i]
         constant = part[THETA] != 0
@@ -61,6 +63,7 @@ def composed_field_vjp(
             pointer_like(address_of(cache) + part[CACHE] * lanes, cache),
             pointer_like(context[BAR], dy_bar),
             pointer_like(address_of(y_bar) if i == 0 else context[TERM], y_bar),
+            pointer_like(address_of(t_bar) if i == 0 else context[TIME_TERM], t_bar),
             pointer_like(part[THETA_BAR] if constant else bar_at, theta_bar),
             pointer_like(part[CONTEXT], context), dim, lanes,
         )  # fmt: skip
@@ -68,4 +71,5 @@ def composed_field_vjp(
             return code
         if i > 0:
             add(term, 0, total, 0, n)
+            add(time_term, 0, time_total, 0, lanes)
     return np.int32(0)

@@ -45,7 +45,7 @@ def program_field(t, y, theta, theta_stride, cache, dy, lane_status, context, di
 
 
 def program_field_vjp(
-    t, y, theta, theta_stride, cache, dy_bar, y_bar, theta_bar, context, dim, lanes
+    t, y, theta, theta_stride, cache, dy_bar, y_bar, t_bar, theta_bar, context, dim, lanes
 ):
     """Run the transpose of `program_field`."""
     c = context
@@ -60,7 +60,7 @@ def program_field_vjp(
         flat(y, dim * LANES),
         weights,
         flat(cache, c[N_KEPT] * LANES),
-        (flat(dy_bar, dim * LANES), flat(y_bar, dim * LANES), scratch),
+        (flat(dy_bar, dim * LANES), flat(y_bar, dim * LANES), scratch, flat(t_bar, LANES)),
         flat(theta_bar, c[N_PARAMS]),
         array_at(c[PANEL], Real, (PANEL_SIZE,)),
     )
@@ -117,11 +117,13 @@ def run(row, t, y, theta, kept, scratch, dy):
 
 @kernel
 def evaluate_vjp(operations, t, y, weights, kept, bars, theta_bar, panel):
-    """Turn the cotangent of dy into that of y, and add to theta_bar; bars is (dy_bar, y_bar, scratch).
+    """Turn the cotangent of dy into those of y and t, and add to theta_bar; bars is (dy_bar, y_bar, scratch, t_bar).
 
     What is replayed has no weights: the output of a Dense layer is kept.
     """
-    scratch = bars[2]
+    scratch, t_bar = bars[2], bars[3]
+    for lane in range(LANES):
+        t_bar[lane] = Real(0)
     for i in range(operations.shape[0]):
         if operations[i, op.REPLAY]:
             run(operations[i], t, y, weights, kept, scratch, scratch)
@@ -132,7 +134,7 @@ def evaluate_vjp(operations, t, y, weights, kept, bars, theta_bar, panel):
 @kernel
 def run_vjp(row, y, weights, kept, bars, theta_bar, panel):
     """Run the transpose of one operation."""
-    dy_bar, y_bar, scratch = bars
+    dy_bar, y_bar, scratch, t_bar = bars
     code, n_in, n_out = row[op.CODE], row[op.N_IN], row[op.N_OUT]
     n = n_in * LANES
     a_bar, a_bar_at = area(row[op.A_BAR], y_bar, y_bar, scratch, dy_bar), row[op.A_BAR_AT] * LANES
@@ -173,6 +175,8 @@ def run_vjp(row, y, weights, kept, bars, theta_bar, panel):
             pass_on(bar, bar_at, b_bar, b_bar_at, n, row[op.B_FRESH])
         elif code == op.CONCAT:
             pass_on(bar, bar_at + n, b_bar, b_bar_at, n_out * LANES - n, row[op.B_FRESH])
+        elif code == op.CONCAT_TIME:
+            add(bar, bar_at + n, t_bar, 0, LANES)
 
 
 @kernel

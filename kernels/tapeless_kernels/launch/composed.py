@@ -55,10 +55,11 @@ class ComposedField:
         # The table and the context are addresses in these.
         n = program.dim * lanes
         rows = (len(sources), composed.N_COLUMNS)
-        table, context, term, bar = carve(
-            [(rows, "i8"), ((4,), "i8"), ((n,), dtype), ((n * bool(transpose),), dtype)]
+        backward = n * bool(transpose)
+        table, context, term, bar, time_term = carve(
+            [(rows, "i8"), ((5,), "i8"), ((n,), dtype), ((backward,), dtype), ((lanes,), dtype)]
         )
-        self._arrays, self.n_cache = [table, context, term, bar], 0
+        self._arrays, self.n_cache = [table, context, term, bar, time_term], 0
         for row, source, part in zip(table, sources, program.parts, strict=True):
             row[:3] = source.field[:3]
             row[3:] = 0, 0, part.start * dtype.itemsize, self.n_cache * dtype.itemsize
@@ -71,7 +72,9 @@ class ComposedField:
                 )  # fmt: skip
                 self._arrays += [constants, constants_bar]
                 source.prepare_vjp(constants)
-        context[:] = [table.ctypes.data, len(sources), term.ctypes.data, bar.ctypes.data]
+        context[:] = (
+            table.ctypes.data, len(sources), term.ctypes.data, bar.ctypes.data, time_term.ctypes.data,
+        )  # fmt: skip
         backward = 0
         if transpose and all(source.field.vjp_address for source in sources):
             backward = kernels.address(composed_field_vjp, field_vjp_signature(real))

@@ -97,7 +97,7 @@ def step_vjp_kernel(method, t, h, theta, z, y_bar, k0_bar, theta_bar, codes):
         for m in range(DIM):
             bars.y[0, m, 0] = y_bar[m, i]
             bars.k0[0, m, 0] = k0_bar[m, i]
-        mine = (bars.y[0], bars.k0[0], bars.z, bars.k)
+        mine = (bars.y[0], bars.k0[0], bars.z, bars.k, bars.t)
         cache = lane_of(z, i)
         failed = step_vjp(
             0, method, h[i : i + 1], theta, (cache, cache), work.time, mine, work.accepted[0],
@@ -183,7 +183,7 @@ def local_bars():
     return Bars(
         cuda.local.array((1, DIM, 1), Real), cuda.local.array((1, DIM, 1), Real),
         cuda.local.array((SLOPES, DIM, 1), Real), cuda.local.array((2, DIM, 1), Real),
-        cuda.local.array((1, 1), np.int64),
+        cuda.local.array((3, 1), Real), cuda.local.array((1, 1), np.int64),
     )  # fmt: skip
 
 

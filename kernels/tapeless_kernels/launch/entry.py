@@ -234,7 +234,7 @@ def load_back(p, theta, theta_bar, tile, lane, i):
     queue, place = queue_of(p), max(p[TAKEN], 1) - 1
     some = i if i >= 0 else queue.order[place]
     take_back(
-        queue, turns_of(p), queue_bars_of(p), (bars_of(p), head_of(p), outputs_of(p, p[BARS + 5])),
+        queue, turns_of(p), queue_bars_of(p), (bars_of(p), head_of(p), outputs_of(p, p[BARS + 6])),
         theta, theta_bar, tile, lane, some,
     )  # fmt: skip
     if i < 0:
@@ -251,7 +251,7 @@ def run_vjp(p, theta, theta_bar, first, last):
             stop = max(stop, turns_of(p).first[queue_of(p).order[p[TURN]]] - p[BEFORE])
         if code == DONE:
             code = integrate_vjp(
-                field_of(p), method_of(p), outputs_of(p, p[BARS + 5]), bars_of(p), record_of(p), work_of(p),
+                field_of(p), method_of(p), outputs_of(p, p[BARS + 6]), bars_of(p), record_of(p), work_of(p),
                 theta, theta_bar, (stop, last),
             )  # fmt: skip
         if code != DONE:
@@ -278,7 +278,7 @@ def turn_back(p, theta, theta_bar, n):
             work.accepted[tile, lane] = 1 if queue.counts[i, ACCEPTED] > 0 else NO_STEP
             p[TURN] -= 1
         code = start_vjp(
-            field_of(p), method_of(p), outputs_of(p, p[BARS + 5]), bars, head_of(p), work, theta,
+            field_of(p), method_of(p), outputs_of(p, p[BARS + 6]), bars, head_of(p), work, theta,
             theta_bar,
         )  # fmt: skip
         for place in range(p[TURN] + 1, last + 1):

@@ -1,7 +1,8 @@
 """The kernels in plain Python, to check and to debug the others by; and fields put into kernels.
 
 A user's field is `f(t, y, theta, dy)` for one trajectory: it fills dy. Its transpose
-`f_vjp(t, y, theta, dy_bar, y_bar, theta_bar)` fills y_bar and adds to theta_bar.
+`f_vjp(t, y, theta, dy_bar, y_bar, theta_bar)` fills y_bar and adds to theta_bar, and may fill `t_bar`, of one
+entry, as its seventh argument.
 """
 
 import itertools
@@ -13,7 +14,14 @@ from numba import types
 from .. import activations
 from .._jit import Family, inlined, kernel, retarget
 from ..buffers import Bars, Head, Lanes, Outputs, Record, Work
-from ..field_abi import Field, address_of, array_at, field_signature, field_vjp_signature
+from ..field_abi import (
+    Field,
+    address_of,
+    array_at,
+    call_field_vjp,
+    field_signature,
+    field_vjp_signature,
+)
 from ..ieee import bits_of, exact_fma, float_of
 from ..loops.integrate import integrate
 from ..loops.integrate_vjp import integrate_vjp, start_vjp
@@ -37,10 +45,27 @@ def call_field_inlined(field, t, y, theta, cache, dy, lane_status):
 
 
 @kernel
-def call_field_vjp_inlined(field, t, y, theta, cache, dy_bar, y_bar, theta_bar):
+def call_field_vjp_inlined(field, t, y, theta, cache, dy_bar, y_bar, t_bar, theta_bar):
     """y_bar = (df/dy)^T dy_bar, and theta_bar += (df/dtheta)^T dy_bar, for every lane."""
     for lane in range(LANES):
+        t_bar[lane] = Real(0)
         user_field_vjp(t[lane], y[:, lane], theta, dy_bar[:, lane], y_bar[:, lane], theta_bar)
+    return 0
+
+
+@kernel
+def call_field_vjp_with_time(field, t, y, theta, cache, dy_bar, y_bar, t_bar, theta_bar):
+    """Do as `call_field_vjp_inlined`, and t_bar = (df/dt)^T dy_bar."""
+    for lane in range(LANES):
+        user_field_vjp(
+            t[lane],
+            y[:, lane],
+            theta,
+            dy_bar[:, lane],
+            y_bar[:, lane],
+            theta_bar,
+            t_bar[lane : lane + 1],
+        )
     return 0
 
 
@@ -49,7 +74,9 @@ def field_bindings(f, f_vjp, compile):
 
     The names in a user's function are the user's: none of them is given another meaning.
     """
-    bind, made = {"call_field": call_field_inlined, "call_field_vjp": call_field_vjp_inlined}, {}
+    with_time = f_vjp is not None and f_vjp.__code__.co_argcount == 7
+    backward = call_field_vjp_with_time if with_time else call_field_vjp_inlined
+    bind, made = {"call_field": call_field_inlined, "call_field_vjp": backward}, {}
     for name, function in (("user_field", f), ("user_field_vjp", f_vjp)):
         if function is not None:
             user = bind[name] = retarget(inlined(function), {}, {}, compile)
@@ -140,12 +167,15 @@ def _field(t, y, theta, theta_stride, cache, dy, lane_status, context, dim, lane
     return np.int32(call_field_inlined(0, time, y, parameters, y, dy, time))
 
 
-def _field_vjp(t, y, theta, theta_stride, cache, dy_bar, y_bar, theta_bar, context, dim, lanes):
+def _field_vjp(
+    t, y, theta, theta_stride, cache, dy_bar, y_bar, t_bar, theta_bar, context, dim, lanes
+):
     state, parameters = (dim, LANES), array_at(address_of(theta), Real, (N_PARAMS,))
     time, bar = array_at(address_of(t), Real, (LANES,)), array_at(address_of(dy_bar), Real, state)
     y, y_bar = array_at(address_of(y), Real, state), array_at(address_of(y_bar), Real, state)
     sums = array_at(address_of(theta_bar), Real, (N_PARAMS,))
-    return np.int32(call_field_vjp_inlined(0, time, y, parameters, y, bar, y_bar, sums))
+    time_bar = array_at(address_of(t_bar), Real, (LANES,))
+    return np.int32(call_field_vjp(0, time, y, parameters, y, bar, y_bar, time_bar, sums))
 
 
 class Solve(NamedTuple):
@@ -227,7 +257,10 @@ def run(kernels, field, method, control, solve, theta):
 def run_vjp(kernels, field, method, solve, theta, ys_bar):
     """Run a Solve backward from ys_bar (n, n_outputs, dim); return y0_bar (n, dim), theta_bar."""
     y, k = np.zeros_like(solve.lanes.y), np.full_like(solve.lanes.k[0], np.nan)
-    bars = Bars(y, np.zeros_like(y), k, np.full_like(k[:2], np.nan), solve.lanes.emitted.copy())
+    times = np.full((3, y.shape[-1]), np.nan, y.dtype)
+    bars = Bars(
+        y, np.zeros_like(y), k, np.full_like(k[:2], np.nan), times, solve.lanes.emitted.copy()
+    )
     bars.emitted.reshape(-1)[len(ys_bar) :] = 0
     outputs = solve.outputs._replace(ys=to_tiles(ys_bar, solve.outputs.ys))
     theta_bar, span = np.zeros_like(theta), (0, int(solve.record.filled[0]))

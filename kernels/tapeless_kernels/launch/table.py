@@ -46,7 +46,7 @@ HEAD = OUTPUTS + 4
 WORK = HEAD + 3
 RECORD = WORK + len(Work._fields)
 BARS = RECORD + 6
-QUEUE = BARS + 6  # after Bars, and the cotangents of the outputs
+QUEUE = BARS + 7  # after Bars, and the cotangents of the outputs
 TURNS = QUEUE + len(Queue._fields)
 QUEUE_BARS = TURNS + len(Turns._fields)
 CHECKPOINTS = QUEUE_BARS + len(QueueBars._fields)
@@ -93,7 +93,7 @@ def bars_layout(plan, tiles, n_cache):
     slopes, state = plan.method.stages + 1, (tiles, dim, lanes)
     return [
         (state, real), (state, real), ((slopes, dim, lanes), real), ((2, dim, lanes), real),
-        ((tiles, lanes), "i8"), ((tiles, plan.n_outputs, dim, lanes), real),
+        ((3, lanes), real), ((tiles, lanes), "i8"), ((tiles, plan.n_outputs, dim, lanes), real),
         ((tiles, plan.n_outputs, lanes), "f8"), ((tiles, lanes), real), (state, real), ((tiles, n_cache, lanes), real),
     ]  # fmt: skip
 
@@ -208,7 +208,8 @@ def bars_of(p):
     return Bars(
         array_at(p[BARS], Real, (n, dim, LANES)), array_at(p[BARS + 1], Real, (n, dim, LANES)),
         array_at(p[BARS + 2], Real, (p[STAGES] + 1, dim, LANES)),
-        array_at(p[BARS + 3], Real, (2, dim, LANES)), array_at(p[BARS + 4], np.int64, (n, LANES)),
+        array_at(p[BARS + 3], Real, (2, dim, LANES)), array_at(p[BARS + 4], Real, (3, LANES)),
+        array_at(p[BARS + 5], np.int64, (n, LANES)),
     )  # fmt: skip
 
 

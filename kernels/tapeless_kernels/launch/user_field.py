@@ -1,7 +1,7 @@
 """A Python function of one trajectory as a field of tiles: the loop over lanes around it, compiled and cached.
 
 The function is `f(t, y, theta, dy)` and fills dy; its transpose `f_vjp(t, y, theta, dy_bar, y_bar,
-theta_bar)` fills y_bar and adds to theta_bar.
+theta_bar)` fills y_bar and adds to theta_bar, and with one more argument, t_bar of one entry, fills that.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from ..status import FIELD_FAILED
 from ..tile import LANES, Real
 from .content import digest, may_raise, rebound
 
-user_field = user_field_vjp = None  # bound for each field, as are
+user_field = user_field_vjp = transposed = None  # bound for each field, as are
 DIM = N_PARAMS = 1
 FLOPS = 20  # of a component, at a guess: how long a call may last is corrected as it goes
 
@@ -88,7 +88,22 @@ def user_tile_that_raises(t, y, theta, theta_stride, cache, dy, lane_status, con
     return 0
 
 
-def user_tile_vjp(t, y, theta, theta_stride, cache, dy_bar, y_bar, theta_bar, context, dim, lanes):
+@inlined
+def vjp_with_time(t, y, theta, dy_bar, y_bar, theta_bar, t_bar):
+    """Call a transpose that gives the cotangent of time too."""
+    user_field_vjp(t, y, theta, dy_bar, y_bar, theta_bar, t_bar)
+
+
+@inlined
+def vjp_without_time(t, y, theta, dy_bar, y_bar, theta_bar, t_bar):
+    """Call a transpose that does not give the cotangent of time, which stays unknown."""
+    user_field_vjp(t, y, theta, dy_bar, y_bar, theta_bar)
+    t_bar[0] = Real(np.nan)
+
+
+def user_tile_vjp(
+    t, y, theta, theta_stride, cache, dy_bar, y_bar, t_bar, theta_bar, context, dim, lanes
+):
     """Evaluate the transpose in every lane; if they share theta, what they add to `theta_bar` is summed at the end.
 
     A lane whose cotangent is 0 gives 0: not 0 inf, where the field is singular.
@@ -97,6 +112,7 @@ def user_tile_vjp(t, y, theta, theta_stride, cache, dy_bar, y_bar, theta_bar, co
     states = array_at(address_of(y), Real, (DIM, LANES))
     bars = array_at(address_of(dy_bar), Real, (DIM, LANES))
     states_bar = array_at(address_of(y_bar), Real, (DIM, LANES))
+    time_bar = array_at(address_of(t_bar), Real, (LANES,))
     if theta_stride == 0:
         shared = array_at(address_of(theta), Real, (N_PARAMS,))
         sums = array_at(address_of(theta_bar), Real, (N_PARAMS,))
@@ -105,29 +121,25 @@ def user_tile_vjp(t, y, theta, theta_stride, cache, dy_bar, y_bar, theta_bar, co
             for lane in range(LANES):
                 added[j, lane] = Real(0)
         for lane in range(LANES):
-            user_field_vjp(
-                time[lane],
-                states[:, lane],
-                shared,
-                bars[:, lane],
-                states_bar[:, lane],
-                added[:, lane],
-            )
-        clear_idle(bars, states_bar, added)
+            transposed(
+                time[lane], states[:, lane], shared, bars[:, lane], states_bar[:, lane],
+                added[:, lane], time_bar[lane : lane + 1],
+            )  # fmt: skip
+        clear_idle(bars, states_bar, time_bar, added)
         sum_lanes(sums, added)
     else:
         own = array_at(address_of(theta), Real, (N_PARAMS, LANES))
         own_bar = array_at(address_of(theta_bar), Real, (N_PARAMS, LANES))
         for lane in range(LANES):
-            user_field_vjp(
+            transposed(
                 time[lane], states[:, lane], own[:, lane], bars[:, lane], states_bar[:, lane],
-                own_bar[:, lane],
+                own_bar[:, lane], time_bar[lane : lane + 1],
             )  # fmt: skip
     return 0
 
 
 @inlined
-def clear_idle(bars, states_bar, added):
+def clear_idle(bars, states_bar, time_bar, added):
     """Set what the lanes whose cotangent is 0 have given to 0; the last row of `added` is scratch."""
     counts = added[N_PARAMS]
     for lane in range(LANES):
@@ -135,6 +147,9 @@ def clear_idle(bars, states_bar, added):
     for m in range(DIM):
         for lane in range(LANES):
             counts[lane] = Real(1) if bars[m, lane] != Real(0) else counts[lane]
+    for lane in range(LANES):
+        x = time_bar[lane]
+        time_bar[lane] = x if counts[lane] == Real(1) else Real(0)
     for m in range(DIM):
         for lane in range(LANES):
             x = states_bar[m, lane]
@@ -208,10 +223,18 @@ def _compile(program, function, dtype, lanes, transpose, signature, key):
         "user_field_vjp" if transpose else "user_field": user,
     }  # fmt: skip
     made = {function: user}
+    if transpose:
+        with_time = gives_time_bar(program.transpose)
+        bind["transposed"] = vjp_with_time if with_time else vjp_without_time
     loop = user_tile_that_raises if may_raise(function, set()) else user_tile
     loop = user_tile_vjp if transpose else loop
     adapted = rebind(loop, bind, made, lambda function, inline: inlined(function))
     return compile_content(adapted, signature, key)
+
+
+def gives_time_bar(transpose):
+    """Return whether a transpose takes t_bar too, as its seventh argument."""
+    return getattr(transpose, "py_func", transpose).__code__.co_argcount == 7
 
 
 @functools.cache

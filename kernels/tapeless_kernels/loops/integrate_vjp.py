@@ -6,7 +6,7 @@ from .._jit import inlined
 from ..field_abi import call_field_vjp
 from ..interpolants.hermite import hermite_vjp
 from ..status import DONE, FIELD_ERROR
-from ..steppers.explicit_rk import step_vjp
+from ..steppers.explicit_rk import T_BAR, step_vjp
 from ..tile import LANES, Real, fill, take
 
 # Of a step; typed, so that a call with either has one signature.
@@ -30,7 +30,7 @@ def integrate_vjp(field, method, outputs, bars, record, work, theta, theta_bar, 
                 work.time[0, lane] = Real(record.t[n, tile, 0, lane])
             add_outputs(outputs, bars, record, n, tile, END)
             slots = (record.z[n, tile], record.cache[n, tile])
-            tile_bars = (bars.y[tile], bars.k0[tile], bars.z, bars.k)
+            tile_bars = (bars.y[tile], bars.k0[tile], bars.z, bars.k, bars.t)
             failed = step_vjp(
                 field, method, record.h[n, tile], theta, slots, work.time, tile_bars,
                 work.accepted[tile], theta_bar,
@@ -78,7 +78,15 @@ def start_vjp(field, method, outputs, bars, head, work, theta, theta_bar):
             fill(k_bar, Real(0))
             take(work.accepted[tile], k_bar, bars.k0[tile])
             failed |= call_field_vjp(
-                field, head.t[tile], head.y[tile], theta, head.cache[tile], k_bar, y_bar, theta_bar
+                field,
+                head.t[tile],
+                head.y[tile],
+                theta,
+                head.cache[tile],
+                k_bar,
+                y_bar,
+                bars.t[T_BAR],
+                theta_bar,
             )
             for lane in range(LANES):
                 if work.accepted[tile, lane] == 1:

@@ -5,6 +5,9 @@ from ..field_abi import call_field, call_field_vjp
 from ..ieee import fma
 from ..tile import Real, add, combine, contract, fill, put, take
 
+# Rows of the cotangents of time: of an evaluation's, the step's start and its size.
+T_BAR, START_BAR, H_BAR = range(3)
+
 
 @apart
 def stage_time(time, t, c, h):
@@ -57,7 +60,7 @@ def step_vjp(field, method, h, theta, record, time, bars, accepted, theta_bar):
     that did not move h is 0, and both cotangents pass through.
     """
     z, cache = record
-    y_bar, k0_bar, z_bar, k_bars = bars
+    y_bar, k0_bar, z_bar, k_bars, t_bars = bars
     k_bar, last_bar = k_bars[0], k_bars[1]
     stages, a = method.stages, method.a_transposed
     put(z_bar[stages], y_bar)
@@ -70,7 +73,7 @@ def step_vjp(field, method, h, theta, record, time, bars, accepted, theta_bar):
         stage_time(time[1], time[0], method.c[stages], h)
         slot = stages - 1
         status |= call_field_vjp(
-            field, time[1], z[slot], theta, cache[slot], k_bar, last_bar, theta_bar
+            field, time[1], z[slot], theta, cache[slot], k_bar, last_bar, t_bars[T_BAR], theta_bar
         )
         add(z_bar[stages], last_bar)
     put(y_bar, z_bar[stages])
@@ -79,7 +82,7 @@ def step_vjp(field, method, h, theta, record, time, bars, accepted, theta_bar):
         stage_time(time[1], time[0], method.c[i], h)
         slot = i - method.fsal
         status |= call_field_vjp(
-            field, time[1], z[slot], theta, cache[slot], k_bar, z_bar[i], theta_bar
+            field, time[1], z[slot], theta, cache[slot], k_bar, z_bar[i], t_bars[T_BAR], theta_bar
         )
         add(y_bar, z_bar[i])
     if method.fsal:

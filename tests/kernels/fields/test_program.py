@@ -232,7 +232,7 @@ class Compiled:
         self._f = ctypes.CFUNCTYPE(ctypes.c_int32, p_, p_, p_, i, p_, p_, p_, p_, i, i)(
             kernels.address(program.program_field, field_signature(real))
         )
-        self._vjp = ctypes.CFUNCTYPE(ctypes.c_int32, p_, p_, p_, i, p_, p_, p_, p_, p_, i, i)(
+        self._vjp = ctypes.CFUNCTYPE(ctypes.c_int32, p_, p_, p_, i, *[p_] * 6, i, i)(
             kernels.address(program.program_field_vjp, field_vjp_signature(real))
         )
 
@@ -266,13 +266,15 @@ class Compiled:
         self.scratch[:-64] = np.nan  # what an evaluation left there is not to be relied on
         self._turn(self.program.operations, theta, self.weights)
         y_bar, before = self.new(y.size), (kept.copy(), dy_bar.copy())
+        t_bar = self.new(self.lanes)
         guarded = np.append(theta_bar, np.full(64, GUARD, self.dtype))
         code = self._vjp(
             t.ctypes.data, y.ctypes.data, theta.ctypes.data, 0, kept.ctypes.data,
-            dy_bar.ctypes.data, y_bar.ctypes.data, guarded.ctypes.data, self.context.ctypes.data,
-            DIM, self.lanes,
+            dy_bar.ctypes.data, y_bar.ctypes.data, t_bar.ctypes.data, guarded.ctypes.data,
+            self.context.ctypes.data, DIM, self.lanes,
         )  # fmt: skip
-        assert code == 0 and self.untouched(y_bar, guarded)
+        assert code == 0 and self.untouched(y_bar, t_bar, guarded)
+        self.t_bar = t_bar[:-64]
         assert np.array_equal(before[0], kept) and np.array_equal(before[1], dy_bar)
         theta_bar[...] = guarded[:-64]
         return y_bar[:-64].reshape(y.shape)
@@ -476,3 +478,16 @@ def test_wrong_width_or_stride_stops_the_call():
         rest = [None, dy.ctypes.data, status.ctypes.data, compiled.context.ctypes.data, DIM, lanes]
         assert compiled._f(*pointers, stride, *rest) != 0
         assert (dy == GUARD).all()
+
+
+@every_network
+@pytest.mark.parametrize("lanes", [1, 32])
+def test_the_cotangent_of_time_is_paired_with_its_tangent(name, lanes):
+    compiled = Compiled(NETWORKS[name], np.dtype(np.float64), lanes)
+    t, y, theta, dy_bar = point(compiled, 3)
+    _, kept = compiled(t, y, theta)
+    compiled.vjp(t, y, theta, kept, dy_bar, np.zeros_like(theta))
+    zeros = np.zeros_like(y), np.zeros_like(theta)
+    _, dy_dot = compiled.jvp(t, y, theta, np.ones_like(t), *zeros)
+    wanted = (dy_dot * dy_bar).sum(0)
+    np.testing.assert_allclose(compiled.t_bar, wanted, rtol=1e-12, atol=1e-13)
