@@ -9,8 +9,8 @@ from ..field_abi import array_at, call_address, data_of, pointer_like
 from ..tile import Real
 from .program import flat, take_from
 
-# Places in the context: the field of y, its dimension, a copy of the cotangent, a theta_bar that nobody reads.
-FIELD, FIELD_VJP, CONTEXT, DIM, BAR, SINK = range(6)
+# Places in the context: the field of y, its dimension, a copy of the cotangent, cotangents of theta and t that nobody reads.
+FIELD, FIELD_VJP, CONTEXT, DIM, BAR, SINK, TIME_SINK = range(7)
 TRUE = np.int64(1)
 
 
@@ -31,5 +31,6 @@ def backsolve_field(t, y, theta, theta_stride, cache, dy, lane_status, context, 
     sums = context[SINK] if total == 2 * n else data_of(slopes[2 * n :])
     return call_address(
         context[FIELD_VJP], t, y, theta, theta_stride, cache, pointer_like(context[BAR], y),
-        pointer_like(data_of(slopes[n:]), y), pointer_like(sums, theta), inner, context[DIM], lanes,
+        pointer_like(data_of(slopes[n:]), y), pointer_like(context[TIME_SINK], y),
+        pointer_like(sums, theta), inner, context[DIM], lanes,
     )  # fmt: skip

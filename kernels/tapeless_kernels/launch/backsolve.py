@@ -1,4 +1,4 @@
-"""Solves backward in time for a continuous adjoint: states and cotangents as one system, from one output to the next."""
+"""Solves backward in time for a continuous adjoint: states and cotangents as one system, output by output."""
 
 import dataclasses
 
@@ -24,11 +24,11 @@ RECORD_BYTES = 1 << 19
 
 
 @kernel
-def sum_up(p, inner, theta, theta_bar, scale, bar, sink):
+def sum_up(p, inner, theta, theta_bar, scale, bar, sink, time_sink):
     """Add to theta_bar what the record of a chunk gives; `inner` is the field of y alone."""
     return integrate_theta(
         Field(inner[0], inner[1], inner[2], p[THETA_STRIDE]), method_of(p), record_of(p), head_of(p),
-        work_of(p), (bar, sink), scale, theta, theta_bar,
+        work_of(p), (bar, sink, time_sink), scale, theta, theta_bar,
     )  # fmt: skip
 
 
@@ -91,11 +91,13 @@ class BackwardField:
             self._whole = bound(inner, dtype, lanes, True)
             self.inner = np.array(self._whole.field[:3], np.int64)
         n = inner.dim * lanes
-        context, bar, sink = carve(
-            [((6,), "i8"), ((n,), dtype), ((inner.n_params * lanes + 1,), dtype)]
+        context, bar, sink, time_sink = carve(
+            [((7,), "i8"), ((n,), dtype), ((inner.n_params * lanes + 1,), dtype), ((lanes,), dtype)]
         )
-        context[:] = (*self._source.field[:3], inner.dim, bar.ctypes.data, sink.ctypes.data)
-        self._arrays = context, bar, sink  # the context points into them
+        context[:] = (
+            *self._source.field[:3], inner.dim, bar.ctypes.data, sink.ctypes.data, time_sink.ctypes.data,
+        )  # fmt: skip
+        self._arrays = context, bar, sink, time_sink  # the context points into them
         address = kernels.address(backsolve_field, field_signature(real))
         self.field = Field(address, 0, context.ctypes.data, 0)
 
@@ -114,7 +116,8 @@ class BackwardChunk(Chunk):
         self._dim, shape = plan.program.inner.dim, (tiles, plan.lanes)
         self._sum_up = family(plan.dtype, plan.lanes)(sum_up) if plan.keep else None
         half = (self._dim, plan.lanes)
-        self._bar, self._sink, self._scale = carve([(half, plan.dtype)] * 2 + [(shape, plan.dtype)])
+        self._bars = carve([(half, plan.dtype)] * 2 + [((plan.lanes,), plan.dtype)])
+        self._scale = np.ones(shape, plan.dtype)
         self._no_times = np.zeros((0, 1))
 
     def _tape_of(self, memory):
@@ -148,7 +151,7 @@ class BackwardChunk(Chunk):
         """Add what the record holds to theta_bar."""
         self._check(
             self._sum_up(
-                self.table, self._source.inner, self._theta, self._theta_bar, self._scale, self._bar, self._sink,
+                self.table, self._source.inner, self._theta, self._theta_bar, self._scale, *self._bars,
             )
         )  # fmt: skip
 

@@ -21,7 +21,7 @@ def integrate_theta(field, method, record, head, work, bars, scale, theta, theta
     Each lane's share is multiplied by its `scale`. The rows of `head` are the evaluation with which the next step
     of each lane begins, and are left so for the record that follows.
     """
-    bar, sink = bars
+    bar, sink, time_sink = bars
     dim, stages = bar.shape[0], method.stages
     weights, failed = method.a[stages], 0
     for n in range(record.filled[0]):
@@ -39,22 +39,16 @@ def integrate_theta(field, method, record, head, work, bars, scale, theta, theta
                 y = head.y[tile]
                 weigh(bar, y[dim:], h, scale[tile], weights[0])
                 failed |= call_field_vjp(
-                    field, head.t[tile], y[:dim], theta, head.cache[tile], bar, sink, theta_bar
-                )
+                    field, head.t[tile], y[:dim], theta, head.cache[tile], bar, sink, time_sink, theta_bar
+                )  # fmt: skip
             for i in range(1, stages):
                 if weights[i] != Real(0):
                     stage_time(work.time[1], work.time[0], method.c[i], h)
                     weigh(bar, z[i - 1, dim:], h, scale[tile], weights[i])
                     failed |= call_field_vjp(
-                        field,
-                        work.time[1],
-                        z[i - 1, :dim],
-                        theta,
-                        cache[i - 1],
-                        bar,
-                        sink,
+                        field, work.time[1], z[i - 1, :dim], theta, cache[i - 1], bar, sink, time_sink,
                         theta_bar,
-                    )
+                    )  # fmt: skip
             stage_time(work.time[1], work.time[0], method.c[stages], h)
             take(work.accepted[tile], head.y[tile], z[stages - 1])
             take(work.accepted[tile], head.cache[tile], cache[stages - 1])
