@@ -9,7 +9,8 @@ from ..field_abi import array_at, call_address, data_of, pointer_like
 from ..tile import Real
 from .program import flat, take_from
 
-# Places in the context: the field of y, its dimension, a copy of the cotangent, cotangents of theta and t that nobody reads.
+# Places in the context: the field of y, its dimension, a copy of the cotangent, and cotangents of theta and t
+# that nobody reads.
 FIELD, FIELD_VJP, CONTEXT, DIM, BAR, SINK, TIME_SINK = range(7)
 TRUE = np.int64(1)
 
