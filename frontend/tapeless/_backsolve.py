@@ -1,6 +1,7 @@
 """The continuous adjoint: the solve backward in time for the gradient, and what goes with it."""
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from tapeless import methods
 from tapeless._arguments import ATOL, RTOL, SOLVE, T0, T1, as_kernel_array
 from tapeless._complain import complain, describe
 from tapeless._plan import FEW, backward_plan, lanes_for
+from tapeless._solve import Cotangents
 from tapeless._types import Integer
 from tapeless.errors import SolverError
 from tapeless_kernels.launch.backsolve import POOL
@@ -115,15 +117,6 @@ class BackwardStats(NamedTuple):
     drift: NDArray[np.float64]
 
 
-class Gradients(NamedTuple):
-    """Cotangents of y0, theta, the output times and t0."""
-
-    y0: Floats
-    theta: Floats
-    ts: Floats  # (batch, n_times), as if each trajectory had times of its own
-    t0: Floats  # (batch,)
-
-
 class Arrangement(NamedTuple):
     """The output times of a solve that keeps states to go back to, and what goes with them."""
 
@@ -131,11 +124,12 @@ class Arrangement(NamedTuple):
     times: NDArray[np.float64]  # (n_times + resets, batch or 1), sorted
     wanted: NDArray[np.intp]  # (n_times, batch or 1): the places of the outputs that were asked for
     resets: NDArray[np.bool_]  # (n_times + resets, batch or 1): the state is reset there
+    shared: bool  # the batch shares its output times
 
 
 def arrange(
     field: Any, options: Backsolve | None, numbers: Floats, times: Floats, adaptive: bool,
-    others: dict[str, object],
+    others: Mapping[str, object],
 ) -> Arrangement:  # fmt: skip
     """Return what a solve with a continuous adjoint keeps; complain of what does not go together."""
     options = Backsolve() if options is None else options
@@ -168,9 +162,9 @@ def arrange(
     resets = np.take_along_axis(
         np.repeat(np.arange(n + extra)[:, None] >= n, columns, axis=1), order, axis=0
     )
-    wanted = np.argsort(order, axis=0, kind="stable")[:n]
+    places = np.argsort(order, axis=0, kind="stable")[:n]
     kept = as_kernel_array(np.take_along_axis(every, order, axis=0))
-    return Arrangement(options, kept, wanted, resets | options.at_outputs)
+    return Arrangement(options, kept, places, resets | options.at_outputs, times.shape[1] == 1)
 
 
 class Backward:
@@ -179,7 +173,9 @@ class Backward:
     def __init__(
         self, arrangement, tableau, controller, threads, throw, solve, numbers, y0, ys, t, final
     ):
-        plan, self._final, self._threads, self._throw = solve.plan, final, threads, throw
+        plan, self.final, self._threads, self._throw = solve.plan, final, threads, throw
+        self.time_gradients = True
+        self.shared = (numbers.shape[1] == 1, numbers.shape[1] == 1, arrangement.shared)
         self._arranged, self._numbers = arrangement, numbers
         self._theta, self._pull, self._batch = solve.theta, solve.pull, solve.batch
         self._ys, self._y0 = (
@@ -219,22 +215,25 @@ class Backward:
         """Return the bytes kept."""
         return self._ys.nbytes + self._y0.nbytes
 
-    def __call__(self, ys_bar: Floats) -> tuple[Floats, Floats]:
-        """Return the cotangents of y0 and theta."""
-        found = self.gradients(ys_bar, False)
-        return found.y0, found.theta
-
-    def gradients(self, ys_bar: Floats, of_times: bool = True) -> Gradients:
-        """Return the cotangents of y0 and theta, and of times if it is asked for."""
+    def __call__(
+        self, ys_bar: Floats, steps_bar: object = None, passage_bar: object = None, times: bool = False
+    ) -> Cotangents:  # fmt: skip
+        """Return the cotangents of y0 and theta, and those of times if they are asked for."""
+        if steps_bar is not None:
+            raise ValueError(
+                "Solution.vjp: `steps_bar` must be left out with adjoint='backsolve', which keeps no steps; it goes "
+                "with 'store', 'every' and 'binomial'."
+            )
         bars = np.zeros_like(self._ys)
-        given = ys_bar[:, None] if self._final else ys_bar
+        given = ys_bar[:, None] if self.final else ys_bar
         wanted = np.broadcast_to(self._arranged.wanted.T, given.shape[:2])
         np.put_along_axis(bars, wanted[:, :, None], given, axis=1)
         bars[~self._reached.T & np.ones(bars.shape[:2], bool)] = 0
-        found = Gradients(
-            np.zeros_like(self._y0), np.zeros_like(self._theta), np.zeros(bars.shape[:2], bars.dtype),
-            np.zeros(self._batch, bars.dtype),
-        )  # fmt: skip
+        y0_bar, theta_bar = np.zeros_like(self._y0), np.zeros_like(self._theta)
+        ts_bar, t0_bar = (
+            np.zeros(bars.shape[:2], bars.dtype),
+            np.zeros((self._batch, 1), bars.dtype),
+        )
         nothing = np.zeros(self._batch, np.int64)
         stats = BackwardStats(
             nothing, nothing.copy(), nothing.copy(), np.full(self._batch, SUCCESS, np.uint8),
@@ -250,24 +249,24 @@ class Backward:
 
         def backward(job, stop):
             part = self._parts[job]
-            way = _Way(self, part, bars[part], exponents[part], of_times)
+            way = _Way(self, part, bars[part], exponents[part], times)
             try:
-                return way.go(stop, *(x[part] for x in (found.y0, found.ts, found.t0)), stats)
+                return way.go(stop, y0_bar[part], ts_bar[part], t0_bar[part, 0], stats)
             finally:
                 POOL.give(way.chunk)
 
         with self._lock:
             parts = THREADS.map(backward, list(range(len(self._parts))), self._threads)
             self.stats = stats
-        theta_bar = found.theta
         for part, of_part in zip(self._parts, parts, strict=True):  # in their order
             if self._own:
                 theta_bar[part] = of_part
             else:
                 theta_bar += of_part
         pulled = theta_bar if self._pull is None else self._pull(theta_bar)
-        rows = np.broadcast_to(self._arranged.wanted.T, given.shape[:2])
-        found = found._replace(theta=pulled, ts=np.take_along_axis(found.ts, rows, axis=1))
+        ts_bar = np.take_along_axis(ts_bar, wanted, axis=1)
+        t1_bar = np.zeros_like(t0_bar)  # but for outputs there
+        found = Cotangents(y0_bar, pulled, np.concatenate([ts_bar, t0_bar, t1_bar], axis=1))
         if self._throw:
             self._complain(found)
         return found
@@ -297,7 +296,7 @@ class Backward:
                 f"than their size. Trajectory {i} was off by {stats.drift[i]:.3g} times the tolerances. {advice}"
             )
         error = SolverError(message)
-        error.gradients = found[:2]  # type: ignore[attr-defined]
+        error.gradients = found[:2]
         raise error
 
     def _tolerances(self):

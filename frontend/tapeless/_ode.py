@@ -49,6 +49,8 @@ def solve_ode(
     progress: Progress = False,
     reduce: bool = False,
     first_passage: tuple[Integer, float] | None = None,
+    measure: bool = False,
+    time_gradients: bool = False,
 ) -> Solution:
     """Integrate dy/dt = f(t, y, theta) for a batch of initial states, ready to be differentiated.
 
@@ -111,6 +113,10 @@ def solve_ode(
         of each trajectory, in memory that does not grow with steps. `vjp` does not see them.
     first_passage : tuple (component, level), optional
         Have `Solution.reduced` hold the time at which this component of a trajectory first reached the level.
+    measure : bool
+        Whether `Solution.steps` holds the accepted steps, and the error and the stiffness of each.
+    time_gradients : bool
+        Whether to keep what gradients with respect to t0, t1 and `t_eval` need: the slopes of each step.
 
     Returns
     -------
@@ -176,6 +182,10 @@ def solve_ode(
         wanted = "left out, unless adjoint='backsolve'"
         raise complain(ValueError, SOLVE, "backsolve", wanted, f"one with adjoint={adjoint!r}")
     outputs = times if arranged is None else arranged.times
+    if time_gradients and field.without_time_bar:
+        got = ", ".join(map(str, field.without_time_bar))
+        wanted = "false, unless the field's `vjp` gives t_bar, as its seventh argument or by vjp='symbolic'"
+        raise complain(ValueError, SOLVE, "time_gradients", wanted, f"true, and {got} without it")
     plan = make_plan(
         field.program,
         dtype,
@@ -192,6 +202,8 @@ def solve_ode(
         theta.ndim > 1,
         bool(reduce),
         *_passage(first_passage, field.dim),
+        bool(measure),
+        bool(time_gradients),
     )
     threads = n_cores() if threads is None else check.positive_int(SOLVE, "threads", threads)
     t1 = numbers[1] if numbers.shape[1] > 1 else numbers[1, 0]
@@ -203,6 +215,9 @@ def solve_ode(
     solve = Solve(plan, numbers, y0, outputs, used, memory if plan.keep else None, pull)
     if arranged is not None:
         solve.backward = partial(Backward, arranged, tableau, control, threads, throw)
+    solve.time_gradients = bool(time_gradients)
+    if tableau.stability_pair is not None:
+        solve.stability_size = tableau.stability_size
 
     def solution() -> Solution:
         return solve.solution(ts, single, t_eval is None, threads, without_vjp)

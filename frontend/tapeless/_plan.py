@@ -24,21 +24,22 @@ def lanes_for(batch: int, dtype: np.dtype) -> int:
 def make_plan(
     program: Program | UserProgram, dtype: np.dtype, lanes: int, tableau: ButcherTableau, controller: Controller,
     n_outputs: int, keep: bool, coupled: bool, interpolate: bool, max_steps: int, n_steps: int,
-    n_trajectories: int, own_theta: bool, reduce: bool, component: int, level: float,
+    n_trajectories: int, own_theta: bool, reduce: bool, component: int, level: float, measure: bool = False,
+    time_gradients: bool = False,
 ) -> cpu.Plan:  # fmt: skip
     """Return the Plan of these arguments, the same one each time."""
-    # The interpolant needs the slope at the end of the step, so every method is run as FSAL then.
-    fsal = int(tableau.fsal or interpolate or reduce or component >= 0)
+    # The interpolant needs the slope at the end of the step, and so may an estimate: every method is run as FSAL then.
+    fsal = int(tableau.fsal or interpolate or reduce or component >= 0 or measure)
     method = Method(*arrays(tableau, dtype), tableau.stages, fsal, tableau.n_errors)
     order = tableau.error_exponent_order or tableau.order
     control = Control(
         control_numbers(controller, order, dtype, level=level), int(n_steps == 0), int(coupled),
         int(interpolate), max_steps if n_steps == 0 else np.iinfo(np.int64).max, n_steps,
-        n_trajectories, max(component, 0),
+        n_trajectories, max(component, 0), int(measure),
     )  # fmt: skip
     return cpu.Plan(
         dtype, lanes, program, method, control, n_outputs, keep, 3 * reduce, int(component >= 0),
-        lanes if own_theta else 0,
+        lanes if own_theta else 0, int(keep and (measure or time_gradients or component >= 0)),
     )  # fmt: skip
 
 
@@ -52,7 +53,7 @@ def backward_plan(
     method = Method(*arrays(tableau, dtype), tableau.stages, 1, tableau.n_errors)
     order = tableau.error_exponent_order or tableau.order
     numbers = control_numbers(controller, order, dtype)
-    control = Control(numbers, int(adaptive), int(coupled), 0, max_steps, 0, 0, 0)
+    control = Control(numbers, int(adaptive), int(coupled), 0, max_steps, 0, 0, 0, 0)
     system = BackwardProgram(program, not seminorm)
     stride = lanes if own_theta else 0
     return cpu.Plan(dtype, lanes, system, method, control, 0, seminorm, theta_stride=stride)

@@ -1,15 +1,18 @@
 """What a solve returns: states, statistics, and the transpose of the map from y0 and theta to them."""
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tapeless._check import as_state
 from tapeless._complain import complain, describe
+from tapeless._gradient import Gradient, gradient_of
+from tapeless._steps import StepLog, Steps, StepsBar, looks_stiff
 from tapeless._types import ArrayInput, Integer
 from tapeless.errors import SolverError
+from tapeless_kernels.tableaus.explicit import EXPLICIT
 
 if TYPE_CHECKING:  # they import this module, or matplotlib
     from matplotlib.axes import Axes
@@ -84,6 +87,10 @@ class Solution:
         What was kept of whole trajectories.
     without_vjp : tuple
         The parts of the field that have no transpose.
+    log : StepLog or None
+        What was measured of each step.
+    stability_size : float or None
+        That of the method, if it has a pair of stages that tells.
 
     Attributes
     ----------
@@ -101,6 +108,10 @@ class Solution:
         What was asked for of whole trajectories: means, extremes, a first passage.
     nbytes_adjoint : int
         Bytes kept for `vjp`.
+    steps : Steps
+        The accepted steps and what was measured of each, of a solve with ``measure=True``.
+    looks_stiff : ndarray of bool, shape (batch,)
+        Whether stability rather than accuracy seems to set the steps, of a solve with ``measure=True``.
     """
 
     def __init__(
@@ -114,10 +125,12 @@ class Solution:
         reverse: "Reverse | Backward | None",
         reduced: Reduced,
         without_vjp: tuple[object, ...] = (),
+        log: StepLog | None = None,
+        stability_size: float | None = None,
     ) -> None:
         self.ts, self.ys, self.y, self.stats, self.success = ts, ys, y, stats, success
         self._single, self._reverse, self.reduced = single, reverse, reduced
-        self._without_vjp = without_vjp
+        self._without_vjp, self._log, self._stability_size = without_vjp, log, stability_size
 
     def __repr__(self) -> str:
         return (
@@ -135,6 +148,28 @@ class Solution:
         """With adjoint="backsolve", what happened in the last call of `vjp`; before it, None."""
         stats = getattr(self._reverse, "stats", None)
         return type(stats)(*(x[0] for x in stats)) if stats is not None and self._single else stats
+
+    @property
+    def steps(self) -> Steps:
+        """The accepted steps, and the error and the stiffness of each."""
+        return self._measured().steps
+
+    @property
+    def looks_stiff(self) -> NDArray[np.bool_]:
+        """Whether steps as long as the method is stable for follow one another: 15 of them at 0.9 |h| S or more."""
+        if self._stability_size is None:
+            raise ValueError(
+                "Solution.looks_stiff: the method has no pair of stages at one time that would tell; methods with one "
+                f"are {', '.join(t.name for t in EXPLICIT if t.stability_pair)}."
+            )
+        return looks_stiff(self._measured().steps, self._stability_size)
+
+    def _measured(self) -> StepLog:
+        if self._log is None:
+            raise ValueError(
+                "Solution.steps: solve_ode did not measure its steps; call it with measure=True."
+            )
+        return self._log
 
     def plot(
         self,
@@ -205,14 +240,39 @@ class Solution:
 
         return in_plane(self, x, y, ax, names)
 
-    def vjp(self, ys_bar: ArrayInput) -> tuple[Floats, Floats]:
-        """Return the gradients of a loss with respect to y0 and theta.
+    @overload
+    def vjp(
+        self, ys_bar: ArrayInput | None, *, steps_bar: StepsBar | None = None,
+        first_passage_bar: ArrayInput | None = None, times: Literal[False] = False,
+    ) -> tuple[Floats, Floats]: ...  # fmt: skip
+
+    @overload
+    def vjp(
+        self, ys_bar: ArrayInput | None, *, steps_bar: StepsBar | None = None,
+        first_passage_bar: ArrayInput | None = None, times: Literal[True],
+    ) -> Gradient: ...  # fmt: skip
+
+    def vjp(
+        self,
+        ys_bar: ArrayInput | None,
+        *,
+        steps_bar: StepsBar | None = None,
+        first_passage_bar: ArrayInput | None = None,
+        times: bool = False,
+    ) -> tuple[Floats, Floats] | Gradient:
+        """Return the gradients of a loss with respect to y0 and theta, and to times if wanted.
 
         Parameters
         ----------
-        ys_bar : array, shape of `ys`
-            Gradient of the loss with respect to `ys`. Entries that belong to outputs which a failed
-            trajectory did not reach are ignored.
+        ys_bar : array, shape of `ys`, or None
+            Gradient of the loss with respect to `ys`; None stands for zero. Entries that belong to outputs which a
+            failed trajectory did not reach are ignored.
+        steps_bar : StepsBar, optional
+            Gradient with respect to the error, the stiffness and the size of each step, which `steps` holds.
+        first_passage_bar : array, shape (batch,), optional
+            Gradient with respect to ``reduced.first_passage``. Entries of trajectories without a passage are ignored.
+        times : bool
+            Whether to return those with respect to t0, t1 and `t_eval` too.
 
         Returns
         -------
@@ -220,11 +280,12 @@ class Solution:
             Gradient with respect to the initial states.
         theta_bar : ndarray, shape of theta
             Gradient with respect to the parameters, summed over the batch if they are shared by it.
+            With `times` both are in a `Gradient`, with those of the times.
 
         Raises
         ------
         ValueError
-            If `ys_bar` has another shape, or the solve kept nothing (``adjoint=None``).
+            If a gradient has another shape, or the solve did not keep what its transpose needs.
         SolverError
             With ``adjoint="backsolve"``, if a trajectory fails on its way back, or finds states there that are
             off by more than their size, and `throw` was true.
@@ -232,7 +293,8 @@ class Solution:
         Notes
         -----
         This is the discrete adjoint: the exact derivative, up to rounding, of the numbers in `ys`
-        on the accepted grid of steps, which is held constant. It can be called any number of times.
+        on the accepted grid of steps, which is held constant relative to the times that steps must end on. It can be
+        called any number of times.
         With ``adjoint="backsolve"`` it is the continuous adjoint, solved backward to the tolerances.
         """
         if self._reverse is None:
@@ -245,13 +307,45 @@ class Solution:
                 "Solution.vjp: solve_ode was called with adjoint=None, and kept nothing to differentiate; call "
                 "it with adjoint='store'."
             )
+        if ys_bar is None:
+            ys_bar = np.zeros_like(self.ys)
         ys_bar = as_state("Solution.vjp", "ys_bar", ys_bar).astype(self.ys.dtype, copy=False)
         if ys_bar.shape != self.ys.shape:
             wanted = f"of the shape of `ys`, {self.ys.shape}"
             raise complain(ValueError, "Solution.vjp", "ys_bar", wanted, describe(ys_bar))
+        spread = None if steps_bar is None else self._measured().spread(steps_bar)
+        passage_bar = None
+        if first_passage_bar is not None:
+            passage_bar = self._passage_bar(first_passage_bar)
+        if times and not self._reverse.time_gradients:
+            raise ValueError(
+                "Solution.vjp: `times` needs slopes that were not kept; call solve_ode with time_gradients=True."
+            )
         try:
-            y0_bar, theta_bar = self._reverse(ys_bar[None] if self._single else ys_bar)
+            bars = self._reverse(
+                ys_bar[None] if self._single else ys_bar, spread, passage_bar, times
+            )
         except SolverError as error:  # on the way back
             error.solution = self
             raise
-        return (y0_bar[0] if self._single else y0_bar), theta_bar
+        if times:
+            return gradient_of(bars, self._reverse.shared, self._single, self._reverse.final)
+        return (bars.y0[0] if self._single else bars.y0), bars.theta
+
+    def _passage_bar(self, given: ArrayInput) -> Floats:
+        """Return the cotangent of the first passages, 0 where there is none."""
+        passage = self.reduced.first_passage
+        if passage is None:
+            raise ValueError(
+                "Solution.vjp: `first_passage_bar` must be left out, unless solve_ode is called with first_passage."
+            )
+        bar = as_state("Solution.vjp", "first_passage_bar", given)
+        if bar.shape != np.shape(passage):
+            wanted = f"of shape {np.shape(passage)}"
+            raise complain(ValueError, "Solution.vjp", "first_passage_bar", wanted, describe(bar))
+        bar = np.atleast_1d(np.where(np.isnan(passage), 0.0, bar))
+        if not np.isfinite(bar).all():
+            raise complain(
+                ValueError, "Solution.vjp", "first_passage_bar", "finite", "NaN or inf in it"
+            )
+        return bar

@@ -1,12 +1,14 @@
 """A solve in progress: its chunks, what they hold at the end, and the reverse pass through them."""
 
 import threading
+from typing import NamedTuple
 
 import numpy as np
 
 from tapeless._arguments import as_kernel_array
 from tapeless._memory import divide
 from tapeless._solution import Floats, Reduced, Solution, Stats
+from tapeless._steps import StepLog
 from tapeless_kernels.launch.pool import POOL
 from tapeless_kernels.launch.threads import THREADS
 from tapeless_kernels.status import INTERRUPTED
@@ -14,10 +16,19 @@ from tapeless_kernels.status import INTERRUPTED
 NOTHING = Reduced()
 
 
+class Cotangents(NamedTuple):
+    """What a reverse pass returns: of y0, of theta, and (batch, n_outputs + 2) of the output times, t0 and t1."""
+
+    y0: Floats
+    theta: Floats
+    times: Floats
+
+
 class Solve:
     """The chunks of one solve: tiles whose lanes are refilled, or one chunk for all."""
 
     def __init__(self, plan, numbers, y0, times, theta, memory=None, pull=None):
+        self.time_gradients, self.stability_size = False, None
         self.pull = pull  # takes the cotangent of the effective theta, which is here, to that of the caller's
         self.plan, self.batch, self.theta, self._memory = plan, len(y0), theta, memory
         self._numbers, self._y0, self._times = numbers, y0, times
@@ -34,10 +45,9 @@ class Solve:
             np.empty((n, 3), np.int64), np.empty((n, 2)), np.empty(n, np.uint8),
             np.empty((n, plan.n_reduced, dim), plan.dtype), np.empty((n, plan.n_passages)),
         )  # fmt: skip
-        self.backward = (
-            None  # makes the reverse pass of a continuous adjoint, and picks its outputs
-        )
+        self.backward = None  # makes the reverse pass of a continuous adjoint
         self._lent, self._failed = False, [None] * len(self.parts)  # how many; None: not yet known
+        self._logs = [None] * len(self.parts)
 
     def run(self, threads, ended):
         """Integrate all chunks; `ended` is told how many trajectories have."""
@@ -65,11 +75,17 @@ class Solve:
         chunk.begin(y0, numbers, times, theta, results, order=order, own=own, memory=self._memory)
         chunk.run(theta, stop)
         if self.refills and not stop.wanted:
-            self._failed[job] = chunk.finish()
+            self._end(job)
             if not self.plan.keep:
                 self.chunks[job] = None
                 POOL.give(chunk)
         self._ended(min(part.stop, self.batch) - part.start)
+
+    def _end(self, job):
+        """Have the results of a chunk."""
+        self._failed[job] = self.chunks[job].finish()
+        if self.plan.control.measure:
+            self._logs[job] = self.chunks[job].log()
 
     def _fill(self, part):
         """Set the results of a part to those of trajectories that have not had their turn."""
@@ -88,7 +104,7 @@ class Solve:
         ys, y, counts, times, status, reduced, passages = self._results
         for job, (chunk, part) in enumerate(zip(self.chunks, self.parts, strict=True)):
             if chunk is not None and chunk.begun and self._failed[job] is None:
-                self._failed[job] = chunk.finish()
+                self._end(job)
             elif self._failed[job] is None:  # interrupted before its turn
                 self._fill(part)
                 self._failed[job] = part.stop - part.start
@@ -111,8 +127,18 @@ class Solve:
         if single:
             ys, y, stats = ys[0], y[0], [x[0] for x in stats]
             kept = Reduced(*(None if x is None else x[0] for x in kept))
-        stats, success = Stats(*stats), not any(self._failed)
-        return Solution(ts, ys, y, stats, success, single, reverse, kept, without_vjp)
+        stats, success, log = Stats(*stats), not any(self._failed), None
+        if plan.control.measure:
+            logs = [empty_log(plan, self._tiles) if x is None else x for x in self._logs]
+            log = StepLog(logs, self.parts, plan, self.batch, single)
+        size = self.stability_size
+        return Solution(ts, ys, y, stats, success, single, reverse, kept, without_vjp, log, size)
+
+
+def empty_log(plan, tiles):
+    """Return the log of a chunk that has not begun."""
+    shape = (0, tiles, 2, plan.lanes)
+    return np.zeros(shape), np.zeros(shape, plan.dtype), np.zeros(shape, np.int64)
 
 
 def longest_first(numbers):
@@ -124,7 +150,10 @@ class Reverse:
     """The reverse pass of a solve."""
 
     def __init__(self, solve, final, threads):
-        self._solve, self._final, self._threads = solve, final, threads
+        self._solve, self.final, self._threads = solve, final, threads
+        numbers, times = solve._numbers, solve._times
+        self.shared = (numbers.shape[1] == 1, numbers.shape[1] == 1, times.shape[1] == 1)
+        self.time_gradients = solve.time_gradients
         self._lock = threading.Lock()  # two reverse passes of one solve would share scratch
 
     def nbytes(self) -> int:
@@ -133,30 +162,40 @@ class Reverse:
         records = sorted(again for _, again in found)[-self._threads :]
         return sum(kept for kept, _ in found) + sum(records)
 
-    def __call__(self, ys_bar: Floats) -> tuple[Floats, Floats]:
-        """Return the cotangents of y0 and theta."""
-        solve, own = self._solve, self._solve.plan.theta_stride > 0
-        ys_bar = as_kernel_array(ys_bar[:, None] if self._final else ys_bar)
-        y0_bar = np.empty((solve.batch, solve.plan.program.dim), solve.plan.dtype)
+    def __call__(
+        self, ys_bar: Floats, steps_bar: list[Floats] | None = None, passage_bar: Floats | None = None,
+        times: bool = False,
+    ) -> Cotangents:  # fmt: skip
+        """Return the cotangents of y0, theta and times, the last if the slopes were kept."""
+        solve, plan = self._solve, self._solve.plan
+        own, n, dtype = plan.theta_stride > 0, solve.batch, plan.dtype
+        ys_bar = as_kernel_array(ys_bar[:, None] if self.final else ys_bar)
+        y0_bar = np.empty((n, plan.program.dim), dtype)
         own_bar = np.empty_like(solve.theta) if own else y0_bar  # not written then
+        times_bar = np.zeros((n, (plan.n_outputs + 2) * plan.slopes), dtype)
+        passages = np.zeros((n, plan.n_passages), dtype)
+        if passage_bar is not None:
+            passages[:, 0] = passage_bar
 
         def backward(job, stop):
-            chunk, part = job
+            chunk, part, steps = job
             theta = solve.room_for_theta() if own else solve.theta
             theta_bar = np.zeros_like(theta)
             if chunk is not None and chunk.begun:
-                chunk.vjp(ys_bar[part], y0_bar[part], own_bar[part], theta, theta_bar, stop)
+                bars = ys_bar[part], y0_bar[part], own_bar[part], times_bar[part], passages[part]
+                chunk.vjp(bars, theta, theta_bar, stop, steps)
             else:  # interrupted before its turn
                 y0_bar[part] = own_bar[part] = 0
             return theta_bar
 
+        steps = [None] * len(solve.parts) if steps_bar is None else steps_bar
+        jobs = list(zip(solve.chunks, solve.parts, steps, strict=True))
         with self._lock:
-            parts = THREADS.map(
-                backward, list(zip(solve.chunks, solve.parts, strict=True)), self._threads
-            )
+            parts = THREADS.map(backward, jobs, self._threads)
         if own:
-            return y0_bar, own_bar
+            return Cotangents(y0_bar, own_bar, times_bar)
         theta_bar = parts[0] if parts else np.zeros_like(solve.theta)
         for part in parts[1:]:  # in the order of the chunks, whoever ran them
             theta_bar += part
-        return y0_bar, theta_bar if solve.pull is None else solve.pull(theta_bar)
+        theta_bar = theta_bar if solve.pull is None else solve.pull(theta_bar)
+        return Cotangents(y0_bar, theta_bar, times_bar)

@@ -18,6 +18,9 @@ class Method(NamedTuple):
     a_transposed: np.ndarray
     c: np.ndarray  # (S+1,)
     error: np.ndarray  # (2, S+1): the error estimate, and one that steadies it
+    pair: (
+        np.ndarray
+    )  # (2, S+1): h pair[0] k and pair[1] k are z_x - z_y and k_x - k_y, of stages at one time
     stages: int  # S
     fsal: int  # 1: a step evaluates stages 1 to S, and k_S is the next k_0; 0: stages 0 to S-1
     n_errors: int  # 2: both estimates count
@@ -26,7 +29,7 @@ class Method(NamedTuple):
 class Control(NamedTuple):
     """How steps are sized; `controllers.step_size` names the numbers."""
 
-    numbers: np.ndarray  # (10,)
+    numbers: np.ndarray  # (11,)
     adaptive: int  # 0: n_steps equal steps
     coupled: int  # one norm and one step size for all trajectories
     interpolate: int  # outputs by the cubic Hermite interpolant instead of steps that end on them
@@ -34,6 +37,7 @@ class Control(NamedTuple):
     n_steps: int
     n_trajectories: int  # so many lanes, from the first, count in a coupled norm
     component: int  # whose first passage is looked for
+    measure: int  # the error and the stiffness of each accepted step are kept in a Log
 
 
 class Lanes(NamedTuple):
@@ -62,6 +66,17 @@ class Lanes(NamedTuple):
     k: np.ndarray  # (tiles, S+1, dim, LANES)
 
 
+class Log(NamedTuple):
+    """What is measured of each iteration in which something moved."""
+
+    t: np.ndarray  # (capacity, tiles, 2, LANES): the step's start and its size
+    estimates: np.ndarray  # (capacity, tiles, 2, LANES): error E and stiffness S
+    counts: (
+        np.ndarray
+    )  # (capacity, tiles, 2, LANES) int64: whose step it is, -1 if none moved; rejected until then
+    filled: np.ndarray  # (1,) int64
+
+
 class Outputs(NamedTuple):
     """The times asked for, in the order of integration, and the states there."""
 
@@ -71,6 +86,7 @@ class Outputs(NamedTuple):
     passage: (
         np.ndarray
     )  # (tiles, 1 or 0, LANES): when a component first reached a level, NaN if it has not
+    log: Log
 
 
 class Record(NamedTuple):
@@ -84,6 +100,8 @@ class Record(NamedTuple):
     emitted: np.ndarray  # (capacity, tiles, LANES) int64: outputs written before the iteration
     z: np.ndarray  # (capacity, tiles, E, dim, LANES)
     cache: np.ndarray  # (capacity, tiles, E, n_cache, LANES)
+    slopes: np.ndarray  # (capacity, tiles, S+1 or 0, dim, LANES)
+    y: np.ndarray  # (capacity, tiles, 1 or 0, dim, LANES): where the step began
     filled: np.ndarray  # (1,) int64: iterations in which something moved
     keep: int  # KEPT, COUNTED, or 0
 
@@ -101,7 +119,7 @@ class Work(NamedTuple):
 
     time: np.ndarray  # (2, LANES): the step's start and the stage's time, in the solve's dtype
     h: np.ndarray  # (tiles, LANES), in the solve's dtype
-    squares: np.ndarray  # (tiles, 3, LANES)
+    squares: np.ndarray  # (tiles, 3, LANES), or 8 rows if steps are measured: `steppers.estimates`
     ends: np.ndarray  # (tiles, LANES) uint8: the step was cut or stretched to end on a forced time
     accepted: np.ndarray  # (tiles, LANES) uint8
     fate: np.ndarray  # (tiles, LANES) uint8, `loops.integrate`: what becomes of the step
@@ -161,6 +179,16 @@ class Bars(NamedTuple):
     k: np.ndarray  # (2, dim, LANES)
     t: np.ndarray  # (3, LANES): of times, `steppers.explicit_rk`
     emitted: np.ndarray  # (tiles, LANES) int64: outputs whose cotangents are not yet added
+    estimates: np.ndarray  # (5 or 0, dim, LANES), `steppers.estimates`
+    steps: (
+        np.ndarray
+    )  # (iterations, tiles, 3 or 0, LANES): of the error, the stiffness and the size of each step
+    times: np.ndarray  # (tiles, n_outputs + 2 or 0, LANES): of the output times, of t0 and of t1
+    span: np.ndarray  # (tiles, 2, LANES) float64: t0 and t1 themselves
+    tolerance: np.ndarray  # (tiles, 2, LANES): rtol and atol
+    passage: (
+        np.ndarray
+    )  # (tiles, 2 or 0, LANES) float64: the time of the first passage, and its cotangent
 
 
 class QueueBars(NamedTuple):
@@ -169,3 +197,5 @@ class QueueBars(NamedTuple):
     ys: np.ndarray  # (n, n_outputs, dim)
     y0: np.ndarray  # (n, dim)
     theta: np.ndarray  # (n, n_params), of its own for each; else (n, 0)
+    times: np.ndarray  # (n, n_outputs + 2 or 0), as Bars.times
+    passage: np.ndarray  # (n, 1 or 0)

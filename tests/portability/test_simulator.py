@@ -57,7 +57,7 @@ codes = np.full(n, FRESH)
 adaptive = int(tableau.error is not None)
 method = Method(*arrays(tableau, dtype), stages, 1, tableau.n_errors)  # for Hermite outputs
 order = tableau.error_exponent_order or tableau.order
-control = Control(control_numbers(PI, order, dtype), adaptive, 0, 1, 20, 3, 0, 0)
+control = Control(control_numbers(PI, order, dtype), adaptive, 0, 1, 20, 3, 0, 0, 0)
 solve = per_thread(allocate(dtype, n, 1, DIM, stages, len(times), 5))
 load(solve, times[0], times[-1], 0.0, 1e-4, y.T, times, PI.start)
 kept = solve.head, solve.record, theta
@@ -69,7 +69,7 @@ assert (codes == DONE).all() and calls > 1
 bars = solve.outputs._replace(ys=given["ys_bar"])
 y0_bar, theta_bar = np.zeros((1, DIM, n), dtype), np.zeros((len(theta), n), dtype)
 kernels(solve_vjp_kernel)[blocks, threads](
-    method, bars, *kept, solve.lanes.emitted, y0_bar, theta_bar, codes
+    method, control, bars, *kept, solve.lanes.emitted, y0_bar, theta_bar, codes
 )
 assert (codes == DONE).all()
 
@@ -105,13 +105,14 @@ def alone(tableau, dtype, x, i):
     method = functools.partial(Method, *arrays(tableau, dtype), stages, n_errors=tableau.n_errors)
     order = tableau.error_exponent_order or tableau.order
     adaptive = int(tableau.error is not None)
-    control = Control(control_numbers(PI, order, dtype), adaptive, 0, 1, 20, 3, 0, 0)
+    control = Control(control_numbers(PI, order, dtype), adaptive, 0, 1, 20, 3, 0, 0, 0)
     solve = allocate(dtype, 1, 1, DIM, stages, len(TIMES), 5)
     load(solve, TIMES[0], TIMES[-1], 0.0, 1e-4, x["y"].T[i : i + 1], TIMES, PI.start)
     assert run(kernels, 0, method(1), control, solve, theta) == DONE
     assert solve.lanes.status[0, 0] == SUCCESS
     ys_bar = from_tiles(x["ys_bar"], N)[i : i + 1]
-    y0_bar, found["theta_bar"] = run_vjp(kernels, 0, method(1), solve, theta, ys_bar)
+    bars = run_vjp(kernels, 0, (method(1), control), solve, theta, ys_bar)
+    y0_bar, found["theta_bar"] = bars[:2]
     found["ys"], found["y0_bar"] = solve.outputs.ys[0, ..., 0], y0_bar[0]
     found["counts"] = solve.lanes.counts[0, :3, 0]
 
@@ -122,8 +123,9 @@ def alone(tableau, dtype, x, i):
     method = method(int(tableau.fsal))
     kernels(step)(0, method, h, y, theta, k, (z, z), (time, np.zeros(1)), y_next)
     bars = x["y_bar"][:, i : i + 1].copy(), x["k0_bar"][:, i : i + 1].copy(), 0 * k, 0 * k[:2]
+    bars = *bars, np.zeros((3, 1), dtype), k[:0]
     sums = np.zeros_like(theta)
-    kernels(step_vjp)(0, method, h, theta, (z, z), time, bars, np.ones(1), sums)
+    kernels(step_vjp)(0, method, h, theta, (z, z, k[:0]), time, bars, np.ones(1), sums)
     found["y_next"] = (z[-1] if tableau.fsal else y_next)[:, 0]
     found |= {"y_bar": bars[0][:, 0], "k0_bar": bars[1][:, 0], "step_theta_bar": sums}
     return found

@@ -9,7 +9,7 @@ from ..activations import power
 from ..tile import LANES, Real
 
 # Places in Control.numbers.
-E0, E1, E2, ON_REJECT, SAFETY, LEAST, LARGEST, ORDER, START, LEVEL = range(10)
+E0, E1, E2, ON_REJECT, SAFETY, LEAST, LARGEST, ORDER, START, LEVEL, NOISE = range(11)
 
 
 class Controller(NamedTuple):
@@ -48,7 +48,10 @@ def control_numbers(controller, order, dtype, *, safety=0.9, least=0.2, largest=
     """Return Control.numbers; the exponents are halved because kernels keep squared ratios."""
     exponents = [b / order + f for b, f in zip(controller.exponents, controller.fixed, strict=True)]
     halved = [e / 2 for e in (*exponents, 1 / order)]
-    return np.array([*halved, safety, least, largest, order, controller.start, level], dtype)
+    noise = (
+        100 * np.finfo(dtype).eps
+    ) ** 2  # a difference below, squared and relative, is rounding
+    return np.array([*halved, safety, least, largest, order, controller.start, level, noise], dtype)
 
 
 @inlined

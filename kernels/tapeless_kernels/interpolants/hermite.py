@@ -1,6 +1,6 @@
 """The cubic Hermite interpolant of one step in one lane, and its transpose."""
 
-from .._jit import kernel
+from .._jit import inlined, kernel
 from ..tile import Real
 
 
@@ -29,3 +29,14 @@ def hermite_vjp(out_bar, s, h, lane, end, y_bar, k_bar):
     for m in range(out_bar.shape[0]):
         y_bar[m, lane] += w_y * out_bar[m, lane]
         k_bar[m, lane] += w_k * out_bar[m, lane]
+
+
+@inlined
+def hermite_slope(m, s, h, lane, y, k0, y_next, k1):
+    """Return the derivative of component m with respect to s, and that with respect to h where s is held."""
+    two, three, six = Real(2), Real(3), Real(6)
+    rise = six * s * (Real(1) - s) * (y_next[m, lane] - y[m, lane])
+    first = (Real(1) - s) * (Real(1) - three * s) * k0[m, lane]
+    last = s * (three * s - two) * k1[m, lane]
+    r = Real(1) - s
+    return rise + h * (first + last), s * r * (r * k0[m, lane] - s * k1[m, lane])

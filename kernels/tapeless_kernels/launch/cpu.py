@@ -19,6 +19,7 @@ from ..status import BUDGET_SPENT, BUFFER_FULL, DONE, FIELD_ERROR
 from . import table as at
 from .array import carve
 from .entry import begin, begin_vjp, checkpoint, finish, finish_vjp, go_back, run, run_vjp
+from .step_log import StepLog
 from .table import bars_layout, bytes_of, layout, turns_layout
 from .tape import Checkpointed, Stored, step_bytes
 
@@ -58,6 +59,9 @@ class Plan:
     n_reduced: int = 0  # 3: mean, least and largest are kept
     n_passages: int = 0
     theta_stride: int = 0  # 0: the tile shares theta; else `lanes`: theta is (n_params, lanes)
+    slopes: int = (
+        0  # 1: slopes are kept too, for gradients with respect to times and to what is measured
+    )
 
     @property
     def n_cache(self):
@@ -134,7 +138,8 @@ class Chunk:
             *control[1:], *source.field[:3], plan.theta_stride, 0, 0, 0, 1, 1,
             plan.n_reduced, plan.n_passages, *[0] * (at.METHOD - at.IDLED),
         )  # fmt: skip
-        arrays = (*method[:4], control.numbers, *self._arrays)
+        self.table[at.SLOPES] = plan.slopes
+        arrays = (*method[:5], control.numbers, *self._arrays)
         self.table[at.METHOD : at.RECORD] = [array.ctypes.data for array in arrays]
         self._bars, work = None, self._work_per_iteration()
         bytes_ = step_bytes(plan, tiles, source.n_cache)
@@ -143,13 +148,15 @@ class Chunk:
         self._bytes = sum(array.nbytes for array in self._arrays)
         self._tapes, self.begun = {None: self._tape_of(None)}, False
         self._tape = self._tapes[None]
+        self._log = StepLog(plan, tiles, self.table) if control.measure else None
         self._queue, self._order = None, np.arange(tiles * plan.lanes)
         self._turns, self._reverse = [], None
 
     @property
     def n_bytes(self):
         """The bytes that it occupies at most, blocks of earlier solves included."""
-        return self._bytes + sum(tape.n_bytes for tape in self._tapes.values())
+        logged = self._log.n_bytes if self._log else 0
+        return self._bytes + logged + sum(tape.n_bytes for tape in self._tapes.values())
 
     def nbytes(self):
         """Return the bytes kept for the transpose, and those of the record that it makes again, if it does."""
@@ -172,6 +179,9 @@ class Chunk:
             self._tapes = {None: self._tapes[None], memory: self._tape_of(memory)}
         self._tape = self._tapes[memory]
         self._tape.begin(-(-len(y0) // (self.tiles * self.plan.lanes)))
+        self.table[at.MEASURE] = self.plan.control.measure
+        if self._log:
+            self._log.begin()
         self._make_turns(len(y0))
         if order is None:  # as they come
             if len(self._order) < len(y0):
@@ -197,7 +207,9 @@ class Chunk:
             code = self._check(advance(self.table, theta, budget.iterations))
             if code == DONE or (again and code == BUFFER_FULL):
                 return
-            if code == BUFFER_FULL:
+            if code == BUFFER_FULL and self._log and self._log.full:
+                self._log.grow()
+            elif code == BUFFER_FULL:
                 self._tape.make_room()
             elif code == BUDGET_SPENT:
                 budget.learn(time.perf_counter() - begun)
@@ -210,15 +222,24 @@ class Chunk:
         """Let go of what a solve has handed in: its chunk is to be used again."""
         self._queue, self.begun = None, False
 
-    def vjp(self, ys_bar, y0_bar, own_bar, theta, theta_bar, stop):
-        """Run the record backward from ys_bar; write y0_bar, and own_bar or add to theta_bar.
+    def log(self):
+        """Return what was measured of each step, as `StepLog.read` does."""
+        return self._log.read()
 
-        Where trajectories have parameters of their own, `theta` and `theta_bar` are room for those of the lanes.
+    def vjp(self, bars, theta, theta_bar, stop, steps_bar=None):
+        """Run the record backward; `bars` are the arrays of QueueBars, of which the first and the last are read.
+
+        `steps_bar` (iterations, tiles, 3, lanes) has the cotangents of what is measured. Where trajectories have
+        parameters of their own, `theta` and `theta_bar` are room for those of the lanes.
         """
         (set_out, backward, arrive), budget = self._entries_vjp, self._budget_vjp
         table = self._reverse_table()
         self._source.prepare_vjp(theta)
-        set_out(table, theta, theta_bar, ys_bar, y0_bar, own_bar)
+        table[at.N_STEP_BARS] = 0 if steps_bar is None else len(steps_bar)
+        if steps_bar is not None:
+            table[at.STEP_BARS] = steps_bar.ctypes.data
+        self.table[at.MEASURE] = 0  # steps that are taken again are not
+        set_out(table, theta, theta_bar, *bars)
         # The lanes take steps again while others run backward, with the parameters of each.
         again = Again(self, np.empty_like(theta) if self._own else theta, stop)
         with closing(self._tape.segments(again)) as segments:

@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import _cuda, activations
 from .._jit import kernel, pasted, rebind
-from ..buffers import Bars, Head, Lanes, Outputs, Record, Work
+from ..buffers import Bars, Head, Lanes, Log, Outputs, Record, Work
 from ..field_abi import call_field
 from ..loops.integrate import integrate
 from ..loops.integrate_vjp import integrate_vjp, start_vjp
@@ -45,7 +45,9 @@ def solve_kernel(method, control, lanes, outputs, head, record, theta, budget, c
         codes[i] = code
 
 
-def solve_vjp_kernel(method, outputs, head, record, theta, emitted, y_bar, theta_bar, codes):
+def solve_vjp_kernel(
+    method, control, outputs, head, record, theta, emitted, y_bar, theta_bar, codes
+):
     """Run record i backward, from cotangents in `outputs.ys` to y_bar; add to theta_bar[:, i]."""
     i = cuda.grid(1)
     if i < codes.shape[0]:
@@ -57,8 +59,8 @@ def solve_vjp_kernel(method, outputs, head, record, theta, emitted, y_bar, theta
         out = outputs_of(outputs, i)
         first = Head(lane_of(head.t, i), lane_of(head.y, i), lane_of(head.cache, i))
         kept, mine = record_of(record, i), theta_bar[:, i]
-        span = (0, kept.filled[0])
-        code = integrate_vjp(0, method, out, bars, kept, work, theta, mine, span)
+        span = (0, kept.filled[0], 0)
+        code = integrate_vjp(0, (method, control), out, bars, kept, work, theta, mine, span)
         work.accepted[0, 0] = 1
         if code == DONE:
             code = start_vjp(0, method, out, bars, first, work, theta, mine)
@@ -97,10 +99,10 @@ def step_vjp_kernel(method, t, h, theta, z, y_bar, k0_bar, theta_bar, codes):
         for m in range(DIM):
             bars.y[0, m, 0] = y_bar[m, i]
             bars.k0[0, m, 0] = k0_bar[m, i]
-        mine = (bars.y[0], bars.k0[0], bars.z, bars.k, bars.t)
+        mine = (bars.y[0], bars.k0[0], bars.z, bars.k, bars.t, bars.estimates)
         cache = lane_of(z, i)
         failed = step_vjp(
-            0, method, h[i : i + 1], theta, (cache, cache), work.time, mine, work.accepted[0],
+            0, method, h[i : i + 1], theta, (cache, cache, bars.estimates), work.time, mine, work.accepted[0],
             theta_bar[:, i],
         )  # fmt: skip
         for m in range(DIM):
@@ -120,8 +122,14 @@ def outputs_of(outputs, i):
     """Return trajectory i's outputs."""
     return Outputs(
         lane_of(outputs.times, i), lane_of(outputs.ys, i), lane_of(outputs.reduced, i),
-        lane_of(outputs.passage, i),
+        lane_of(outputs.passage, i), log_of(outputs.log, i),
     )  # fmt: skip
+
+
+@pasted
+def log_of(log, i):
+    """Return trajectory i's log."""
+    return Log(lane_of(log.t, i), lane_of(log.estimates, i), lane_of(log.counts, i), log.filled)
 
 
 @pasted
@@ -129,7 +137,8 @@ def record_of(record, i):
     """Return trajectory i's record."""
     return Record(
         lane_of(record.t, i), lane_of(record.h, i), lane_of(record.emitted, i),
-        lane_of(record.z, i), lane_of(record.cache, i), lane_of(record.filled, i), record.keep,
+        lane_of(record.z, i), lane_of(record.cache, i), lane_of(record.slopes, i), lane_of(record.y, i),
+        lane_of(record.filled, i), record.keep,
     )  # fmt: skip
 
 
@@ -184,6 +193,9 @@ def local_bars():
         cuda.local.array((1, DIM, 1), Real), cuda.local.array((1, DIM, 1), Real),
         cuda.local.array((SLOPES, DIM, 1), Real), cuda.local.array((2, DIM, 1), Real),
         cuda.local.array((3, 1), Real), cuda.local.array((1, 1), np.int64),
+        cuda.local.array((1, DIM, 1), Real)[:0], cuda.local.array((1, 1, 1, 1), Real)[:, :, :0],
+        cuda.local.array((1, 1, 1), Real)[:, :0], cuda.local.array((1, 2, 1), Time),
+        cuda.local.array((1, 2, 1), Real), cuda.local.array((1, 1, 1), Time)[:, :0],
     )  # fmt: skip
 
 

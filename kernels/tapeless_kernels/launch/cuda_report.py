@@ -111,7 +111,9 @@ def _arguments(dtype, time, dim):
     """Return arguments of the right types for each kernel."""
     n, stages = 2, TSIT5.stages
     method = Method(*arrays(TSIT5, dtype), stages, 1, 1)
-    control = Control(control_numbers(PI, TSIT5.error_exponent_order, dtype), 1, 0, 0, 1, 0, 0, 0)
+    control = Control(
+        control_numbers(PI, TSIT5.error_exponent_order, dtype), 1, 0, 0, 1, 0, 0, 0, 0
+    )
     solve = per_thread(allocate(dtype, n, 1, dim, stages, 1, 1, time=time))
     t, y = np.zeros(n, dtype), np.zeros((dim, n), dtype)
     z, theta, codes = np.zeros((stages, dim, n), dtype), t, np.zeros(n, np.int64)
@@ -120,7 +122,16 @@ def _arguments(dtype, time, dim):
         step_kernel: (method, t, t, y, theta, z, y, codes),
         step_vjp_kernel: (method, t, t, theta, z, y, y, y, codes),
         solve_kernel: (method, control, solve.lanes, solve.outputs, *kept, 1, codes),
-        solve_vjp_kernel: (method, solve.outputs, *kept, solve.lanes.emitted, y[None], y, codes),
+        solve_vjp_kernel: (
+            method,
+            control,
+            solve.outputs,
+            *kept,
+            solve.lanes.emitted,
+            y[None],
+            y,
+            codes,
+        ),
     }
 
 

@@ -13,7 +13,6 @@ from ..loops.start import ACCEPTED, start
 from ..status import BUFFER_FULL, DONE, RUNNING, SUCCESS
 from ..tile import LANES, Real
 from .table import (
-    BARS,
     BEFORE,
     CAPACITY,
     FAILED,
@@ -32,6 +31,7 @@ from .table import (
     TAKEN,
     TILES,
     TURN,
+    YS_BAR,
     bars_of,
     checkpoint_of,
     control_of,
@@ -137,9 +137,9 @@ def run(p, theta, budget):
 @kernel
 def checkpoint(p):
     """Keep the states of all lanes, if that is how the record is kept and there is room; return whether it is so."""
-    if p[KEEP] != COUNTED or p[SAVED] == p[SLOTS]:
-        return False
     filled = record_of(p).filled
+    if p[KEEP] != COUNTED or p[SAVED] == p[SLOTS] or filled[0] < p[CAPACITY]:
+        return False
     p[BEFORE] += filled[0]
     filled[0] = 0
     save(checkpoint_of(p, p[SAVED]), lanes_of(p), p[BEFORE], p[TAKEN], p[IDLED])
@@ -204,11 +204,12 @@ def finish(p):
 
 
 @kernel
-def begin_vjp(p, theta, theta_bar, ys_bar, y0_bar, own_bar):
+def begin_vjp(p, theta, theta_bar, ys_bar, y0_bar, own_bar, times_bar, passage_bar):
     """Make QueueBars of these arrays, and give each lane the trajectory that it held last."""
     p[QUEUE_BARS], p[QUEUE_BARS + 1], p[QUEUE_BARS + 2] = (
         data_of(ys_bar), data_of(y0_bar), data_of(own_bar)
     )  # fmt: skip
+    p[QUEUE_BARS + 3], p[QUEUE_BARS + 4] = data_of(times_bar), data_of(passage_bar)
     queue, turns, lanes, queue_bars = queue_of(p), turns_of(p), lanes_of(p), queue_bars_of(p)
     for tile in range(p[TILES]):
         for lane in range(LANES):
@@ -221,6 +222,8 @@ def begin_vjp(p, theta, theta_bar, ys_bar, y0_bar, own_bar):
             queue_bars.y0[i, m] = Real(0)
         for m in range(queue_bars.theta.shape[1]):
             queue_bars.theta[i, m] = Real(0)
+        for m in range(queue_bars.times.shape[1]):
+            queue_bars.times[i, m] = Real(0)
     for tile in range(p[TILES]):
         for lane in range(LANES):
             load_back(p, theta, theta_bar, tile, lane, lanes.who[tile, lane])
@@ -234,7 +237,7 @@ def load_back(p, theta, theta_bar, tile, lane, i):
     queue, place = queue_of(p), max(p[TAKEN], 1) - 1
     some = i if i >= 0 else queue.order[place]
     take_back(
-        queue, turns_of(p), queue_bars_of(p), (bars_of(p), head_of(p), outputs_of(p, p[BARS + 6])),
+        queue, turns_of(p), queue_bars_of(p), (bars_of(p), head_of(p), outputs_of(p, p[YS_BAR])),
         theta, theta_bar, tile, lane, some,
     )  # fmt: skip
     if i < 0:
@@ -251,8 +254,8 @@ def run_vjp(p, theta, theta_bar, first, last):
             stop = max(stop, turns_of(p).first[queue_of(p).order[p[TURN]]] - p[BEFORE])
         if code == DONE:
             code = integrate_vjp(
-                field_of(p), method_of(p), outputs_of(p, p[BARS + 6]), bars_of(p), record_of(p), work_of(p),
-                theta, theta_bar, (stop, last),
+                field_of(p), (method_of(p), control_of(p)), outputs_of(p, p[YS_BAR]), bars_of(p), record_of(p),
+                work_of(p), theta, theta_bar, (stop, last, p[BEFORE]),
             )  # fmt: skip
         if code != DONE:
             return code
@@ -278,7 +281,7 @@ def turn_back(p, theta, theta_bar, n):
             work.accepted[tile, lane] = 1 if queue.counts[i, ACCEPTED] > 0 else NO_STEP
             p[TURN] -= 1
         code = start_vjp(
-            field_of(p), method_of(p), outputs_of(p, p[BARS + 6]), bars, head_of(p), work, theta,
+            field_of(p), method_of(p), outputs_of(p, p[YS_BAR]), bars, head_of(p), work, theta,
             theta_bar,
         )  # fmt: skip
         for place in range(p[TURN] + 1, last + 1):
@@ -289,6 +292,8 @@ def turn_back(p, theta, theta_bar, n):
             for m in range(queue_bars.theta.shape[1]):
                 bar = theta_bar[m * LANES + lane]
                 queue_bars.theta[i, m] = bar if work.accepted[tile, lane] == 1 else Real(0)
+            for m in range(queue_bars.times.shape[1]):
+                queue_bars.times[i, m] = bars.times[tile, m, lane]
             if turns.before[i] >= 0:
                 load_back(p, theta, theta_bar, tile, lane, turns.before[i])
     return code

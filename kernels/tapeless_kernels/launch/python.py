@@ -13,7 +13,7 @@ from numba import types
 
 from .. import activations
 from .._jit import Family, inlined, kernel, retarget
-from ..buffers import Bars, Head, Lanes, Outputs, Record, Work
+from ..buffers import Bars, Head, Lanes, Log, Outputs, Record, Work
 from ..field_abi import (
     Field,
     address_of,
@@ -201,6 +201,8 @@ def allocate(
     time=None,
     n_reduced=0,
     n_passages=0,
+    slopes=False,
+    measure=False,
 ):
     """Return a Solve filled with what would show if it were read: NaN, and UNREAD in integers."""
     real, time = np.finfo(dtype).dtype, time or time_dtype(dtype)
@@ -218,15 +220,20 @@ def allocate(
         Outputs(
             new(time, tiles, n_outputs), new(dtype, tiles, n_outputs, dim), new(dtype, tiles, n_reduced, dim),
             new(time, tiles, n_passages),
+            Log(
+                *(new(kind, capacity * measure, tiles, 2) for kind in (time, real, "i8")),
+                np.zeros(1, np.int64),
+            ),
         ),
         Head(new(real, tiles), new(dtype, tiles, dim), new(dtype, tiles, 0)),
         Record(
             new(time, capacity, tiles, 2), new(real, capacity, tiles), new("i8", capacity, tiles),
             new(dtype, capacity, tiles, stages, dim), new(dtype, capacity, tiles, stages, 0),
+            new(dtype, capacity, tiles, (stages + 1) * slopes, dim), new(dtype, capacity, tiles, int(slopes), dim),
             np.zeros(1, np.int64), int(keep),
         ),
         Work(
-            new(real, 2), new(real, tiles), new(real, tiles, 3),
+            new(real, 2), new(real, tiles), new(real, tiles, 3 + 5 * measure),
             *(new("u1", tiles) for _ in range(4)), new(dtype, tiles, dim),
         ),
     )  # fmt: skip
@@ -254,22 +261,36 @@ def run(kernels, field, method, control, solve, theta):
     return code
 
 
-def run_vjp(kernels, field, method, solve, theta, ys_bar):
-    """Run a Solve backward from ys_bar (n, n_outputs, dim); return y0_bar (n, dim), theta_bar."""
-    y, k = np.zeros_like(solve.lanes.y), np.full_like(solve.lanes.k[0], np.nan)
-    times = np.full((3, y.shape[-1]), np.nan, y.dtype)
+def run_vjp(kernels, field, scheme, solve, theta, ys_bar, steps_bar=None, passage_bar=None):
+    """Run a Solve backward from ys_bar (n, n_outputs, dim); return y0_bar (n, dim), theta_bar, times_bar.
+
+    `steps_bar` (iterations, tiles, 3, lanes) holds the cotangents of what a Log holds. times_bar (n, n_outputs + 2)
+    is there if slopes were kept.
+    """
+    lanes, outputs, n_outputs = solve.lanes, solve.outputs, solve.outputs.times.shape[1]
+    y, k = np.zeros_like(lanes.y), np.full_like(lanes.k[0], np.nan)
+    tiles, _, width = y.shape
+    kept = int(solve.record.slopes.shape[2] > 0)
+    passage = np.zeros((tiles, 2 * kept * outputs.passage.shape[1], width))
+    if passage.size and passage_bar is not None:
+        passage[:, 0], passage[:, 1] = outputs.passage[:, 0], to_tiles(passage_bar, lanes.t)
+    if steps_bar is None:
+        steps_bar = np.zeros((0, tiles, 0, width), y.dtype)
     bars = Bars(
-        y, np.zeros_like(y), k, np.full_like(k[:2], np.nan), times, solve.lanes.emitted.copy()
-    )
+        y, np.zeros_like(y), k, np.full_like(k[:2], np.nan), np.full((3, width), np.nan, y.dtype),
+        lanes.emitted.copy(), np.full((5, *y.shape[1:]), np.nan, y.dtype)[: 5 * bool(steps_bar.shape[2])], steps_bar,
+        np.zeros((tiles, (n_outputs + 2) * kept, width), y.dtype), np.stack([lanes.t0, lanes.t1], 1),
+        np.stack([lanes.rtol, lanes.atol], 1), passage,
+    )  # fmt: skip
     bars.emitted.reshape(-1)[len(ys_bar) :] = 0
-    outputs = solve.outputs._replace(ys=to_tiles(ys_bar, solve.outputs.ys))
-    theta_bar, span = np.zeros_like(theta), (0, int(solve.record.filled[0]))
+    outputs = outputs._replace(ys=to_tiles(ys_bar, outputs.ys))
+    theta_bar, span = np.zeros_like(theta), (0, int(solve.record.filled[0]), 0)
     kernels(integrate_vjp)(
-        field, method, outputs, bars, solve.record, solve.work, theta, theta_bar, span
+        field, scheme, outputs, bars, solve.record, solve.work, theta, theta_bar, span
     )
     solve.work.accepted[...] = 1
-    kernels(start_vjp)(field, method, outputs, bars, solve.head, solve.work, theta, theta_bar)
-    return from_tiles(y, len(ys_bar)), theta_bar
+    kernels(start_vjp)(field, scheme[0], outputs, bars, solve.head, solve.work, theta, theta_bar)
+    return from_tiles(y, len(ys_bar)), theta_bar, from_tiles(bars.times, len(ys_bar))
 
 
 def to_tiles(x, like):

@@ -15,6 +15,7 @@ from ..buffers import (
     Control,
     Head,
     Lanes,
+    Log,
     Method,
     Outputs,
     Queue,
@@ -29,27 +30,31 @@ from ..tile import LANES, Real
 
 SIZES = (
     "TILES DIM STAGES N_CACHE N_OUTPUTS N_PARAMS CAPACITY KEEP FSAL N_ERRORS ADAPTIVE COUPLED INTERPOLATE "
-    "MAX_STEPS N_STEPS N_TRAJECTORIES COMPONENT FIELD FIELD_VJP CONTEXT THETA_STRIDE N_QUEUE TAKEN FAILED N_NUMBERS "
-    "N_TIMES N_REDUCED N_PASSAGES IDLED BEFORE TURN STRIDE SLOTS SAVED STATE_BYTES REPLAYS"
+    "MAX_STEPS N_STEPS N_TRAJECTORIES COMPONENT MEASURE FIELD FIELD_VJP CONTEXT THETA_STRIDE N_QUEUE TAKEN "
+    "FAILED N_NUMBERS N_TIMES N_REDUCED N_PASSAGES IDLED BEFORE TURN STRIDE SLOTS SAVED STATE_BYTES REPLAYS SLOPES "
+    "N_LOG N_STEP_BARS"
 ).split()
 (
     TILES, DIM, STAGES, N_CACHE, N_OUTPUTS, N_PARAMS, CAPACITY, KEEP, FSAL, N_ERRORS, ADAPTIVE, COUPLED,
-    INTERPOLATE, MAX_STEPS, N_STEPS, N_TRAJECTORIES, COMPONENT, FIELD, FIELD_VJP, CONTEXT, THETA_STRIDE,
+    INTERPOLATE, MAX_STEPS, N_STEPS, N_TRAJECTORIES, COMPONENT, MEASURE, FIELD, FIELD_VJP, CONTEXT, THETA_STRIDE,
     N_QUEUE, TAKEN, FAILED, N_NUMBERS, N_TIMES, N_REDUCED, N_PASSAGES, IDLED, BEFORE, TURN,
-    STRIDE, SLOTS, SAVED, STATE_BYTES, REPLAYS,
+    STRIDE, SLOTS, SAVED, STATE_BYTES, REPLAYS, SLOPES, N_LOG, N_STEP_BARS,
 ) = range(len(SIZES))  # fmt: skip
 METHOD = len(SIZES)
-CONTROL = METHOD + 4
+CONTROL = METHOD + 5
 LANES_AT = CONTROL + 1
 OUTPUTS = LANES_AT + len(Lanes._fields)
 HEAD = OUTPUTS + 4
 WORK = HEAD + 3
 RECORD = WORK + len(Work._fields)
-BARS = RECORD + 6
-QUEUE = BARS + 7  # after Bars, and the cotangents of the outputs
+BARS = RECORD + len(Record._fields) - 1
+STEP_BARS = BARS + Bars._fields.index("steps")
+YS_BAR = BARS + len(Bars._fields)
+QUEUE = YS_BAR + 1
 TURNS = QUEUE + len(Queue._fields)
 QUEUE_BARS = TURNS + len(Turns._fields)
-CHECKPOINTS = QUEUE_BARS + len(QueueBars._fields)
+LOG = QUEUE_BARS + len(QueueBars._fields)
+CHECKPOINTS = LOG + len(Log._fields)
 TABLE = (
     CHECKPOINTS + 1 + len(Checkpoint._fields)
 )  # an address, and where in a checkpoint arrays begin
@@ -67,7 +72,7 @@ def layout(plan, tiles, n_cache):
         ((tiles, n, lanes), time), ((tiles, n, dim, lanes), real),
         ((tiles, plan.n_reduced, dim, lanes), real), ((tiles, plan.n_passages, lanes), time),
         (shape, real), (state, real), ((tiles, n_cache, lanes), real),
-        ((2, lanes), real), (shape, real), ((tiles, 3, lanes), real), (shape, flag),
+        ((2, lanes), real), (shape, real), ((tiles, 3 + 5 * plan.control.measure, lanes), real), (shape, flag),
         *[(shape, flag)] * 3, (state, real),
     ]  # fmt: skip
 
@@ -76,9 +81,12 @@ def record_layout(plan, tiles, n_cache, capacity, evaluations):
     """Return (shape, dtype) of the arrays of Record, for so many iterations, and evaluations in each."""
     lanes, real, shape = plan.lanes, plan.dtype, (capacity, tiles, plan.lanes)
     rows = (capacity, tiles, evaluations)
+    slopes = int(plan.slopes and evaluations == plan.method.stages)
     return [
         ((capacity, tiles, 2, lanes), "f8"), (shape, real), (shape, "i8"),
-        ((*rows, plan.program.dim, lanes), real), ((*rows, n_cache, lanes), real), ((1,), "i8"),
+        ((*rows, plan.program.dim, lanes), real), ((*rows, n_cache, lanes), real),
+        ((capacity, tiles, slopes * (plan.method.stages + 1), plan.program.dim, lanes), real),
+        ((capacity, tiles, slopes, plan.program.dim, lanes), real), ((1,), "i8"),
     ]  # fmt: skip
 
 
@@ -93,7 +101,10 @@ def bars_layout(plan, tiles, n_cache):
     slopes, state = plan.method.stages + 1, (tiles, dim, lanes)
     return [
         (state, real), (state, real), ((slopes, dim, lanes), real), ((2, dim, lanes), real),
-        ((3, lanes), real), ((tiles, lanes), "i8"), ((tiles, plan.n_outputs, dim, lanes), real),
+        ((3, lanes), real), ((tiles, lanes), "i8"), ((5 * plan.control.measure, dim, lanes), real), ((0,), real),
+        ((tiles, (plan.n_outputs + 2) * plan.slopes, lanes), real), ((tiles, 2, lanes), "f8"),
+        ((tiles, 2, lanes), real), ((tiles, 2 * plan.n_passages * plan.slopes, lanes), "f8"),
+        ((tiles, plan.n_outputs, dim, lanes), real),
         ((tiles, plan.n_outputs, lanes), "f8"), ((tiles, lanes), real), (state, real), ((tiles, n_cache, lanes), real),
     ]  # fmt: skip
 
@@ -123,6 +134,7 @@ def method_of(p):
     return Method(
         array_at(p[METHOD], Real, (n, n)), array_at(p[METHOD + 1], Real, (n, n)),
         array_at(p[METHOD + 2], Real, (n,)), array_at(p[METHOD + 3], Real, (2, n)),
+        array_at(p[METHOD + 4], Real, (2, n)),
         p[STAGES], p[FSAL], p[N_ERRORS],
     )  # fmt: skip
 
@@ -131,8 +143,8 @@ def method_of(p):
 def control_of(p):
     """Return the Control of a table."""
     return Control(
-        array_at(p[CONTROL], Real, (10,)), p[ADAPTIVE], p[COUPLED], p[INTERPOLATE], p[MAX_STEPS],
-        p[N_STEPS], p[N_TRAJECTORIES], p[COMPONENT],
+        array_at(p[CONTROL], Real, (11,)), p[ADAPTIVE], p[COUPLED], p[INTERPOLATE], p[MAX_STEPS],
+        p[N_STEPS], p[N_TRAJECTORIES], p[COMPONENT], p[MEASURE],
     )  # fmt: skip
 
 
@@ -162,7 +174,17 @@ def outputs_of(p, ys):
     return Outputs(
         array_at(p[OUTPUTS], Time, (tiles, n, LANES)), array_at(ys, Real, (tiles, n, p[DIM], LANES)),
         array_at(p[OUTPUTS + 2], Real, (tiles, p[N_REDUCED], p[DIM], LANES)),
-        array_at(p[OUTPUTS + 3], Time, (tiles, p[N_PASSAGES], LANES)),
+        array_at(p[OUTPUTS + 3], Time, (tiles, p[N_PASSAGES], LANES)), log_of(p),
+    )  # fmt: skip
+
+
+@pasted
+def log_of(p):
+    """Return the Log of a table."""
+    shape = (p[N_LOG], p[TILES], 2, LANES)
+    return Log(
+        array_at(p[LOG], Time, shape), array_at(p[LOG + 1], Real, shape),
+        array_at(p[LOG + 2], np.int64, shape), array_at(p[LOG + 3], np.int64, (1,)),
     )  # fmt: skip
 
 
@@ -182,7 +204,7 @@ def work_of(p):
     n = p[TILES]
     return Work(
         array_at(p[WORK], Real, (2, LANES)), array_at(p[WORK + 1], Real, (n, LANES)),
-        array_at(p[WORK + 2], Real, (n, 3, LANES)), array_at(p[WORK + 3], np.uint8, (n, LANES)),
+        array_at(p[WORK + 2], Real, (n, 3 + 5 * p[MEASURE], LANES)), array_at(p[WORK + 3], np.uint8, (n, LANES)),
         array_at(p[WORK + 4], np.uint8, (n, LANES)), array_at(p[WORK + 5], np.uint8, (n, LANES)),
         array_at(p[WORK + 6], np.uint8, (n, LANES)), array_at(p[WORK + 7], Real, (n, p[DIM], LANES)),
     )  # fmt: skip
@@ -192,12 +214,15 @@ def work_of(p):
 def record_of(p):
     """Return the Record of a table."""
     c, n, stages = p[CAPACITY], p[TILES], p[STAGES] if p[KEEP] == KEPT else 1
+    slopes = p[SLOPES] if p[KEEP] == KEPT else 0
     return Record(
         array_at(p[RECORD], Time, (c, n, 2, LANES)), array_at(p[RECORD + 1], Real, (c, n, LANES)),
         array_at(p[RECORD + 2], np.int64, (c, n, LANES)),
         array_at(p[RECORD + 3], Real, (c, n, stages, p[DIM], LANES)),
         array_at(p[RECORD + 4], Real, (c, n, stages, p[N_CACHE], LANES)),
-        array_at(p[RECORD + 5], np.int64, (1,)), p[KEEP],
+        array_at(p[RECORD + 5], Real, (c, n, slopes * (p[STAGES] + 1), p[DIM], LANES)),
+        array_at(p[RECORD + 6], Real, (c, n, slopes, p[DIM], LANES)),
+        array_at(p[RECORD + 7], np.int64, (1,)), p[KEEP],
     )  # fmt: skip
 
 
@@ -210,6 +235,11 @@ def bars_of(p):
         array_at(p[BARS + 2], Real, (p[STAGES] + 1, dim, LANES)),
         array_at(p[BARS + 3], Real, (2, dim, LANES)), array_at(p[BARS + 4], Real, (3, LANES)),
         array_at(p[BARS + 5], np.int64, (n, LANES)),
+        array_at(p[BARS + 6], Real, (5 if p[N_STEP_BARS] > 0 else 0, dim, LANES)),
+        array_at(p[BARS + 7], Real, (p[N_STEP_BARS], n, 3 * p[MEASURE], LANES)),
+        array_at(p[BARS + 8], Real, (n, (p[N_OUTPUTS] + 2) * p[SLOPES], LANES)),
+        array_at(p[BARS + 9], Time, (n, 2, LANES)), array_at(p[BARS + 10], Real, (n, 2, LANES)),
+        array_at(p[BARS + 11], Time, (n, 2 * p[N_PASSAGES] * p[SLOPES], LANES)),
     )  # fmt: skip
 
 
@@ -256,6 +286,8 @@ def queue_bars_of(p):
         array_at(p[QUEUE_BARS], Real, (n, p[N_OUTPUTS], dim)),
         array_at(p[QUEUE_BARS + 1], Real, (n, dim)),
         array_at(p[QUEUE_BARS + 2], Real, (n, own * p[N_PARAMS])),
+        array_at(p[QUEUE_BARS + 3], Real, (n, (p[N_OUTPUTS] + 2) * p[SLOPES])),
+        array_at(p[QUEUE_BARS + 4], Real, (n, p[N_PASSAGES] * p[SLOPES])),
     )  # fmt: skip
 
 

@@ -6,11 +6,13 @@ from .._jit import inlined, kernel
 from ..buffers import KEPT
 from ..controllers.step_size import LARGEST, LEAST, factors, factors_after_rejection
 from ..status import BUDGET_SPENT, BUFFER_FULL, DONE, FIELD_ERROR, RUNNING
+from ..steppers.estimates import KK, M0, measure_squares
 from ..steppers.explicit_rk import step
 from ..tile import LANES, Real, Time, error_squares, put, take
 from .lane import end_of_grid_step, move_lane
 from .lanes import ODD, accept_lanes, aim_lanes, find_plain, reject_lanes, spoil, spoil_by_slopes
-from .record import forget, note, rest, slot_of
+from .log import log_is_full, log_nothing, log_start, log_step
+from .record import forget, note, note_slopes, rest, slot_of
 from .reductions import reduce_step, reduces
 from .start import ACCEPTED, EVALUATIONS, REJECTED, to_means
 
@@ -36,7 +38,7 @@ def iterate(field, method, control, lanes, outputs, record, work, theta, budget,
     if running == 0:
         return DONE, budget, idled
     for left in range(budget, 0, -1):
-        if record.filled[0] == record.t.shape[0]:
+        if record.filled[0] == record.t.shape[0] or log_is_full(control, outputs):
             return BUFFER_FULL, left, idled
         for tile in range(lanes.y.shape[0]):
             if count_running(lanes, tile) > 0:
@@ -50,6 +52,9 @@ def iterate(field, method, control, lanes, outputs, record, work, theta, budget,
         if method.n_errors == 2:
             to_means(work.squares, 1, lanes.y.shape[1], control)
             steady(work.squares)
+        if control.measure:
+            for row in range(KK, M0 + method.n_errors):
+                to_means(work.squares, row, lanes.y.shape[1], control)
         moved = running = 0
         for tile in range(lanes.y.shape[0]):
             if count_running(lanes, tile) > 0:
@@ -57,8 +62,12 @@ def iterate(field, method, control, lanes, outputs, record, work, theta, budget,
                 running += count_running(lanes, tile)
             else:
                 rest(lanes, record, tile)
+                if control.measure:
+                    log_nothing(outputs, tile)
         if record.keep and moved > 0:
             record.filled[0] += 1
+        if control.measure and moved > 0:
+            outputs.log.filled[0] += 1
         if running == 0:
             return DONE, left - 1, idled
         idled += LANES * lanes.y.shape[0] - running
@@ -122,6 +131,10 @@ def attempt(field, method, control, lanes, outputs, record, work, theta, tile):
         if control.interpolate or reduces(outputs):
             spoil_by_slopes(squares, h, k[0])
             spoil_by_slopes(squares, h, k[method.stages])
+    note_slopes(record, n, tile, y, k)
+    if control.measure:
+        rtol, atol = lanes.rtol[tile], lanes.atol[tile]
+        measure_squares(work.squares[tile], method, h, k, y, z, rtol, atol)
     for i in range(record.z.shape[2]):  # a saturated activation hides what its input has become
         spoil(squares, record.z[n, tile, i])
     return failed
@@ -162,6 +175,8 @@ def advance(method, control, lanes, outputs, record, work, tile):
     y_next = record.z[n, tile, record.z.shape[2] - 1] if method.fsal else work.y_next[tile]
     if record.keep == KEPT:
         note(lanes, record, work, tile)
+    if control.measure:
+        log_start(outputs, lanes, tile)
     moved, plain = 0, 0
     if control.adaptive:
         q, f, ratios = work.squares[tile, 0], work.squares[tile, 1], lanes.ratios[tile]
@@ -194,6 +209,8 @@ def advance(method, control, lanes, outputs, record, work, tile):
                 record.h[n, tile, lane] = work.h[tile, lane]
             elif not work.squares[tile, 0, lane] < Real(np.inf):
                 forget(record, y, n, tile, lane)
+    if control.measure:
+        log_step(method, control, outputs, lanes, work, tile)
     if reduces(outputs):
         for lane in range(LANES):
             if work.accepted[tile, lane] == 1:

@@ -1,4 +1,4 @@
-"""The transpose of the loop: the discrete adjoint on the accepted grid, step sizes held constant."""
+"""The transpose of the loop: the discrete adjoint on the accepted grid, relative step sizes held constant."""
 
 import numpy as np
 
@@ -6,8 +6,10 @@ from .._jit import inlined
 from ..field_abi import call_field_vjp
 from ..interpolants.hermite import hermite_vjp
 from ..status import DONE, FIELD_ERROR
-from ..steppers.explicit_rk import T_BAR, step_vjp
-from ..tile import LANES, Real, fill, take
+from ..steppers.explicit_rk import H_BAR, START_BAR, T_BAR, step_vjp
+from ..tile import LANES, Real, add, fill, take
+from .measures_vjp import measure_again, measures_vjp
+from .times_vjp import output_times_vjp, passage_vjp, share_times, start_time_vjp
 
 # Of a step; typed, so that a call with either has one signature.
 START, END = np.int64(0), np.int64(1)
@@ -15,29 +17,47 @@ NO_STEP = 2
 
 
 @inlined
-def integrate_vjp(field, method, outputs, bars, record, work, theta, theta_bar, span):
-    """Run the recorded iterations span[1]-1 down to span[0] backward; `outputs.ys` holds cotangents."""
+def integrate_vjp(field, scheme, outputs, bars, record, work, theta, theta_bar, span):
+    """Run the recorded iterations span[1]-1 down to span[0] backward; `outputs.ys` holds cotangents.
+
+    `scheme` is (method, control); span[2] iterations came before those of the record.
+    """
+    method, control = scheme
+    kept, measured = record.slopes.shape[2] > 0, bars.steps.shape[0] > 0
     for n in range(span[1] - 1, span[0] - 1, -1):
+        if measured:
+            measure_again(scheme, bars, record, work, n)
         for tile in range(bars.y.shape[0]):
             moved = 0
             for lane in range(LANES):
                 accepted = 1 if record.h[n, tile, lane] != Real(0) else 0
                 work.accepted[tile, lane] = accepted
                 moved += accepted
+                bars.t[START_BAR, lane] = bars.t[H_BAR, lane] = Real(0)
             if moved == 0:
                 continue
             for lane in range(LANES):
                 work.time[0, lane] = Real(record.t[n, tile, 0, lane])
+            if kept:
+                output_times_vjp(control, outputs, bars, record, n, tile)
+                passage_vjp(control, bars, record, n, tile, END)
             add_outputs(outputs, bars, record, n, tile, END)
-            slots = (record.z[n, tile], record.cache[n, tile])
-            tile_bars = (bars.y[tile], bars.k0[tile], bars.z, bars.k, bars.t)
+            if measured:
+                measures_vjp(scheme, bars, record, work, n, span[2], tile)
+            slots = (record.z[n, tile], record.cache[n, tile], record.slopes[n, tile])
+            tile_bars = (bars.y[tile], bars.k0[tile], bars.z, bars.k, bars.t, bars.estimates)
             failed = step_vjp(
                 field, method, record.h[n, tile], theta, slots, work.time, tile_bars,
                 work.accepted[tile], theta_bar,
             )  # fmt: skip
             if failed != 0:
                 return FIELD_ERROR
+            if measured:
+                add(bars.y[tile], bars.estimates[4])
             add_outputs(outputs, bars, record, n, tile, START)
+            if kept:
+                passage_vjp(control, bars, record, n, tile, START)
+                share_times(control, outputs, bars, record, n, tile)
             for lane in range(LANES):
                 bars.emitted[tile, lane] = record.emitted[n, tile, lane]
     return DONE
@@ -78,18 +98,12 @@ def start_vjp(field, method, outputs, bars, head, work, theta, theta_bar):
             fill(k_bar, Real(0))
             take(work.accepted[tile], k_bar, bars.k0[tile])
             failed |= call_field_vjp(
-                field,
-                head.t[tile],
-                head.y[tile],
-                theta,
-                head.cache[tile],
-                k_bar,
-                y_bar,
-                bars.t[T_BAR],
-                theta_bar,
-            )
+                field, head.t[tile], head.y[tile], theta, head.cache[tile], k_bar, y_bar,
+                bars.t[T_BAR], theta_bar,
+            )  # fmt: skip
             for lane in range(LANES):
                 if work.accepted[tile, lane] == 1:
                     for m in range(bars.y.shape[1]):
                         bars.y[tile, m, lane] += y_bar[m, lane]
+            start_time_vjp(bars, work, tile)
     return FIELD_ERROR if failed else DONE

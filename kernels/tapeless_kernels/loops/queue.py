@@ -8,6 +8,7 @@ from ..status import INTERRUPTED, RUNNING, SUCCESS
 from ..tile import LANES, Real
 from .reductions import INTEGRAL
 from .start import Time
+from .times_vjp import PASSAGE, PASSAGE_BAR
 
 
 @inlined
@@ -111,6 +112,15 @@ def take_back(queue, turns, queue_bars, places, theta, theta_bar, tile, lane, i)
         outputs.times[tile, e, lane] = queue.times[e, 0 if queue.times.shape[1] == 1 else i]
         for m in range(head.y.shape[1]):
             outputs.ys[tile, e, m, lane] = queue_bars.ys[i, e, m]
+    j = 0 if queue.numbers.shape[1] == 1 else i
+    for e in range(2):
+        bars.span[tile, e, lane] = queue.numbers[e, j]
+        bars.tolerance[tile, e, lane] = Real(queue.numbers[3 + e, j])
+    for e in range(bars.times.shape[1]):
+        bars.times[tile, e, lane] = Real(0)
+    for e in range(queue_bars.passage.shape[1]):
+        bars.passage[tile, PASSAGE, lane] = queue.passage[i, e]
+        bars.passage[tile, PASSAGE_BAR, lane] = queue_bars.passage[i, e]
     for m in range(queue.theta.shape[1]):
         theta[m * LANES + lane] = queue.theta[i, m]
         theta_bar[m * LANES + lane] = Real(0)

@@ -2,7 +2,7 @@
 
 from .._jit import inlined, kernel
 from ..buffers import KEPT
-from ..tile import LANES, Real
+from ..tile import LANES, Real, put
 
 
 @inlined
@@ -18,6 +18,15 @@ def rest(lanes, record, tile):
     for lane in range(LANES):
         record.h[n, tile, lane] = Real(0)
         record.emitted[n, tile, lane] = lanes.emitted[tile, lane]
+
+
+@inlined
+def note_slopes(record, n, tile, y, k):
+    """Record a step's slopes and where it began, if they are kept."""
+    for i in range(record.slopes.shape[2]):
+        put(record.slopes[n, tile, i], k[i])
+    for i in range(record.y.shape[2]):
+        put(record.y[n, tile, i], y)
 
 
 @inlined
@@ -40,3 +49,8 @@ def forget(record, y, n, tile, lane):
             record.z[n, tile, e, m, lane] = y[m, lane] if finite else Real(0)
         for m in range(record.cache.shape[3]):
             record.cache[n, tile, e, m, lane] = Real(0)
+    for m in range(record.slopes.shape[3]):
+        for i in range(record.slopes.shape[2]):
+            record.slopes[n, tile, i, m, lane] = Real(0)
+        for i in range(record.y.shape[2]):
+            record.y[n, tile, i, m, lane] = Real(0)

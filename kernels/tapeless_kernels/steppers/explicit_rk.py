@@ -1,9 +1,12 @@
 """One step of an explicit Runge-Kutta method on a tile, and its transpose."""
 
+import numpy as np
+
 from .._jit import apart, inlined
 from ..field_abi import call_field, call_field_vjp
 from ..ieee import fma
-from ..tile import Real, add, combine, contract, fill, put, take
+from ..tile import LANES, Real, add, combine, contract, fill, put, take
+from .estimates import add_estimates
 
 # Rows of the cotangents of time: of an evaluation's, the step's start and its size.
 T_BAR, START_BAR, H_BAR = range(3)
@@ -58,9 +61,18 @@ def step_vjp(field, method, h, theta, record, time, bars, accepted, theta_bar):
     If FSAL, k_S and k_0 are evaluated by other steps or for them: the cotangent of k_S is what the
     next step left in `k0_bar`, and the cotangent of k_0 is left there for the step before. In lanes
     that did not move h is 0, and both cotangents pass through.
+
+    Where slopes are kept, what the step's start and its size have as cotangents is added to `t_bars`,
+
+    .. math::
+        \bar t = \sum_i (\partial_t f_i)^\top \bar k_i, \qquad
+        h \bar h = \sum_j k_j^\top \Big(h \sum_{i>j} a_{ij} \bar z_i\Big) + h \sum_i c_i
+        (\partial_t f_i)^\top \bar k_i,
+
+    and `estimates` has the cotangents of what error and stiffness are made of.
     """
-    z, cache = record
-    y_bar, k0_bar, z_bar, k_bars, t_bars = bars
+    z, cache, k = record
+    y_bar, k0_bar, z_bar, k_bars, t_bars, estimates = bars
     k_bar, last_bar = k_bars[0], k_bars[1]
     stages, a = method.stages, method.a_transposed
     put(z_bar[stages], y_bar)
@@ -68,6 +80,8 @@ def step_vjp(field, method, h, theta, record, time, bars, accepted, theta_bar):
     if method.fsal:
         fill(k_bar, Real(0))
         take(accepted, k_bar, k0_bar)
+        if estimates.shape[0] > 0:
+            add_estimates(k_bar, method, estimates, stages)
         fill(last_bar, Real(0))
         take(accepted, k0_bar, last_bar)
         stage_time(time[1], time[0], method.c[stages], h)
@@ -75,17 +89,45 @@ def step_vjp(field, method, h, theta, record, time, bars, accepted, theta_bar):
         status |= call_field_vjp(
             field, time[1], z[slot], theta, cache[slot], k_bar, last_bar, t_bars[T_BAR], theta_bar
         )
+        add_time(t_bars, method.c[stages])
         add(z_bar[stages], last_bar)
     put(y_bar, z_bar[stages])
     for i in range(stages - 1, method.fsal - 1, -1):
         contract(k_bar, h, a[i], z_bar, i + 1, stages + 1)
+        if k.shape[0] > 0:
+            add_size(t_bars, h, k[i], k_bar)
+        if estimates.shape[0] > 0:
+            add_estimates(k_bar, method, estimates, i)
         stage_time(time[1], time[0], method.c[i], h)
         slot = i - method.fsal
         status |= call_field_vjp(
             field, time[1], z[slot], theta, cache[slot], k_bar, z_bar[i], t_bars[T_BAR], theta_bar
         )
+        add_time(t_bars, method.c[i])
         add(y_bar, z_bar[i])
     if method.fsal:
         contract(k_bar, h, a[0], z_bar, 1, stages + 1)
+        if k.shape[0] > 0:
+            add_size(t_bars, h, k[0], k_bar)
+        if estimates.shape[0] > 0:
+            add_estimates(k_bar, method, estimates, np.int64(0))
         add(k0_bar, k_bar)
     return status
+
+
+@inlined
+def add_time(t_bars, c):
+    """Pass the cotangent of an evaluation's time t + c h on to those of t and of h."""
+    for lane in range(LANES):
+        t_bars[START_BAR, lane] += t_bars[T_BAR, lane]
+        t_bars[H_BAR, lane] += c * t_bars[T_BAR, lane]
+
+
+@inlined
+def add_size(t_bars, h, k, k_bar):
+    """Add what slope k, weighted by h, gives to the cotangent of h."""
+    for lane in range(LANES):
+        total = Real(0)
+        for m in range(k.shape[0]):
+            total += k[m, lane] * k_bar[m, lane]
+        t_bars[H_BAR, lane] += total / h[lane] if h[lane] != Real(0) else Real(0)

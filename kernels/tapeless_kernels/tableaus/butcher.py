@@ -120,12 +120,13 @@ class ButcherTableau:
 
 
 class TableauArrays(NamedTuple):
-    """A tableau as kernels take it: (S+1, S+1) `a` and its transpose, (S+1,) `c`, (2, S+1) `error`."""
+    """A tableau as kernels take it: (S+1, S+1) `a` and its transpose, (S+1,) `c`, (2, S+1) `error` and `pair`."""
 
     a: np.ndarray
     a_transposed: np.ndarray
     c: np.ndarray
     error: np.ndarray
+    pair: np.ndarray
 
 
 def butcher(
@@ -219,8 +220,10 @@ def butcher(
 def arrays(tableau: ButcherTableau, dtype) -> TableauArrays:
     """Round each coefficient once, to the nearest of `dtype` or, if that is complex, of its parts.
 
-    `error` is zero without an embedded method. All solves share the arrays: do not write to them.
-    They are not read-only only because that is another type to Numba, and another signature.
+    `error` is zero without an embedded method, `pair` without a pair of stages at one time; its rows are
+    a_x - a_y, which with h k is the difference of their states, and that of their slopes. All solves share the
+    arrays: do not write to them. They are not read-only only because that is another type to Numba, and another
+    signature.
     """
     real = np.finfo(dtype).dtype
     if dtype is not real:
@@ -233,7 +236,13 @@ def arrays(tableau: ButcherTableau, dtype) -> TableauArrays:
     error = np.zeros((2, n), real)
     for row, weights in zip(error, (tableau.error, tableau.lower_error), strict=True):
         row[:] = [_round(x, real) for x in weights or ()] or 0
-    return TableauArrays(a, np.ascontiguousarray(a.T), c, error)
+    pair = np.zeros((2, n), real)
+    if tableau.stability_pair is not None:
+        x, y = tableau.stability_pair
+        rows = ((*tableau.a[i], *[0] * (n - i)) for i in (x, y))
+        pair[0] = [_round(Fraction(one - other), real) for one, other in zip(*rows, strict=True)]
+        pair[1, x], pair[1, y] = 1, -1
+    return TableauArrays(a, np.ascontiguousarray(a.T), c, error, pair)
 
 
 class DenseArrays(NamedTuple):

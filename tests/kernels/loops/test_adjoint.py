@@ -53,7 +53,7 @@ class Case:
         order = tableau.error_exponent_order or tableau.order
         numbers = control_numbers(PI, order, np.float64)
         interpolate, n_steps = int(outputs == "hermite"), 0 if adaptive else 5
-        self.control = Control(numbers, int(adaptive), 0, interpolate, 500, n_steps, 0, 0)
+        self.control = Control(numbers, int(adaptive), 0, interpolate, 500, n_steps, 0, 0, 0)
         self.t0, self.t1 = (1.5, 0.25) if backward else (0.25, 1.5)
         self.times = [self.t1]
         if outputs != "final":
@@ -75,8 +75,9 @@ class Case:
         """Return y0_bar and theta_bar by the transpose, and the solve."""
         theta = THETA.astype(complex)
         kernels, solve = self.solve(self.y0, theta)
-        bars = run_vjp(kernels, 0, self.method, solve, theta, self.ys_bar)
-        return *bars, solve
+        scheme = self.method, self.control
+        bars = run_vjp(kernels, 0, scheme, solve, theta, self.ys_bar)
+        return *bars[:2], solve
 
     def derivative(self, y0_direction, theta_direction):
         """Return each trajectory's derivative along a direction, and the solve."""

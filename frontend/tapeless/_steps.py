@@ -1,0 +1,151 @@
+"""What a solve measured of its accepted steps: by trajectory for the user, by iteration for the reverse pass."""
+
+from functools import cached_property
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tapeless._complain import complain, describe
+
+Floats: TypeAlias = NDArray[np.floating]
+
+NEAR, LASTING, CALM = (
+    0.9,
+    15,
+    6,
+)  # Hairer's counts; he asks for 0.98 of the stability size with DOPRI5
+
+
+class Steps(NamedTuple):
+    """The accepted steps of a solve, and what the method said of each.
+
+    Arrays have the shape (batch, n), n being the most steps that a trajectory took; behind the last of a trajectory
+    there is NaN, and 0 in `rejected`. Without the batch axis for a single trajectory, and for a coupled solve,
+    whose trajectories share their steps.
+
+    Attributes
+    ----------
+    t, h : ndarray of float64
+        Where the step begins, and its size, negative backward in time.
+    error : ndarray
+        E, the root mean square of the embedded error over its scale, by which the step was accepted; DOP853's
+        combination of two errors for that method. 0 for a method without an estimate.
+    stiffness : ndarray
+        S = |k_x - k_y| / |z_x - z_y| of the method's pair of stages at one time, an estimate of the size of the
+        Jacobian along the solution; 0 where z_x - z_y is below 100 units of rounding of y, and for a method
+        without such a pair.
+    rejected : ndarray of int64
+        Steps that were tried in vain before this one.
+    """
+
+    t: NDArray[np.float64]
+    h: NDArray[np.float64]
+    error: Floats
+    stiffness: Floats
+    rejected: NDArray[np.int64]
+
+
+class StepsBar(NamedTuple):
+    """The gradient of a loss with respect to what `Steps` holds; None stands for zero.
+
+    Attributes
+    ----------
+    error, stiffness, h : ndarray, shape of `Steps.h`, optional
+        Gradients; what stands behind a trajectory's last step is not read.
+    """
+
+    error: Floats | None = None
+    stiffness: Floats | None = None
+    h: Floats | None = None
+
+
+class StepLog:
+    """The logs of all chunks of a solve."""
+
+    def __init__(
+        self, logs: list[tuple[NDArray[Any], ...]], parts: list[slice], plan: Any, batch: int, single: bool
+    ) -> None:  # fmt: skip
+        self._logs, self._parts, self._plan, self._batch = logs, parts, plan, batch
+        self.coupled = bool(plan.control.coupled)
+        self._flat = single or self.coupled
+
+    @cached_property
+    def steps(self) -> Steps:
+        """What was measured, by trajectory."""
+        places = self._places
+        n = max((int(rank.max(initial=-1)) + 1 for *_, rank in places), default=0)
+        shape, dtype = (1 if self.coupled else self._batch, n), self._plan.dtype
+        t, h = np.full(shape, np.nan), np.full(shape, np.nan)
+        error, stiffness = np.full(shape, np.nan, dtype), np.full(shape, np.nan, dtype)
+        tried = np.zeros(shape, np.int64)
+        for (times, estimates, counts), (i, tile, lane, who, rank) in zip(
+            self._logs, places, strict=True
+        ):
+            where = (who, rank)
+            t[where], h[where] = times[i, tile, 0, lane], times[i, tile, 1, lane]
+            error[where], stiffness[where] = (estimates[i, tile, e, lane] for e in (0, 1))
+            tried[where] = counts[i, tile, 1, lane]
+        rejected = np.diff(tried, axis=1, prepend=0)
+        rejected[np.isnan(h)] = 0
+        found = t, h, error, stiffness, rejected
+        return Steps(*(x[0] for x in found) if self._flat and shape[0] else found)
+
+    def spread(self, bars: StepsBar) -> list[NDArray[Any]]:
+        """Return cotangents by iteration, (iterations, tiles, 3, lanes), of each chunk."""
+        shape = self.steps.h.shape
+        rows = []
+        for name, bar in zip(StepsBar._fields, bars, strict=True):
+            bar = np.zeros(shape) if bar is None else np.asarray(bar)
+            if bar.shape != shape:
+                wanted = f"with `{name}` of the shape of `steps.h`, {shape}"
+                raise complain(ValueError, "Solution.vjp", "steps_bar", wanted, describe(bar))
+            there = ~np.isnan(self.steps.h)
+            if not np.isfinite(bar[there]).all():
+                wanted = f"with `{name}` finite"
+                raise complain(ValueError, "Solution.vjp", "steps_bar", wanted, "NaN or inf in it")
+            rows.append(np.where(there, bar, 0.0).reshape(-1, shape[-1]))
+        spread = []
+        for (times, *_), (i, tile, lane, who, rank) in zip(
+            self._logs, self._all_places, strict=True
+        ):
+            out = np.zeros((len(times), times.shape[1], 3, times.shape[3]), self._plan.dtype)
+            for e, row in enumerate(rows):
+                out[i, tile, e, lane] = row[0 if self.coupled else who, rank]
+            spread.append(out)
+        return spread
+
+    @cached_property
+    def _all_places(self) -> list[tuple[NDArray[np.int64], ...]]:
+        """Iteration, tile, lane, trajectory and its step, of each chunk."""
+        found = []
+        for (*_, counts), part in zip(self._logs, self._parts, strict=True):
+            who = counts[:, :, 0]
+            at = np.nonzero(who >= 0)
+            mine = who[at]
+            order = np.argsort(mine, kind="stable")
+            at, mine = tuple(x[order] for x in at), mine[order]
+            begins = np.flatnonzero(np.diff(mine, prepend=-1))
+            rank = np.arange(len(mine)) - np.repeat(begins, np.diff(begins, append=len(mine)))
+            found.append((*at, mine + part.start, rank))
+        return found
+
+    @property
+    def _places(self) -> list[tuple[NDArray[np.int64], ...]]:
+        """As `_all_places`; of a coupled solve, the first trajectory alone."""
+        if not self.coupled:
+            return self._all_places
+        return [tuple(x[place[3] == 0] for x in place) for place in self._all_places]
+
+
+def looks_stiff(steps: Steps, stability_size: float) -> NDArray[np.bool_]:
+    """Return whether stability rather than accuracy seems to set the steps of each trajectory."""
+    near = np.abs(steps.h) * steps.stiffness > NEAR * stability_size
+    count, calm = np.zeros(near.shape[:-1], int), np.zeros(near.shape[:-1], int)
+    found = np.zeros(near.shape[:-1], bool)
+    for j in range(near.shape[-1]):
+        at_limit = near[..., j]
+        calm = np.where(at_limit, 0, calm + 1)
+        count = np.where(calm >= CALM, 0, count + at_limit)
+        found |= count >= LASTING
+    return found

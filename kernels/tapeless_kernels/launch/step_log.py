@@ -1,0 +1,51 @@
+"""The log of a chunk: what is measured of its steps, in arrays that grow as there are more."""
+
+from . import table as at
+from .array import carve
+
+FIRST = 64  # iterations that there is room for at first
+
+
+class StepLog:
+    """What a Log holds of one chunk, by addresses in its table."""
+
+    def __init__(self, plan, tiles, table):
+        self._row, self._dtype, self._table = (tiles, 2, plan.lanes), plan.dtype, table
+        self._arrays = self._room(FIRST)
+
+    @property
+    def n_bytes(self):
+        """The bytes that it occupies."""
+        return sum(array.nbytes for array in self._arrays)
+
+    @property
+    def full(self):
+        """Whether there is no room for another iteration."""
+        return self._arrays[3][0] == len(self._arrays[0])
+
+    def begin(self):
+        """Start anew."""
+        self._arrays[3][0] = 0
+        self._point()
+
+    def grow(self):
+        """Have twice the room."""
+        before = self._arrays
+        self._arrays = self._room(2 * len(before[0]))
+        for old, new in zip(before[:3], self._arrays, strict=False):
+            new[: len(old)] = old
+        self._arrays[3][:] = before[3]
+        self._point()
+
+    def read(self):
+        """Return starts and sizes, estimates, and counts, (iterations, tiles, 2, lanes) each."""
+        n = int(self._arrays[3][0])
+        return tuple(array[:n].copy() for array in self._arrays[:3])
+
+    def _room(self, capacity):
+        shape = (capacity, *self._row)
+        return carve([(shape, "f8"), (shape, self._dtype), (shape, "i8"), ((1,), "i8")])
+
+    def _point(self):
+        self._table[at.N_LOG] = len(self._arrays[0])
+        self._table[at.LOG : at.CHECKPOINTS] = [array.ctypes.data for array in self._arrays]

@@ -1,0 +1,148 @@
+"""What a step says of itself, its error and its stiffness, and their transposes.
+
+With e = h sum error_j k_j and the scale of each component s = atol + rtol max(|y|, |y_next|),
+
+    E = sqrt(mean((e / s)**2)),     S = |k_x - k_y| / |z_x - z_y|
+
+for two stages x, y at one time (Shampine, 1977; Hairer and Wanner, Solving ODEs II, IV.2). A method with a
+second estimate has E as DOP853 does, see `steady`.
+"""
+
+import numpy as np
+
+from .._jit import inlined, kernel
+from ..tile import LANES, Real, error_squares
+
+# Rows of Work.squares besides the first three: of k_x - k_y, of z_x - z_y, of y; of the error, and of the second.
+KK, GG, YY, M0, M1 = range(3, 8)
+# Rows of Bars.estimates: cotangents of sum_j w_j k_j for the two errors and the pair's two rows, and of y.
+FIRST, SECOND, STATES, SLOPES, START = range(5)
+
+
+@kernel
+def pair_squares(squares, h, pair, k, n, y):
+    """Sum the squares of k_x - k_y, of z_x - z_y = h sum(pair[0, j] k[j] for j < n), and of y."""
+    for lane in range(LANES):
+        squares[KK, lane] = squares[GG, lane] = squares[YY, lane] = Real(0)
+    for m in range(y.shape[0]):
+        for lane in range(LANES):
+            states, slopes = weigh(pair, k, n, m, lane)
+            states *= h[lane]
+            a, b, c = abs(slopes), abs(states), abs(y[m, lane])
+            squares[KK, lane] += a * a
+            squares[GG, lane] += b * b
+            squares[YY, lane] += c * c
+
+
+@inlined
+def weigh(weights, k, n, m, lane):
+    """Return sum(weights[r, j] k[j]) for both rows r."""
+    first, second = weights[0, 0] * k[0, m, lane], weights[1, 0] * k[0, m, lane]
+    for j in range(1, n):
+        first += weights[0, j] * k[j, m, lane]
+        second += weights[1, j] * k[j, m, lane]
+    return first, second
+
+
+@inlined
+def measure_squares(squares, method, h, k, y, z, rtol, atol):
+    """Sum the squares that the estimates of a step from y to z are made of."""
+    for i in range(method.n_errors):
+        error_squares(
+            squares[M0 + i], h, method.error[i], k, method.stages + method.fsal, y, z, rtol, atol
+        )
+    if method.n_errors == 0:
+        for lane in range(LANES):
+            squares[M0, lane] = Real(0)
+    pair_squares(squares, h, method.pair, k, method.stages + method.fsal, y)
+
+
+@inlined
+def error_of(squares, n_errors, lane):
+    """Return E of one lane from mean squares q0, and q1 of a second estimate.
+
+    E**2 = q0 q0 / (q0 + 0.01 q1) then, as DOP853 measures its error: Hairer, Norsett and Wanner, Solving ODEs I,
+    section II.10.
+    """
+    q = squares[M0, lane]
+    if n_errors == 2 and q > Real(0):
+        q = q * (q / (q + Real(0.01) * squares[M1, lane]))
+    return np.sqrt(q) if q > Real(0) else q
+
+
+@inlined
+def stiffness_of(squares, noise, lane):
+    """Return S of one lane; 0 where z_x - z_y is rounding, or equal stages leave nothing to compare."""
+    if not squares[GG, lane] > noise * squares[YY, lane]:
+        return Real(0)
+    return np.sqrt(squares[KK, lane] / squares[GG, lane])
+
+
+@inlined
+def error_of_vjp(squares, n_errors, lane, error_bar):
+    """Return the cotangents of q0 and q1; 0 where there is no error."""
+    q, e = squares[M0, lane], error_of(squares, n_errors, lane)
+    if not e > Real(0):
+        return Real(0), Real(0)
+    half = error_bar / (Real(2) * e)
+    if n_errors < 2:
+        return half, Real(0)
+    r = q / (q + Real(0.01) * squares[M1, lane])
+    return half * r * (Real(2) - r), -half * Real(0.01) * r * r
+
+
+@kernel
+def estimates_vjp(method, noise, count, step, tolerance, squares, bars, out, added):
+    """Turn the cotangents `bars` of E, S and h, a row each, into those of what they are made of.
+
+    `out` gets the rows named above; those of the step's end and size are added to. `squares` are means over
+    `count` numbers, of the step's (h, k, y, z). Trajectories in lockstep share one h.
+    """
+    h, k, y, z = step
+    z_bar, h_bar = added
+    n, sharing = method.stages + method.fsal, count / Real(y.shape[0])
+    for lane in range(LANES):
+        error_bar, stiff_bar, size = bars[0, lane], bars[1, lane], h[lane]
+        stiffness = stiffness_of(squares, noise, lane)
+        moved = size != Real(0)
+        first, second = error_of_vjp(squares, method.n_errors, lane, error_bar)
+        by_slopes = by_states = Real(0)
+        if moved and stiffness > Real(0):
+            by_slopes = stiff_bar * stiffness / (squares[KK, lane] * count)
+            by_states = -stiff_bar * stiffness / (squares[GG, lane] * count)
+            h_bar[lane] -= stiff_bar * stiffness / (size * sharing)
+        if moved:
+            error = error_of(squares, method.n_errors, lane)
+            h_bar[lane] += (bars[2, lane] + error_bar * error / size) / sharing
+        for m in range(y.shape[0]):
+            for row in range(START + 1):
+                out[row, m, lane] = Real(0)
+            if not moved:  # nor is anything of it known to be finite
+                continue
+            a, b = abs(y[m, lane]), abs(z[m, lane])
+            scale = tolerance[0, lane] * (a if a > b else b) + tolerance[1, lane]
+            e, steadying = weigh(method.error, k, n, m, lane)
+            states, slopes = weigh(method.pair, k, n, m, lane)
+            per = Real(2) * size / (count * scale * scale)
+            out[FIRST, m, lane] = first * per * (size * e)
+            out[SECOND, m, lane] = second * per * (size * steadying)
+            out[STATES, m, lane] = by_states * size * (size * states)
+            out[SLOPES, m, lane] = by_slopes * slopes
+            scale_bar = -(out[FIRST, m, lane] * e + out[SECOND, m, lane] * steadying) / scale
+            larger = y[m, lane] if a > b else z[m, lane]
+            size_bar = tolerance[0, lane] * scale_bar * np.sign(larger)
+            if a > b:
+                out[START, m, lane] = size_bar
+            else:
+                z_bar[m, lane] += size_bar
+
+
+@inlined
+def add_estimates(k_bar, method, estimates, i):
+    """Add what the estimates give to the cotangent of slope i."""
+    for m in range(k_bar.shape[0]):
+        for lane in range(LANES):
+            total = method.error[0, i] * estimates[FIRST, m, lane]
+            total += method.error[1, i] * estimates[SECOND, m, lane]
+            total += method.pair[0, i] * estimates[STATES, m, lane]
+            k_bar[m, lane] += total + method.pair[1, i] * estimates[SLOPES, m, lane]
