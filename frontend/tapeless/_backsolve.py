@@ -216,7 +216,8 @@ class Backward:
         return self._ys.nbytes + self._y0.nbytes
 
     def __call__(
-        self, ys_bar: Floats, steps_bar: object = None, passage_bar: object = None, times: bool = False
+        self, ys_bar: Floats, steps_bar: object = None, passage_bar: object = None, times: bool = False,
+        *, hold_start: bool = False,
     ) -> Cotangents:  # fmt: skip
         """Return the cotangents of y0 and theta, and those of times if they are asked for."""
         if steps_bar is not None:

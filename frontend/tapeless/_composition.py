@@ -55,6 +55,12 @@ class VectorField:
         """Return the tangent of the effective parameters from that of theta."""
         return dot
 
+    def _effective_vjp_jvp(
+        self, theta: NDArray[Any], dot: NDArray[Any], bar: NDArray[Any], bar_dot: NDArray[Any]
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return what `_effective_vjp` does, and its tangent along `dot` of theta and `bar_dot` of bar."""
+        return bar, bar_dot
+
     def __add__(self, other: "VectorField") -> "Sum":
         if not isinstance(other, VectorField):
             return NotImplemented

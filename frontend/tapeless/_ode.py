@@ -2,6 +2,7 @@
 
 import operator
 from functools import partial
+from typing import Literal
 
 import numpy as np
 
@@ -49,7 +50,7 @@ def solve_ode(
     progress: Progress = False,
     reduce: bool = False,
     first_passage: tuple[Integer, float] | None = None,
-    measure: bool = False,
+    measure: bool | Literal["states"] = False,
     time_gradients: bool = False,
 ) -> Solution:
     """Integrate dy/dt = f(t, y, theta) for a batch of initial states, ready to be differentiated.
@@ -113,8 +114,9 @@ def solve_ode(
         of each trajectory, in memory that does not grow with steps. `vjp` does not see them.
     first_passage : tuple (component, level), optional
         Have `Solution.reduced` hold the time at which this component of a trajectory first reached the level.
-    measure : bool
-        Whether `Solution.steps` holds the accepted steps, and the error and the stiffness of each.
+    measure : bool or "states"
+        Whether `Solution.steps` holds the accepted steps, and the error and the stiffness of each; ``"states"``
+        adds the states in which they begin.
     time_gradients : bool
         Whether to keep what gradients with respect to t0, t1 and `t_eval` need: the slopes of each step.
 
@@ -182,6 +184,8 @@ def solve_ode(
         wanted = "left out, unless adjoint='backsolve'"
         raise complain(ValueError, SOLVE, "backsolve", wanted, f"one with adjoint={adjoint!r}")
     outputs = times if arranged is None else arranged.times
+    if measure not in (False, True, "states"):
+        raise complain(ValueError, SOLVE, "measure", 'True, False or "states"', describe(measure))
     if time_gradients and field.without_time_bar:
         got = ", ".join(map(str, field.without_time_bar))
         wanted = "false, unless the field's `vjp` gives t_bar, as its seventh argument or by vjp='symbolic'"
@@ -204,6 +208,7 @@ def solve_ode(
         *_passage(first_passage, field.dim),
         bool(measure),
         bool(time_gradients),
+        measure == "states",
     )
     threads = n_cores() if threads is None else check.positive_int(SOLVE, "threads", threads)
     t1 = numbers[1] if numbers.shape[1] > 1 else numbers[1, 0]

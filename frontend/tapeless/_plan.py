@@ -25,7 +25,7 @@ def make_plan(
     program: Program | UserProgram, dtype: np.dtype, lanes: int, tableau: ButcherTableau, controller: Controller,
     n_outputs: int, keep: bool, coupled: bool, interpolate: bool, max_steps: int, n_steps: int,
     n_trajectories: int, own_theta: bool, reduce: bool, component: int, level: float, measure: bool = False,
-    time_gradients: bool = False,
+    time_gradients: bool = False, states: bool = False,
 ) -> cpu.Plan:  # fmt: skip
     """Return the Plan of these arguments, the same one each time."""
     # The interpolant needs the slope at the end of the step, and so may an estimate: every method is run as FSAL then.
@@ -35,7 +35,7 @@ def make_plan(
     control = Control(
         control_numbers(controller, order, dtype, level=level), int(n_steps == 0), int(coupled),
         int(interpolate), max_steps if n_steps == 0 else np.iinfo(np.int64).max, n_steps,
-        n_trajectories, max(component, 0), int(measure),
+        n_trajectories, max(component, 0), int(measure), int(states),
     )  # fmt: skip
     return cpu.Plan(
         dtype, lanes, program, method, control, n_outputs, keep, 3 * reduce, int(component >= 0),

@@ -332,6 +332,17 @@ class Solution:
             return gradient_of(bars, self._reverse.shared, self._single, self._reverse.final)
         return (bars.y0[0] if self._single else bars.y0), bars.theta
 
+    def _steps_vjp(self, steps_bar: StepsBar, *, hold_start: bool) -> tuple[Floats, Floats]:
+        """Return the gradients of what depends on steps alone, the first slope constant if `hold_start`."""
+        assert self._reverse is not None
+        ys_bar = np.zeros_like(self.ys)
+        bars = self._reverse(
+            ys_bar[None] if self._single else ys_bar,
+            self._measured().spread(steps_bar),
+            hold_start=hold_start,
+        )
+        return (bars.y0[0] if self._single else bars.y0), bars.theta
+
     def _passage_bar(self, given: ArrayInput) -> Floats:
         """Return the cotangent of the first passages, 0 where there is none."""
         passage = self.reduced.first_passage

@@ -1,7 +1,7 @@
 """A solve in progress: its chunks, what they hold at the end, and the reverse pass through them."""
 
 import threading
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from tapeless._arguments import as_kernel_array
 from tapeless._memory import divide
 from tapeless._solution import Floats, Reduced, Solution, Stats
 from tapeless._steps import StepLog
+from tapeless_kernels.launch.cpu import Measured
 from tapeless_kernels.launch.pool import POOL
 from tapeless_kernels.launch.threads import THREADS
 from tapeless_kernels.status import INTERRUPTED
@@ -138,7 +139,8 @@ class Solve:
 def empty_log(plan, tiles):
     """Return the log of a chunk that has not begun."""
     shape = (0, tiles, 2, plan.lanes)
-    return np.zeros(shape), np.zeros(shape, plan.dtype), np.zeros(shape, np.int64)
+    states = np.zeros((0, tiles, plan.control.states, plan.program.dim, plan.lanes), plan.dtype)
+    return np.zeros(shape), np.zeros(shape, plan.dtype), np.zeros(shape, np.int64), states
 
 
 def longest_first(numbers):
@@ -163,8 +165,13 @@ class Reverse:
         return sum(kept for kept, _ in found) + sum(records)
 
     def __call__(
-        self, ys_bar: Floats, steps_bar: list[Floats] | None = None, passage_bar: Floats | None = None,
+        self,
+        ys_bar: Floats,
+        steps_bar: list[tuple[Any, Any]] | None = None,
+        passage_bar: Floats | None = None,
         times: bool = False,
+        *,
+        hold_start: bool = False,
     ) -> Cotangents:  # fmt: skip
         """Return the cotangents of y0, theta and times, the last if the slopes were kept."""
         solve, plan = self._solve, self._solve.plan
@@ -183,12 +190,12 @@ class Reverse:
             theta_bar = np.zeros_like(theta)
             if chunk is not None and chunk.begun:
                 bars = ys_bar[part], y0_bar[part], own_bar[part], times_bar[part], passages[part]
-                chunk.vjp(bars, theta, theta_bar, stop, steps)
+                chunk.vjp(bars, theta, theta_bar, stop, Measured(*steps, int(hold_start)))
             else:  # interrupted before its turn
                 y0_bar[part] = own_bar[part] = 0
             return theta_bar
 
-        steps = [None] * len(solve.parts) if steps_bar is None else steps_bar
+        steps = [(None, None)] * len(solve.parts) if steps_bar is None else steps_bar
         jobs = list(zip(solve.chunks, solve.parts, steps, strict=True))
         with self._lock:
             parts = THREADS.map(backward, jobs, self._threads)

@@ -11,8 +11,10 @@ from tapeless._check import as_array, generator
 from tapeless._complain import complain, describe
 from tapeless._composition import Sum, VectorField
 from tapeless._evaluate import evaluate, jvp, vjp
+from tapeless._kinetic import Kinetic
 from tapeless._parameters import Frozen, Slice
-from tapeless._spectral import normalised, normalised_jvp, normalised_vjp
+from tapeless._second import vjp_jvp
+from tapeless._spectral import normalised, normalised_jvp, normalised_vjp, normalised_vjp_jvp
 from tapeless._symbolic import derived_vjp
 from tapeless._types import RNG, ArrayInput, Integer
 from tapeless_kernels.activations import ACTIVATIONS
@@ -44,6 +46,7 @@ __all__ = [
     "FourierFeatures",
     "Frozen",
     "GatedCell",
+    "Kinetic",
     "LayerNorm",
     "LowRankDense",
     "Network",
@@ -56,6 +59,7 @@ __all__ = [
     "field",
     "jvp",
     "vjp",
+    "vjp_jvp",
 ]
 
 Layer: TypeAlias = (
@@ -140,6 +144,14 @@ class Network(VectorField):
     def _effective_jvp(self, theta: NDArray[Any], dot: NDArray[Any]) -> NDArray[Any]:
         """Return the tangent of the effective parameters from that of theta."""
         return normalised_jvp(theta, dot, self.program.parts) if self.maps_theta else dot
+
+    def _effective_vjp_jvp(
+        self, theta: NDArray[Any], dot: NDArray[Any], bar: NDArray[Any], bar_dot: NDArray[Any]
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return what `_effective_vjp` does, and its tangent."""
+        if not self.maps_theta:
+            return bar, bar_dot
+        return normalised_vjp_jvp(theta, dot, bar, bar_dot, self.program.parts)
 
     def __repr__(self) -> str:
         return f"Network({self.dim}, {list(self.layers)})"

@@ -3,8 +3,17 @@
 from typing import NamedTuple
 
 from ._jit import kernel
-from .elementary import (
+from .curvatures import (
     bindings,
+    elu_curvature,
+    gelu_curvature,
+    sigmoid_curvature,
+    silu_curvature,
+    sin_curvature,
+    softplus_curvature,
+    tanh_curvature,
+)
+from .elementary import (
     cos,
     elu,
     elu_derivative,
@@ -23,6 +32,7 @@ from .elementary import (
     tanh,
     tanh_derivative,
 )
+from .ieee import fma
 
 __all__ = ["ACTIVATIONS", "KEEPS_OUTPUT", "Activation", "bindings", "power"]
 
@@ -118,6 +128,56 @@ def activate_vjp(kind, value, value_at, bar, bar_at, n):
             bars[i] *= gelu_derivative(values[i])
 
 
+@kernel
+def activate_vjp_jvp(kind, value, dot, at, bar, bar_dot, bar_at, n):
+    """The tangent of `activate_vjp`: bar_dot = act' bar_dot + act'' dot bar, then bar *= act', at bar_at.
+
+    `dot` is the tangent of `value`, both at `at`.
+    """
+    values, dots = value[at : at + n], dot[at : at + n]
+    bars, bar_dots = bar[bar_at : bar_at + n], bar_dot[bar_at : bar_at + n]
+    if kind == TANH:
+        for i in range(n):
+            slope, curve = tanh_derivative(values[i]), tanh_curvature(values[i])
+            bar_dots[i] = fma(slope, bar_dots[i], curve * dots[i] * bars[i])
+            bars[i] *= slope
+    elif kind == SOFTPLUS:
+        for i in range(n):
+            slope, curve = softplus_derivative(values[i]), softplus_curvature(values[i])
+            bar_dots[i] = fma(slope, bar_dots[i], curve * dots[i] * bars[i])
+            bars[i] *= slope
+    elif kind == SILU:
+        for i in range(n):
+            slope, curve = silu_derivative(values[i]), silu_curvature(values[i])
+            bar_dots[i] = fma(slope, bar_dots[i], curve * dots[i] * bars[i])
+            bars[i] *= slope
+    elif kind == RELU:
+        for i in range(n):
+            slope = relu_derivative(values[i])
+            bar_dots[i] *= slope
+            bars[i] *= slope
+    elif kind == SIGMOID:
+        for i in range(n):
+            slope, curve = sigmoid_derivative(values[i]), sigmoid_curvature(values[i])
+            bar_dots[i] = fma(slope, bar_dots[i], curve * dots[i] * bars[i])
+            bars[i] *= slope
+    elif kind == SIN:
+        for i in range(n):
+            slope, curve = cos(values[i]), sin_curvature(values[i])
+            bar_dots[i] = fma(slope, bar_dots[i], curve * dots[i] * bars[i])
+            bars[i] *= slope
+    elif kind == ELU:
+        for i in range(n):
+            slope, curve = elu_derivative(values[i]), elu_curvature(values[i])
+            bar_dots[i] = fma(slope, bar_dots[i], curve * dots[i] * bars[i])
+            bars[i] *= slope
+    elif kind == GELU:
+        for i in range(n):
+            slope, curve = gelu_derivative(values[i]), gelu_curvature(values[i])
+            bar_dots[i] = fma(slope, bar_dots[i], curve * dots[i] * bars[i])
+            bars[i] *= slope
+
+
 class Activation(NamedTuple):
     """An elementwise function, by the name of its kernel and by its code in a network program."""
 
@@ -125,17 +185,40 @@ class Activation(NamedTuple):
     code: int
     keeps_output: bool  # whether its derivative is a function of the output; else, of the input
     derivative: str | None  # the name of that kernel; None where it is 1
+    curvature: (
+        str | None
+    )  # that of the second derivative's, a function of the same; None where it is 0
 
 
 ACTIVATIONS = (
-    Activation("identity", IDENTITY, keeps_output=True, derivative=None),
-    Activation("tanh", TANH, keeps_output=True, derivative="tanh_derivative"),
-    Activation("softplus", SOFTPLUS, keeps_output=True, derivative="softplus_derivative"),
-    Activation("silu", SILU, keeps_output=False, derivative="silu_derivative"),
-    Activation("relu", RELU, keeps_output=True, derivative="relu_derivative"),
-    Activation("sigmoid", SIGMOID, keeps_output=True, derivative="sigmoid_derivative"),
-    Activation("sin", SIN, keeps_output=False, derivative="cos"),
-    Activation("elu", ELU, keeps_output=True, derivative="elu_derivative"),
-    Activation("gelu", GELU, keeps_output=False, derivative="gelu_derivative"),
+    Activation("identity", IDENTITY, keeps_output=True, derivative=None, curvature=None),
+    Activation(
+        "tanh", TANH, keeps_output=True, derivative="tanh_derivative", curvature="tanh_curvature"
+    ),
+    Activation(
+        "softplus",
+        SOFTPLUS,
+        keeps_output=True,
+        derivative="softplus_derivative",
+        curvature="softplus_curvature",
+    ),
+    Activation(
+        "silu", SILU, keeps_output=False, derivative="silu_derivative", curvature="silu_curvature"
+    ),
+    Activation("relu", RELU, keeps_output=True, derivative="relu_derivative", curvature=None),
+    Activation(
+        "sigmoid",
+        SIGMOID,
+        keeps_output=True,
+        derivative="sigmoid_derivative",
+        curvature="sigmoid_curvature",
+    ),
+    Activation("sin", SIN, keeps_output=False, derivative="cos", curvature="sin_curvature"),
+    Activation(
+        "elu", ELU, keeps_output=True, derivative="elu_derivative", curvature="elu_curvature"
+    ),
+    Activation(
+        "gelu", GELU, keeps_output=False, derivative="gelu_derivative", curvature="gelu_curvature"
+    ),
 )
 KEEPS_OUTPUT = tuple(activation.keeps_output for activation in ACTIVATIONS)  # by code

@@ -37,7 +37,8 @@ class Control(NamedTuple):
     n_steps: int
     n_trajectories: int  # so many lanes, from the first, count in a coupled norm
     component: int  # whose first passage is looked for
-    measure: int  # the error and the stiffness of each accepted step are kept in a Log
+    measure: int = 0  # the error and the stiffness of each accepted step are kept in a Log
+    states: int = 0  # and where it began
 
 
 class Lanes(NamedTuple):
@@ -74,6 +75,7 @@ class Log(NamedTuple):
     counts: (
         np.ndarray
     )  # (capacity, tiles, 2, LANES) int64: whose step it is, -1 if none moved; rejected until then
+    y: np.ndarray  # (capacity, tiles, 1 or 0, dim, LANES): where it began
     filled: np.ndarray  # (1,) int64
 
 
@@ -183,6 +185,7 @@ class Bars(NamedTuple):
     steps: (
         np.ndarray
     )  # (iterations, tiles, 3 or 0, LANES): of the error, the stiffness and the size of each step
+    states: np.ndarray  # (iterations or 0, tiles, dim, LANES): of where each step began
     times: np.ndarray  # (tiles, n_outputs + 2 or 0, LANES): of the output times, of t0 and of t1
     span: np.ndarray  # (tiles, 2, LANES) float64: t0 and t1 themselves
     tolerance: np.ndarray  # (tiles, 2, LANES): rtol and atol

@@ -314,8 +314,8 @@ ELEMENTARY = (
 )
 
 
-def bindings(dtype):
-    """Return ELEMENTARY by name, in one float type."""
+def bindings(dtype, functions=ELEMENTARY):
+    """Return functions by name, in one float type."""
     meanings = {
         np.dtype(np.float32): {
             "C": known.FLOAT32,
@@ -333,5 +333,5 @@ def bindings(dtype):
     made = {}
     return {
         f.__name__: retarget(f, meanings, made, lambda function, inline: inlined(function))
-        for f in ELEMENTARY
+        for f in functions
     }

@@ -97,6 +97,12 @@ def field_jvp_signature(real):
     return types.int32(p, p, p, i, p, p, p, p, p, p, types.CPointer(i), i, i)
 
 
+def field_vjp_jvp_signature(real):
+    """As `fields/tangent_vjp.py` names them: what a network's transpose and its tangent are given, and return."""
+    p, i = types.CPointer(real), types.int64
+    return types.int32(p, p, p, i, *[p] * 13, types.CPointer(i), i, i)
+
+
 def _call(context, builder, signature, values, which):
     """Emit the call of field[which] on the arrays that follow it, y's shape giving dim and lanes."""
     byte = ir.IntType(8).as_pointer()

@@ -32,7 +32,18 @@ from tapeless import (
 )  # fmt: skip
 from tapeless._optimiser import NotFinite
 from tapeless._steps import StepsBar
-from tapeless.fields import MLP, Activation, Dense, Field, Frozen, Network, Residual, Slice, Sum
+from tapeless.fields import (
+    MLP,
+    Activation,
+    Dense,
+    Field,
+    Frozen,
+    Kinetic,
+    Network,
+    Residual,
+    Slice,
+    Sum,
+)  # fmt: skip
 from tapeless.optim import Adam
 from tapeless_kernels.launch import cpu
 from tapeless_kernels.launch.user_field import NotCompiled
@@ -310,6 +321,23 @@ FAULTS = (
     Fault(lambda: Frozen(FIELD, THETA[1:]), ValueError, "shape (16,)"),
     Fault(lambda: Frozen(FIELD, NAN), ValueError, "shape (2, 2)"),
     Fault(lambda: Frozen(FIELD, THETA * np.nan), ValueError, "NaN"),
+    Fault(lambda: Kinetic(Field(still, 2)), TypeError, "Field(still, dim=2, n_params=0)"),
+    Fault(lambda: Kinetic(FIELD).initial(np.ones((4, 3))), ValueError, "shape (4, 3)"),
+    Fault(lambda: Kinetic(FIELD).initial(Y0, noise="white"), ValueError, "'white'"),
+    Fault(lambda: Kinetic(FIELD).initial(Y0, rng="x"), TypeError, "'x'"),
+    Fault(lambda: Kinetic(FIELD).split(np.ones((4, 2))), ValueError, "shape (4, 2)"),
+    Fault(lambda: solve(field=Kinetic(FIELD)), ValueError, "shape (4, 2)"),
+    Fault(lambda: fields.vjp_jvp(3, 0.0, Y0, THETA, Y0), TypeError, "3"),
+    Fault(lambda: fields.vjp_jvp(FIELD + FIELD, 0.0, Y0, np.ones(34), Y0), TypeError, "Sum("),
+    Fault(lambda: fields.vjp_jvp(FIELD, 0.0, Y0[:, :1], THETA, Y0), ValueError, "shape (4, 1)"),
+    Fault(lambda: fields.vjp_jvp(FIELD, 0.0, Y0, THETA[1:], Y0), ValueError, "shape (16,)"),
+    Fault(lambda: fields.vjp_jvp(FIELD, 0.0, Y0, THETA, Y0[1:]), ValueError, "shape (3, 2)"),
+    Fault(
+        lambda: fields.vjp_jvp(FIELD, 0.0, Y0, THETA, Y0, y_dot=Y0[1:]), ValueError, "shape (3, 2)"
+    ),
+    Fault(
+        lambda: fields.vjp_jvp(FIELD, 0.0, Y0, THETA, Y0, theta_dot=Y0), ValueError, "shape (4, 2)"
+    ),
     Fault(lambda: ivp(fun=None), TypeError, "None"),
     Fault(lambda: ivp(fun=[1.0]), TypeError, "[1.0]"),
     Fault(lambda: ivp(fun=lambda t, y: None), TypeError, "None at t = 0"),

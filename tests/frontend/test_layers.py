@@ -73,6 +73,46 @@ def test_tangent_and_transpose_are_of_one_matrix(kind):
 
 
 @every_layer
+def test_second_derivatives_are_those_of_differences_of_the_transpose(kind):
+    field, theta = network(kind)
+    rng = np.random.default_rng(4)
+    dots = {name: rng.standard_normal(Y0.shape) for name in ("y_dot", "dy_bar_dot")}
+    dots["theta_dot"], bar = rng.standard_normal(theta.shape), rng.standard_normal(Y0.shape)
+    if kind is FourierFeatures:  # which has no cotangent of these
+        dots["theta_dot"][: 3 * 4 + 4] = 0
+    found = fields.vjp_jvp(field, 0.3, Y0, theta, bar, t_dot=0.7, **dots)
+    h = 2e-5
+    ends = [
+        fields.vjp(
+            field, 0.3 + 0.7 * s, Y0 + s * dots["y_dot"], theta + s * dots["theta_dot"],
+            bar + s * dots["dy_bar_dot"],
+        )
+        for s in (0.0, h, -h, 2 * h, -2 * h)
+    ]  # fmt: skip
+    for x, expected in zip(found[:2], ends[0], strict=True):
+        assert x.tobytes() == expected.tobytes()
+    for x, a, b, c, d in zip(found[2:], *ends[1:], strict=True):
+        slope = (8 * (a - b) - (c - d)) / (12 * h)
+        np.testing.assert_allclose(x, slope, rtol=0, atol=1e-8 * (1 + abs(slope).max(initial=0)))
+
+
+@every_layer
+def test_hessians_are_symmetric(kind):
+    field, theta = network(kind)
+    rng = np.random.default_rng(5)
+    bar, y_dot, v = (rng.standard_normal(Y0.shape) for _ in range(3))
+    theta_dot, w = (rng.standard_normal(theta.shape) for _ in range(2))
+    if kind is FourierFeatures:
+        theta_dot[: 3 * 4 + 4] = w[: 3 * 4 + 4] = 0
+    one = fields.vjp_jvp(field, 0.3, Y0, theta, bar, y_dot=y_dot, theta_dot=theta_dot)
+    other = fields.vjp_jvp(field, 0.3, Y0, theta, bar, y_dot=v, theta_dot=w)
+    sides = [
+        np.vdot(a[2], b) + np.vdot(a[3], c) for a, b, c in ((one, v, w), (other, y_dot, theta_dot))
+    ]
+    np.testing.assert_allclose(*sides, rtol=1e-10, atol=1e-12)
+
+
+@every_layer
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_solves_have_the_gradient_of_differences_and_their_dtype(kind, dtype):
     field, theta = network(kind)
@@ -199,6 +239,28 @@ def test_evaluation_of_functions_and_dtypes():
     assert y_bar.tolist() == [-2, 0] and theta_bar.tolist() == [-1]
     with pytest.raises(TypeError, match="jvp: `field` must be a Network"):
         fields.jvp(spring, 0.0, [1.0, 2.0], [2.0])
+    with pytest.raises(TypeError, match="vjp_jvp: `field` must be a Network"):
+        fields.vjp_jvp(spring, 0.0, [1.0, 2.0], [2.0], [1.0, 2.0])
+
+
+def test_second_derivatives_in_float32():
+    field = MLP(3, [4], activation="silu")
+    theta, dots = field.init(rng=0), np.random.default_rng(1).standard_normal((2, *Y0.shape))
+    exact = fields.vjp_jvp(field, 0.0, Y0, theta, dots[0], y_dot=dots[1])
+    single = [x.astype(np.float32) for x in (Y0, theta, *dots)]
+    found = fields.vjp_jvp(field, 0.0, single[0], single[1], single[2], y_dot=single[3])
+    for x, y in zip(found, exact, strict=True):
+        assert x.dtype == np.float32
+        np.testing.assert_allclose(x, y, rtol=1e-4, atol=2e-6)
+
+
+def test_spectral_weights_whose_largest_singular_value_is_double():
+    """There is no second derivative; nothing is NaN."""
+    field = Network(2, [SpectralDense(2)])
+    theta = np.array([2.0, 0, 0, 2, 1, 1])
+    found = fields.vjp_jvp(field, 0.0, [1.0, 2.0], theta, [1.0, 1.0], theta_dot=np.arange(6.0))
+    zero = fields.vjp_jvp(field, 0.0, [1.0, 2.0], 0 * theta, [1.0, 1.0], theta_dot=theta)
+    assert all(np.isfinite(x).all() for x in (*found, *zero))
 
 
 @pytest.mark.parametrize(
@@ -211,6 +273,23 @@ def test_evaluation_of_functions_and_dtypes():
         (lambda f, y, p: fields.vjp(f, 0.0, y, p, y[0]), ValueError, "`dy_bar` must be of shape"),
         (lambda f, y, p: fields.jvp(f, 0.0, y, p, y_dot=y[0]), ValueError, "`y_dot` must be of"),
         (lambda f, y, p: fields.jvp(f, 0.0, y, p, theta_dot=y), ValueError, "`theta_dot` must be"),
+        (lambda f, y, p: fields.vjp_jvp(f, 0.0, y, p, y[0]), ValueError, "`dy_bar` must be of"),
+        (lambda f, y, p: fields.vjp_jvp(f, 0.0, y, p[1:], y), ValueError, "`theta` must be of"),
+        (
+            lambda f, y, p: fields.vjp_jvp(f, 0.0, y, p, y, y_dot=y[0]),
+            ValueError,
+            "vjp_jvp: `y_dot` must be of",
+        ),
+        (
+            lambda f, y, p: fields.vjp_jvp(f, 0.0, y, p, y, dy_bar_dot=y[0]),
+            ValueError,
+            "`dy_bar_dot` must be of",
+        ),
+        (
+            lambda f, y, p: fields.vjp_jvp(f, 0.0, y, p, y, theta_dot=y),
+            ValueError,
+            "`theta_dot` must be",
+        ),
     ],
 )
 def test_nonsense_is_named(call, kind, what):

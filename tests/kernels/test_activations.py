@@ -14,6 +14,7 @@ from tapeless_kernels.activations import (
     KEEPS_OUTPUT,
     activate,
     activate_vjp,
+    activate_vjp_jvp,
     bindings,
 )
 from tapeless_kernels.ieee import bits_of, exact_fma, float_of
@@ -144,6 +145,16 @@ def derivative(activation, value, place=compiled):
     return bar
 
 
+def second(activation, value, place=compiled):
+    """Return the second derivative as what `activate_vjp_jvp` makes of tangents and cotangents of 1."""
+    bar, bar_dot, dot = np.ones_like(value), np.zeros_like(value), np.ones_like(value)
+    place(activate_vjp_jvp, value.dtype.type)(
+        activation.code, value, dot, 0, bar, bar_dot, 0, value.size
+    )
+    np.testing.assert_array_equal(bar, derivative(activation, value, place))
+    return bar_dot
+
+
 def ulps(y, exact, dtype):
     """Errors in spacings of `dtype` at the exact value, those of its subnormals included."""
     info = np.finfo(dtype)
@@ -187,7 +198,8 @@ def test_registry():
     assert KEEPS_OUTPUT == tuple(a.keeps_output for a in ACTIVATIONS)
     assert [a.name for a in ACTIVATIONS] == list(REFERENCES)
     for dtype in DTYPES:
-        assert {a.name for a in CURVED} | {a.derivative for a in CURVED} < set(bindings(dtype))
+        names = {a.name for a in CURVED} | {a.derivative for a in CURVED}
+        assert names | {a.curvature for a in CURVED if a.curvature} < set(bindings(dtype))
 
 
 @every
@@ -216,6 +228,71 @@ def test_derivatives(activation, dtype):
     exact = np.asarray(reference.derivative(value.astype(WIDER[dtype])), WIDER[dtype])
     worst = np.argmax(error := ulps(y, exact, dtype))
     assert error[worst] <= reference.ulps, (value[worst], y[worst], exact[worst])
+
+
+def silu_curvature(x):
+    a = np.minimum(abs(x), 20000)
+    e = np.exp(-a)
+    return e * (2 * (1 + e) - a * (1 - e)) / (1 + e) ** 3
+
+
+def gelu_curvature(x):
+    a = np.minimum(abs(x), 200)
+    return (2 - a * a) * np.exp(-a * a / 2) / np.sqrt(2 * x.dtype.type(np.pi))
+
+
+# By the argument of the first derivative; with the largest error, in ulps or, where it crosses 0, in eps.
+CURVATURES = {
+    "identity": (np.zeros_like, 0),
+    "tanh": (lambda y: -2 * y, 0),
+    "softplus": (lambda y: np.exp(-y), 2),
+    "silu": (silu_curvature, None),
+    "relu": (np.zeros_like, 0),
+    "sigmoid": (lambda y: 1 - 2 * y, 0.5),
+    "sin": (lambda x: -np.sin(x), ULPS),
+    "elu": (lambda y: np.where(y > 0, 0, one(y)), 0),
+    "gelu": (gelu_curvature, None),
+}
+
+
+@every
+@both
+def test_second_derivatives(activation, dtype):
+    (function, most), domain = CURVATURES[activation.name], REFERENCES[activation.name].domain
+    value = np.concatenate([samples(dtype), edges(dtype)])
+    value = value[(value >= domain[0]) & (value <= domain[1])]
+    y, exact = second(activation, value), function(value.astype(WIDER[dtype]))
+    if most is None:
+        error, most = abs(y.astype(exact.dtype) - exact) / np.finfo(dtype).eps, 1.5
+        error[np.isnan(y)] = np.inf
+    else:
+        error = ulps(y, exact, dtype)
+    worst = np.argmax(error)
+    assert error[worst] <= most, (value[worst], y[worst], exact[worst], error[worst])
+
+
+@curved
+def test_second_derivatives_are_those_of_the_first(activation):
+    """Along a tangent: by central differences of what `activate_vjp` returns, in float64."""
+    x = np.linspace(-4.03, 3.99, 200)
+    h = 1e-5
+    rng = np.random.default_rng(0)
+    dots, bars, bar_dots = rng.standard_normal((3, x.size))
+
+    def first(step):
+        at = x + step * dots
+        value = applied(activation, at) if activation.keeps_output else at
+        return (bars + step * bar_dots) * derivative(activation, value)
+
+    slope = (first(h) - first(-h)) / (2 * h)
+    value, dot = (
+        (applied(activation, x), dots * first(0) / bars) if activation.keeps_output else (x, dots)
+    )
+    found, bar = bar_dots.copy(), bars.copy()
+    compiled(activate_vjp_jvp, np.float64)(
+        activation.code, value.copy(), dot.copy(), 0, bar, found, 0, x.size
+    )
+    np.testing.assert_allclose(found, slope, rtol=1e-8, atol=1e-8)
 
 
 @both
@@ -275,6 +352,10 @@ def test_limits_zeros_and_nan(activation, dtype):
     assert np.isnan(derivative(activation, np.array([np.nan], dtype))).all() == (
         activation.name != "identity"
     )
+    ends = second(activation, np.array([np.inf, -np.inf, np.nan], dtype))
+    assert np.isnan(ends[2]) == (activation.name != "identity")
+    if activation.name in ("silu", "gelu"):
+        assert not ends[:2].any()
 
 
 @every
@@ -299,7 +380,7 @@ def test_plain_python_gives_the_same_bits(activation, dtype):
     x = np.concatenate([x, -np.geomspace(1e-42, 110, 30), [-1.2785, -1.2784]]).astype(dtype)
     reference = REFERENCES[activation.name]
     value = x[(x >= reference.domain[0]) & (x <= reference.domain[1])]
-    for function, argument in ((applied, x), (derivative, value)):
+    for function, argument in ((applied, x), (derivative, value), (second, value)):
         fast, plain = (
             function(activation, argument),
             function(activation, argument, in_plain_python),
@@ -310,9 +391,10 @@ def test_plain_python_gives_the_same_bits(activation, dtype):
 @both
 def test_loops_are_vectorised(dtype):
     real = {np.float32: "float", np.float64: "double"}[dtype]
-    derivative(CURVED[0], applied(CURVED[0], np.ones(1, dtype)))  # compiled now, if not before
+    second(CURVED[0], applied(CURVED[0], np.ones(1, dtype)))  # compiled now, if not before
     # `activate` copies first, and tanh has two loops.
-    for function, n_loops in ((activate, 2 + len(CURVED)), (activate_vjp, len(CURVED))):
+    n = len(CURVED)
+    for function, n_loops in ((activate, 2 + n), (activate_vjp, n), (activate_vjp_jvp, n)):
         dispatcher = compiled(function, dtype)
         (llvm,), (asm,) = dispatcher.inspect_llvm().values(), dispatcher.inspect_asm().values()
         loops = re.findall(r"^vector\.body\w*:.*?^\S", llvm, re.MULTILINE | re.DOTALL)

@@ -1,4 +1,4 @@
-"""The dense layer out = W^T x + b on a tile, and its two transposes: plain loops, and beside them register blocks.
+"""The dense layer out = W^T x + b on a tile and its two transposes: plain loops, and beside them register blocks.
 
 All operands are flat arrays with an offset: x is (n_in, LANES), out (n_out, LANES), and theta holds
 W (n_in, n_out) followed by b (n_out). Every sum is one fma chain in index order, so both forms, every
@@ -64,6 +64,35 @@ def dense_vjp_theta(x, x_at, out_bar, out_bar_at, theta_bar, at, n_in, n_out, st
                 else:
                     total = total + bar
             theta_bar[at + k * n_out + m] += total
+
+
+@kernel
+def dense_vjp_jvp(
+    weights, at, x, x_at, out_bar, out_bar_at, x_bar, x_bar_at, theta_bar, n_in, n_out, start, fresh, learns, panel
+):  # fmt: skip
+    """The transposes of `dense` and their tangents; arrays are pairs, of values and of tangents.
+
+    If it `learns` by 0, theta has no cotangent; by 1, it has no tangent either, and only theta_bar_dot is wanted.
+    """
+    if learns != 0:
+        if learns == 2:
+            dense_vjp_theta(
+                x[0], x_at, out_bar[0], out_bar_at, theta_bar[0], at, n_in, n_out, start, panel
+            )
+        dense_vjp_theta(
+            x[0], x_at, out_bar[1], out_bar_at, theta_bar[1], at, n_in, n_out, start, panel
+        )
+        dense_vjp_theta(
+            x[1], x_at, out_bar[0], out_bar_at, theta_bar[1], at, n_in, n_out, np.int64(FROM_0), panel
+        )  # fmt: skip
+    for k in range(2):
+        dense_vjp_input(
+            weights[0], at, out_bar[k], out_bar_at, x_bar[k], x_bar_at, n_in, n_out, fresh, panel
+        )
+    if learns == 2:
+        dense_vjp_input(
+            weights[1], at, out_bar[0], out_bar_at, x_bar[1], x_bar_at, n_in, n_out, np.int64(0), panel
+        )  # fmt: skip
 
 
 @kernel

@@ -71,24 +71,42 @@ def evaluate_jvp(operations, t, y, theta, kept, scratch, dy, dots):
 def run_jvp(row, y, theta, kept, scratch, dy, dots):
     """Run the tangent of one operation, which has been run."""
     t_dot, y_dot, theta_dot, dy_dot = dots
-    code, n_in, n_out, at = row[op.CODE], row[op.N_IN], row[op.N_OUT], row[op.THETA]
+    values = (
+        area(row[op.A], y, kept, scratch, dy),
+        area(row[op.B], y, kept, scratch, dy),
+        area(row[op.OUT], y, kept, scratch, dy),
+    )
+    tangents = (
+        area(row[op.A_BAR], y_dot, y_dot, scratch, dy_dot),
+        area(row[op.B_BAR], y_dot, y_dot, scratch, dy_dot),
+        area(row[op.OUT_BAR], y_dot, y_dot, scratch, dy_dot),
+    )
+    at = (row[op.A_BAR_AT] * LANES, row[op.B_BAR_AT] * LANES, row[op.OUT_BAR_AT] * LANES)
+    stays = row[op.A_BAR] == row[op.OUT_BAR] and at[0] == at[2]
+    push(row, (theta, theta_dot), row[op.FIXED] == 0, values, tangents, at, stays, t_dot)
+
+
+@kernel
+def push(row, thetas, moves, values, tangents, at, stays, t_dot):
+    """Turn the tangents of the operands A and B of one operation into that of its result; all lie at `at`.
+
+    If it `stays`, the result's tangent lies where that of A does. Theta has none unless it `moves`.
+    """
+    (theta, theta_dot), (a, b, value), (a_dot, b_dot, dot) = thetas, values, tangents
+    a_dot_at, b_dot_at, dot_at = at
+    a_at, b_at, value_at = row[op.A_AT] * LANES, row[op.B_AT] * LANES, row[op.OUT_AT] * LANES
+    code, n_in, n_out, first = row[op.CODE], row[op.N_IN], row[op.N_OUT], row[op.THETA]
     n = n_in * LANES
-    a, a_at = area(row[op.A], y, kept, scratch, dy), row[op.A_AT] * LANES
-    b, b_at = area(row[op.B], y, kept, scratch, dy), row[op.B_AT] * LANES
-    value, value_at = area(row[op.OUT], y, kept, scratch, dy), row[op.OUT_AT] * LANES
-    a_dot, a_dot_at = area(row[op.A_BAR], y_dot, y_dot, scratch, dy_dot), row[op.A_BAR_AT] * LANES
-    b_dot, b_dot_at = area(row[op.B_BAR], y_dot, y_dot, scratch, dy_dot), row[op.B_BAR_AT] * LANES
-    dot, dot_at = area(row[op.OUT_BAR], y_dot, y_dot, scratch, dy_dot), row[op.OUT_BAR_AT] * LANES
     if code == op.DENSE:
-        if row[op.FIXED] == 0:
-            dense(theta_dot, at, a, a_at, dot, dot_at, n_in, n_out, row[op.KIND])
-            dense(theta, at, a_dot, a_dot_at, dot, dot_at, n_in, n_out, np.int64(ONTO))
+        if moves:
+            dense(theta_dot, first, a, a_at, dot, dot_at, n_in, n_out, row[op.KIND])
+            dense(theta, first, a_dot, a_dot_at, dot, dot_at, n_in, n_out, np.int64(ONTO))
         else:
-            dense(theta, at, a_dot, a_dot_at, dot, dot_at, n_in, n_out, np.int64(FROM_0))
+            dense(theta, first, a_dot, a_dot_at, dot, dot_at, n_in, n_out, np.int64(FROM_0))
     elif code == op.ACTIVATE:
         if not KEEPS_OUTPUT[row[op.KIND]]:
             value, value_at = a, a_at
-        if row[op.A_BAR] != row[op.OUT_BAR] or a_dot_at != dot_at:
+        if not stays:
             copy(a_dot, a_dot_at, dot, dot_at, n)
         activate_vjp(row[op.KIND], value, value_at, dot, dot_at, n)
     elif code == op.PRODUCT:
@@ -101,8 +119,8 @@ def run_jvp(row, y, theta, kept, scratch, dy, dots):
         waves_jvp(value, value_at, a_dot, a_dot_at, dot, dot_at, n)
     elif code == op.LAYER_NORM:
         layer_norm_jvp(
-            theta, theta_dot, at, a, a_at, b, b_at, a_dot, a_dot_at, b_dot, b_dot_at, dot, dot_at,
-            n_in,
+            theta, theta_dot, first, a, a_at, b, b_at, a_dot, a_dot_at, b_dot, b_dot_at, dot,
+            dot_at, n_in,
         )  # fmt: skip
     elif code == op.SUM and row[op.KIND] == 1:
         subtract(b_dot, b_dot_at, a_dot, a_dot_at, dot, dot_at, n)

@@ -4,6 +4,7 @@ import functools
 import time
 from contextlib import closing
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numba import types
@@ -121,6 +122,19 @@ def bound(program, dtype, lanes, transpose):
     return ProgramField(program, dtype, lanes, transpose)
 
 
+class Measured(NamedTuple):
+    """Cotangents of what a chunk has measured, by iteration; None stands for 0."""
+
+    estimates: np.ndarray | None = (
+        None  # (iterations, tiles, 3, lanes): of error, stiffness and size
+    )
+    states: np.ndarray | None = None  # (iterations, tiles, dim, lanes): of where steps began
+    hold_start: int = 0  # 1: the evaluation before the first step is held constant
+
+
+NOTHING = Measured()
+
+
 class Chunk:
     """Tiles that one call integrates, with all their state: one tile, or all of a coupled solve."""
 
@@ -226,18 +240,22 @@ class Chunk:
         """Return what was measured of each step, as `StepLog.read` does."""
         return self._log.read()
 
-    def vjp(self, bars, theta, theta_bar, stop, steps_bar=None):
+    def vjp(self, bars, theta, theta_bar, stop, steps=NOTHING):
         """Run the record backward; `bars` are the arrays of QueueBars, of which the first and the last are read.
 
-        `steps_bar` (iterations, tiles, 3, lanes) has the cotangents of what is measured. Where trajectories have
-        parameters of their own, `theta` and `theta_bar` are room for those of the lanes.
+        `steps` has the cotangents of what is measured. Where trajectories have parameters of their own, `theta` and
+        `theta_bar` are room for those of the lanes.
         """
         (set_out, backward, arrive), budget = self._entries_vjp, self._budget_vjp
         table = self._reverse_table()
         self._source.prepare_vjp(theta)
-        table[at.N_STEP_BARS] = 0 if steps_bar is None else len(steps_bar)
-        if steps_bar is not None:
-            table[at.STEP_BARS] = steps_bar.ctypes.data
+        table[at.HOLD_START] = steps.hold_start
+        for n, place, bar in (
+            (at.N_STEP_BARS, at.STEP_BARS, steps.estimates),
+            (at.N_STATE_BARS, at.STATE_BARS, steps.states),
+        ):
+            table[n] = 0 if bar is None else len(bar)
+            table[place] = 0 if bar is None else bar.ctypes.data
         self.table[at.MEASURE] = 0  # steps that are taken again are not
         set_out(table, theta, theta_bar, *bars)
         # The lanes take steps again while others run backward, with the parameters of each.
