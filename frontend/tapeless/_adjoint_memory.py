@@ -112,6 +112,11 @@ def adjoint_memory(
     if not isinstance(field, VectorField):
         wanted = "a tapeless field, say tapeless.fields.MLP(dim, hidden)"
         raise complain(TypeError, name, "field", wanted, describe(field))
+    if adjoint == "backsolve":
+        wanted = "'store', 'every' or 'binomial'"
+        raise complain(
+            ValueError, name, "adjoint", wanted, "'backsolve', which keeps the outputs only"
+        )
     batch, n_steps = (
         check.positive_int(name, "batch", batch),
         check.positive_int(name, "n_steps", n_steps),

@@ -11,11 +11,13 @@ from tapeless._complain import complain, describe
 from tapeless._gradient import Gradient, gradient_of
 from tapeless._steps import StepLog, Steps, StepsBar, looks_stiff
 from tapeless._types import ArrayInput, Integer
+from tapeless.errors import SolverError
 from tapeless_kernels.tableaus.explicit import EXPLICIT
 
 if TYPE_CHECKING:  # they import this module, or matplotlib
     from matplotlib.axes import Axes
 
+    from tapeless._backsolve import Backward, BackwardStats
     from tapeless._forward import Forward
     from tapeless._solve import Reverse
 
@@ -125,7 +127,7 @@ class Solution:
         stats: Stats,
         success: bool,
         single: bool,
-        reverse: "Reverse | None",
+        reverse: "Reverse | Backward | None",
         reduced: Reduced,
         without_vjp: tuple[object, ...] = (),
         log: StepLog | None = None,
@@ -150,6 +152,12 @@ class Solution:
         if self._reverse is None:
             return 0 if self._forward is None else self._forward.nbytes
         return self._reverse.nbytes()
+
+    @property
+    def backward_stats(self) -> "BackwardStats | None":
+        """With adjoint="backsolve", what happened in the last call of `vjp`; before it, None."""
+        stats = getattr(self._reverse, "stats", None)
+        return type(stats)(*(x[0] for x in stats)) if stats is not None and self._single else stats
 
     @property
     def steps(self) -> Steps:
@@ -288,12 +296,16 @@ class Solution:
         ------
         ValueError
             If a gradient has another shape, or the solve did not keep what its transpose needs.
+        SolverError
+            With ``adjoint="backsolve"``, if a trajectory fails on its way back, or finds states there that are
+            off by more than their size, and `throw` was true.
 
         Notes
         -----
         This is the discrete adjoint: the exact derivative, up to rounding, of the numbers in `ys`
         on the accepted grid of steps, which is held constant relative to the times that steps must end on. It can be
         called any number of times.
+        With ``adjoint="backsolve"`` it is the continuous adjoint, solved backward to the tolerances.
         """
         if self._reverse is None:
             if self._adjoint == "forward":
@@ -324,7 +336,13 @@ class Solution:
             raise ValueError(
                 "Solution.vjp: `times` needs slopes that were not kept; call solve_ode with time_gradients=True."
             )
-        bars = self._reverse(ys_bar[None] if self._single else ys_bar, spread, passage_bar)
+        try:
+            bars = self._reverse(
+                ys_bar[None] if self._single else ys_bar, spread, passage_bar, times
+            )
+        except SolverError as error:  # on the way back
+            error.solution = self
+            raise
         if times:
             return gradient_of(bars, self._reverse.shared, self._single, self._reverse.final)
         return (bars.y0[0] if self._single else bars.y0), bars.theta

@@ -52,6 +52,7 @@ class Solve:
             np.empty((n, plan.n_reduced, dim), plan.dtype), np.empty((n, plan.n_passages)),
         )  # fmt: skip
         self.lock = threading.Lock()  # two passes through one solve would share scratch
+        self.backward = None  # makes the reverse pass of a continuous adjoint
         self._lent, self._failed = False, [None] * len(self.parts)  # how many; None: not yet known
         self._logs = [None] * len(self.parts)
 
@@ -132,6 +133,10 @@ class Solve:
         nfe, accepted, rejected = counts.T
         last_step, t = times.T
         stats = (nfe, accepted, rejected, last_step, status, t)
+        reverse = Reverse(self, final, threads) if plan.keep else None
+        if self.backward is not None:
+            reverse = self.backward(self, self._numbers, self._y0, ys, t, final)
+            ys = reverse.outputs(ys)
         ys = ys[:, 0] if final else ys
         kept = NOTHING
         if plan.n_reduced:
@@ -141,7 +146,6 @@ class Solve:
         if single:
             ys, y, stats = ys[0], y[0], [x[0] for x in stats]
             kept = Reduced(*(None if x is None else x[0] for x in kept))
-        reverse = Reverse(self, final, threads) if plan.keep else None
         stats, success, log = Stats(*stats), not any(self._failed), None
         if plan.control.measure:
             logs = [empty_log(plan, self._tiles) if x is None else x for x in self._logs]
@@ -182,6 +186,7 @@ class Reverse:
         ys_bar: Floats,
         steps_bar: list[tuple[Any, Any]] | None = None,
         passage_bar: Floats | None = None,
+        times: bool = False,
         *,
         hold_start: bool = False,
     ) -> Cotangents:  # fmt: skip

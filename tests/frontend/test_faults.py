@@ -15,6 +15,7 @@ import pytest
 
 import tapeless
 from tapeless import (
+    Backsolve,
     Objective,
     SolverError,
     TrainingError,
@@ -30,6 +31,7 @@ from tapeless import (
     solve_ode,
 )  # fmt: skip
 from tapeless._optimiser import NotFinite
+from tapeless._steps import StepsBar
 from tapeless.fields import (
     MLP,
     Activation,
@@ -58,6 +60,10 @@ PER_SAMPLE = np.linspace(0.0, 0.4, 4)
 
 def solve(y0=Y0, t_span=(0.0, 1.0), theta=THETA, field=FIELD, **kwargs):
     return solve_ode(field, t_span, y0, theta, **kwargs)
+
+
+def backsolve(**kwargs):
+    return solve(adjoint="backsolve", **kwargs)
 
 
 def stiff(**kwargs):
@@ -141,7 +147,29 @@ FAULTS = (
     Fault(lambda: solve(method="rk4"), ValueError, "'rk4'"),
     Fault(lambda: solve(controller="pid"), ValueError, "'pid'"),
     Fault(lambda: solve(controller=np.ones(2)), ValueError, "shape (2,)"),
-    Fault(lambda: solve(adjoint="backsolve"), ValueError, "'backsolve'"),
+    Fault(lambda: solve(adjoint="tape"), ValueError, "'tape'"),
+    Fault(lambda: Backsolve(seminorm=1), TypeError, "1"),
+    Fault(lambda: Backsolve(at_outputs=None), TypeError, "None"),
+    Fault(lambda: Backsolve(resets=-1), ValueError, "-1"),
+    Fault(lambda: Backsolve(rtol=np.nan), ValueError, "nan"),
+    Fault(lambda: Backsolve(atol=np.ones(2)), ValueError, "shape (2,)"),
+    Fault(lambda: Backsolve(method="rk5"), ValueError, "'rk5'"),
+    Fault(lambda: solve(backsolve=Backsolve()), ValueError, "adjoint='store'"),
+    Fault(lambda: solve(adjoint="backsolve", backsolve=3), TypeError, "3"),
+    Fault(lambda: backsolve(backsolve=Backsolve(method="rk4")), ValueError, "'rk4'"),
+    Fault(lambda: backsolve(reduce=True), ValueError, "True"),
+    Fault(lambda: backsolve(first_passage=(0, 1.0)), ValueError, "(0, 1.0)"),
+    Fault(lambda: backsolve(stride=2), ValueError, "2 with adjoint='backsolve'"),
+    Fault(lambda: backsolve(field=Field(still, 2), theta=None), ValueError, "'backsolve'"),
+    Fault(
+        lambda: backsolve(measure=True).vjp(Y0, steps_bar=StepsBar()), ValueError, "keeps no steps"
+    ),
+    Fault(
+        lambda: backsolve(field=Network(1, [Dense(1)]), theta=[-80.0, 0.0], y0=[1.0]).vjp([1.0]),
+        SolverError,
+        "their size",
+    ),
+    Fault(lambda: adjoint_memory(FIELD, 4, 10, adjoint="backsolve"), ValueError, "'backsolve'"),
     Fault(lambda: solve(adjoint=np.ones(2)), ValueError, "shape (2,)"),
     Fault(lambda: solve(adjoint="every"), TypeError, "None"),
     Fault(lambda: solve(adjoint="every", stride=0), ValueError, "0"),
