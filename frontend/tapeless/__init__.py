@@ -16,7 +16,7 @@ from tapeless._steps import Steps, StepsBar
 from tapeless._training_result import Fit, History
 from tapeless.errors import SolverError, TrainingError
 from tapeless.fields import field
-from tapeless.methods import check_tableau
+from tapeless.methods import check_tableau, reversible
 
 __all__ = [
     "AdjointMemory",
@@ -48,6 +48,7 @@ __all__ = [
     "optim",
     "plot",
     "regularise",
+    "reversible",
     "save",
     "solve_ivp",
     "solve_ode",

@@ -13,8 +13,10 @@ from tapeless._memory import Adjoint, arrange, divide, sizes_of
 from tapeless._plan import lanes_for, make_plan
 from tapeless._types import Integer
 from tapeless_kernels.launch import cpu
+from tapeless_kernels.launch.tape import TIMES_ALONE
 from tapeless_kernels.launch.threads import n_cores
 from tapeless_kernels.tableaus.butcher import ButcherTableau
+from tapeless_kernels.tableaus.reversible import ReversibleMethod
 
 
 class AdjointMemory(NamedTuple):
@@ -29,7 +31,8 @@ class AdjointMemory(NamedTuple):
     work : int
         What chunks of the batch work with, however long they take.
     steps : int
-        Of the steps that are recorded: all of them, or those that the threads work on at a time.
+        Of the steps that are recorded: all of them, or those that the threads work on at a time; with
+        ``adjoint="reversible"`` of their times too.
     states : int
         Of the states from which steps are taken again.
     starts : int
@@ -58,7 +61,7 @@ def adjoint_memory(
     batch: Integer,
     n_steps: Integer,
     *,
-    method: str | ButcherTableau = "tsit5",
+    method: str | ButcherTableau | ReversibleMethod = "tsit5",
     dtype: DTypeLike = np.float64,
     coupled: bool = False,
     own_theta: bool = False,
@@ -123,6 +126,7 @@ def adjoint_memory(
     )
     real = check.float_dtype(name, dtype)
     tableau, control = methods.find(name, method), methods.find_controller(name, "pi")
+    methods.check_adjoint(name, tableau, adjoint)
     threads = n_cores() if threads is None else check.positive_int(name, "threads", threads)
     plan = make_plan(
         field.program, real, lanes_for(batch, real), tableau, control, 1, True, bool(coupled), False, 1,
@@ -135,7 +139,10 @@ def adjoint_memory(
         for i in range(parts.n)
     ]
     counts = [n_steps * r for r in rounds]  # iterations of each chunk
-    if memory is None:
+    if memory == TIMES_ALONE:
+        steps = sum(counts) * sizes.times + min(threads, parts.n) * sizes.taken_back
+        states, again = 0, sum(counts)
+    elif memory is None:
         steps, states, again = sum(counts) * sizes.step, 0, 0
     else:
         records = sorted(min(n, memory.length) for n in counts)[-threads:]

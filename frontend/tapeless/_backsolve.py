@@ -211,6 +211,11 @@ class Backward:
             else np.take_along_axis(ys, rows, axis=1)
         )
 
+    throw = False  # what goes wrong on the way back is said there
+
+    def reconstruction(self) -> None:
+        """Return None: no steps are taken back."""
+
     def nbytes(self) -> int:
         """Return the bytes kept."""
         return self._ys.nbytes + self._y0.nbytes
@@ -390,7 +395,8 @@ class _Way:
                 np.zeros(n, np.uint8),
             )
             nothing, dtype = np.zeros((n, 0, self.states.shape[1]), states.dtype), states.dtype
-            results = nothing, states, counts, times, status, nothing, np.zeros((n, 0))
+            none = np.zeros((n, 0))
+            results = nothing, states, counts, times, status, nothing, none, none.astype(dtype)
             theta, theta_bar = self.theta, self.theta_bar
             if own is not None:
                 room = self.plan.lanes * own.shape[1]
@@ -438,7 +444,7 @@ class _Way:
         nothing = np.zeros((n, 0, states.shape[1]), states.dtype)
         results = (
             nothing, np.empty_like(states), np.zeros((n, 3), np.int64), np.zeros((n, 2)), np.zeros(n, np.uint8),
-            nothing, np.zeros((n, 0)),
+            nothing, np.zeros((n, 0)), np.zeros((n, 0), states.dtype),
         )  # fmt: skip
         own = None if self.own is None else self.own[some]
         theta = self.theta if own is None else np.empty(self.plan.lanes * own.shape[1], own.dtype)

@@ -3,7 +3,10 @@
 import numpy as np
 
 from tapeless.errors import SolverError
-from tapeless_kernels.status import CAUSE, SUCCESS
+from tapeless_kernels.status import CAUSE, IRREVERSIBLE, SUCCESS
+
+# How far a y0 that a reversible method has made again may be from what it was, relative to its size.
+RECONSTRUCTION_BOUNDS = {np.dtype(np.float32): 1e-3, np.dtype(np.float64): 1e-6}
 
 
 def complain(kind, caller, argument, wanted, got, advice=""):
@@ -33,3 +36,29 @@ def check_arrival(caller, solution, t1):
             "Pass throw=False to keep the others; this error's `solution` holds what was reached.",
             solution,
         )
+
+
+def check_reconstruction(solution, errors, throw, single):
+    """Return the stats of a solution after its steps were taken back; raise a SolverError if that went wrong."""
+    stats, bound = solution.stats, RECONSTRUCTION_BOUNDS[solution.ys.dtype]
+    (lost,) = np.nonzero(~(errors <= bound) & (np.atleast_1d(stats.accepted) > 0))
+    status = np.array(np.atleast_1d(stats.status))
+    status[lost[status[lost] == SUCCESS]] = IRREVERSIBLE
+    if single:
+        status, shown = status[0], errors[0]
+    else:
+        shown = errors
+    stats = stats._replace(status=status, reconstruction=shown)
+    if lost.size:
+        solution.success = False
+    if lost.size and throw:
+        i, cause = lost[0], CAUSE[IRREVERSIBLE]
+        solution.stats = stats
+        raise SolverError(
+            f"Solution.vjp: {lost.size} of {errors.size} trajectories could not be taken back to their start. That "
+            f"of trajectory {i} was missed by {errors[i]:.2g} of its size, more than {bound:g}; it {cause}, "
+            "or keep the steps with adjoint='store'. With throw=False the gradient is returned all the same, and "
+            "`Solution.stats.reconstruction` says how far off it may be.",
+            solution,
+        )
+    return stats

@@ -7,11 +7,17 @@ from tapeless._complain import complain, describe
 from tapeless._types import Integer
 from tapeless_kernels.launch import cpu
 from tapeless_kernels.launch.array import n_tiles
-from tapeless_kernels.launch.table import bytes_of, turns_layout
-from tapeless_kernels.launch.tape import Memory, checkpoint_bytes, step_bytes
+from tapeless_kernels.launch.table import bytes_of, times_layout, turns_layout
+from tapeless_kernels.launch.tape import (
+    TIMES_ALONE,
+    Memory,
+    checkpoint_bytes,
+    step_bytes,
+    taken_back_bytes,
+)
 
-Adjoint = Literal["store", "every", "binomial", "backsolve", "forward"]
-ADJOINTS = ("store", "every", "binomial", "backsolve", "forward", None)
+Adjoint = Literal["store", "every", "binomial", "reversible", "backsolve", "forward"]
+ADJOINTS = ("store", "every", "binomial", "reversible", "backsolve", "forward", None)
 CHUNKS = 16  # so many at least, where there are as many tiles
 MOST_ROUNDS = 32  # a chunk has at most so many trajectories for each lane
 
@@ -51,6 +57,8 @@ def arrange(
             wanted = f"given with adjoint={mode!r}: a number of "
             wanted += "steps" if name == "stride" else "bytes"
             raise complain(TypeError, caller, name, wanted, "None")
+    if adjoint == "reversible":
+        return TIMES_ALONE
     if adjoint == "every":
         return Memory(check.positive_int(caller, "stride", stride), 0)
     if adjoint != "binomial":
@@ -68,14 +76,22 @@ def arrange(
 
 
 class Sizes(NamedTuple):
-    """Bytes: of one iteration of a chunk, of the states of all its lanes, of all that trajectories begin with."""
+    """Bytes: of one iteration of a chunk, of the states of all its lanes, of all that trajectories begin with.
+
+    Of a reversible method, those of the times of an iteration and of a step that is taken back.
+    """
 
     step: int
     state: int
     turns: int
+    times: int
+    taken_back: int
 
 
 def sizes_of(plan: cpu.Plan, batch: int) -> Sizes:
     tiles, n_cache = divide(plan, batch).tiles, plan.n_cache
     turns = bytes_of(turns_layout(plan, batch, n_cache))
-    return Sizes(step_bytes(plan, tiles, n_cache), checkpoint_bytes(plan, tiles), turns)
+    return Sizes(
+        step_bytes(plan, tiles, n_cache), checkpoint_bytes(plan, tiles), turns,
+        bytes_of(times_layout(plan, tiles, 1)), taken_back_bytes(plan, tiles, n_cache),
+    )  # fmt: skip

@@ -2,7 +2,7 @@
 
 import operator
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from tapeless._backsolve import arrange as arrange_backsolve
 from tapeless._complain import check_arrival, complain, describe
 from tapeless._composition import VectorField
 from tapeless._forward import Forward, shapes_of, without_tangent
-from tapeless._memory import Adjoint, arrange
+from tapeless._memory import ADJOINTS, Adjoint, arrange
 from tapeless._plan import lanes_for, make_plan
 from tapeless._progress import Progress, meter
 from tapeless._solution import Solution
@@ -24,6 +24,7 @@ from tapeless._types import ArrayInput, Integer
 from tapeless_kernels.controllers.step_size import Controller
 from tapeless_kernels.launch.threads import n_cores
 from tapeless_kernels.tableaus.butcher import ButcherTableau
+from tapeless_kernels.tableaus.reversible import ReversibleMethod
 
 
 def solve_ode(
@@ -32,7 +33,7 @@ def solve_ode(
     y0: ArrayInput,
     theta: ArrayInput | None = None,
     *,
-    method: str | ButcherTableau = "tsit5",
+    method: str | ButcherTableau | ReversibleMethod = "tsit5",
     rtol: ArrayInput = 1e-3,
     atol: ArrayInput = 1e-6,
     t_eval: ArrayInput | None = None,
@@ -69,8 +70,8 @@ def solve_ode(
     theta : array, shape (n_params,) or (batch, n_params)
         Parameters of the field, shared by the batch or, for a `Field` and sums of such, of its own for each
         trajectory; may be left out if it has none.
-    method : str or ButcherTableau
-        One of `tapeless.methods.table`.
+    method : str, ButcherTableau or ReversibleMethod
+        One of `tapeless.methods.table`, or what `tapeless.reversible` makes of one.
     rtol, atol : float or array (batch,)
         A step is accepted if the root mean square over the entries of
         ``error / (atol + rtol * max(|y|, |y_next|))`` is at most 1.
@@ -78,7 +79,7 @@ def solve_ode(
         Output times within `t_span`, in its direction. By default the final time only.
     interpolate : bool, optional
         Whether outputs come from the cubic Hermite interpolant, of order 3, instead of steps that
-        end on them. By default only if the order of the method is at most 4.
+        end on them. By default only if the order of the method is at most 4 and it is not reversible.
     controller : str
         ``"pi"``, ``"i"`` or ``"h312"``.
     first_step : float or array (batch,), optional
@@ -89,11 +90,13 @@ def solve_ode(
     coupled : bool
         Whether the batch shares one step size, with the norm taken over all of it. By default each
         trajectory steps alone, and its result does not depend on the others by a bit.
-    adjoint : "store", "every", "binomial", "backsolve", "forward" or None
+    adjoint : "store", "every", "binomial", "reversible", "backsolve", "forward" or None
         What is kept for `Solution.vjp`: every step; the states at every `stride`-th step, from which the steps
         between are taken again; as many states as a `budget` of memory allows, from which steps are taken
-        again as often as that asks for; or nothing. The gradients are the same to the bit. A field without
-        a `vjp`, or with a part that has none, keeps nothing. "backsolve" keeps the outputs only: `vjp` solves
+        again as often as that asks for; or nothing. The gradients are the same to the bit. A reversible method
+        can also have "reversible": times alone are kept, and `vjp` takes the steps back from the end; the
+        gradient is that of the others but for what `Stats.reconstruction` says. A field without a `vjp`, or with
+        a part that has none, keeps nothing. "backsolve" keeps the outputs only: `vjp` solves
         the continuous adjoint system backward in time, and its gradient is as exact as the tolerances. With
         "forward" the initial states are kept, for `Solution.jvp`, which the others but None have too.
     stride : int, optional
@@ -105,7 +108,7 @@ def solve_ode(
     max_steps : int
         Most steps tried for each trajectory.
     throw : bool
-        Whether a trajectory that fails raises an error.
+        Whether a trajectory that fails raises an error, here or in `vjp`.
     threads : int, optional
         Threads that share the tiles of trajectories; by default all cores.
     progress : bool or callable
@@ -133,8 +136,9 @@ def solve_ode(
     TypeError, ValueError
         If an argument is not what it must be; the message says what was wanted and what came.
     SolverError
-        If a trajectory fails and `throw` is true: too many steps, too small a step, or a value that
-        is not finite. Its attribute `solution` holds what was reached.
+        If a trajectory fails and `throw` is true: too many steps, too small a step, a value that is not
+        finite, or the two states of a reversible method have come apart. Its attribute `solution` holds
+        what was reached.
     KeyboardInterrupt
         On Ctrl-C, within 0.1 s; its attribute `solution` holds what was reached.
 
@@ -164,8 +168,19 @@ def solve_ode(
     times = arguments.output_times(t_eval, numbers, batch)
     tableau = methods.find(SOLVE, method)
     control = methods.find_controller(SOLVE, controller)
+    reversible = isinstance(tableau, ReversibleMethod)
+    check.one_of(SOLVE, "adjoint", adjoint, ADJOINTS)
+    methods.check_adjoint(SOLVE, tableau, adjoint)
+    if isinstance(tableau, ReversibleMethod):
+        _check_reversible(
+            tableau, interpolate=interpolate, reduce=reduce, first_passage=first_passage, measure=measure,
+            time_gradients=time_gradients,
+        )  # fmt: skip
     if n_steps is None and tableau.error is None:
-        embedded = ", ".join(t.name for t in methods.EXPLICIT if t.error is not None)
+        with_error = (t.name for t in methods.EXPLICIT if t.error is not None)
+        embedded = ", ".join(
+            map("reversible({!r})".format, with_error) if reversible else with_error
+        )
         raise ValueError(
             f"{SOLVE}: `n_steps` must be given with method={tableau.name!r}, which has no error "
             f"estimate; adaptive methods are {embedded}."
@@ -188,8 +203,7 @@ def solve_ode(
     outputs = times if arranged is None else arranged.times
     if measure not in (False, True, "states"):
         raise complain(ValueError, SOLVE, "measure", 'True, False or "states"', describe(measure))
-    forward_only = isinstance(adjoint, str) and adjoint == "forward"
-    if forward_only and field.without_jvp:
+    if adjoint == "forward" and field.without_jvp:
         raise without_tangent(SOLVE, ", ".join(map(str, field.without_jvp)))
     if time_gradients and field.without_time_bar:
         got = ", ".join(map(str, field.without_time_bar))
@@ -204,7 +218,8 @@ def solve_ode(
         len(outputs),
         adjoint not in (None, "forward", "backsolve") and not without_vjp,
         bool(coupled),
-        t_eval is not None and (tableau.order <= 4 if interpolate is None else bool(interpolate)),
+        t_eval is not None
+        and ((tableau.order <= 4 and not reversible) if interpolate is None else bool(interpolate)),
         check.positive_int(SOLVE, "max_steps", max_steps),
         0 if n_steps is None else check.positive_int(SOLVE, "n_steps", n_steps),
         batch if coupled else 0,
@@ -228,15 +243,17 @@ def solve_ode(
     if arranged is not None:
         solve.backward = partial(Backward, arranged, tableau, control, threads, throw)
     solve.time_gradients = bool(time_gradients)
-    ndim: Any = np.ndim
-    solve.shared = ndim(t_span[0]) == 0, ndim(t_span[1]) == 0, ndim(t_eval) < 2
-    if tableau.stability_pair is not None:
-        solve.stability_size = tableau.stability_size
     shapes = shapes_of(y0, single, theta, t_span, t_eval)
+    solve.shared = shapes.t0 == (), shapes.t1 == (), len(shapes.t_eval or ()) < 2
+    if isinstance(tableau, ButcherTableau) and tableau.stability_pair is not None:
+        solve.stability_size = tableau.stability_size
 
     def solution() -> Solution:
-        forward = Forward(solve, field, theta, shapes, threads) if adjoint is not None else None
-        return solve.solution(ts, single, t_eval is None, threads, without_vjp, adjoint, forward)
+        forward = None
+        if adjoint is not None and not reversible and arranged is None:
+            forward = Forward(solve, field, theta, shapes, threads)
+        how = (without_vjp, throw, adjoint, forward)
+        return solve.solution(ts, single, t_eval is None, threads, *how)
 
     try:
         with meter(SOLVE, progress, batch) as ended:
@@ -248,6 +265,15 @@ def solve_ode(
     if throw and not result.success:
         check_arrival(SOLVE, result, t1)
     return result
+
+
+def _check_reversible(method: ReversibleMethod, **given: object) -> None:
+    """Complain of what a reversible method does not have."""
+    for name, value in given.items():
+        if value is not None and value is not False:
+            wanted = f"left out with method={method.name!r}, which is reversible"
+            advice = "Its steps end on the times of `t_eval`; an ordinary method has the rest."
+            raise complain(ValueError, SOLVE, name, wanted, describe(value), advice)
 
 
 def _passage(given: tuple[Integer, float] | None, dim: int) -> tuple[int, float]:

@@ -5,13 +5,14 @@ import functools
 
 import numpy as np
 
-from tapeless_kernels.buffers import Control, Method
+from tapeless_kernels.buffers import RUNGE_KUTTA, Control, Method
 from tapeless_kernels.controllers.step_size import Controller, control_numbers
 from tapeless_kernels.fields.lower import Program
 from tapeless_kernels.launch import cpu
 from tapeless_kernels.launch.backsolve import BackwardProgram
 from tapeless_kernels.launch.user_field import UserProgram
-from tapeless_kernels.tableaus.butcher import ButcherTableau, arrays
+from tapeless_kernels.tableaus.butcher import ButcherTableau
+from tapeless_kernels.tableaus.reversible import ReversibleMethod, arrays_of
 
 FEW = 16  # trajectories below which tiles of width 1 beat one wide tile that is mostly empty
 
@@ -23,15 +24,19 @@ def lanes_for(batch: int, dtype: np.dtype) -> int:
 
 @functools.lru_cache(maxsize=256)
 def make_plan(
-    program: Program | UserProgram, dtype: np.dtype, lanes: int, tableau: ButcherTableau, controller: Controller,
-    n_outputs: int, keep: bool, coupled: bool, interpolate: bool, max_steps: int, n_steps: int,
+    program: Program | UserProgram, dtype: np.dtype, lanes: int, tableau: ButcherTableau | ReversibleMethod,
+    controller: Controller, n_outputs: int, keep: bool, coupled: bool, interpolate: bool, max_steps: int, n_steps: int,
     n_trajectories: int, own_theta: bool, reduce: bool, component: int, level: float, measure: bool = False,
     time_gradients: bool = False, states: bool = False,
 ) -> cpu.Plan:  # fmt: skip
     """Return the Plan of these arguments, the same one each time."""
     # The interpolant needs the slope at the end of the step, and so may an estimate: every method is run as FSAL then.
     fsal = int(tableau.fsal or interpolate or reduce or component >= 0 or measure)
-    method = Method(*arrays(tableau, dtype), tableau.stages, fsal, tableau.n_errors)
+    kind, halves = RUNGE_KUTTA, 1
+    if isinstance(tableau, ReversibleMethod):
+        kind, halves = tableau.kind, tableau.halves
+    of_tableau = arrays_of(tableau, dtype)
+    method = Method(*of_tableau, tableau.stages, fsal, tableau.n_errors, kind, halves)
     order = tableau.error_exponent_order or tableau.order
     control = Control(
         control_numbers(controller, order, dtype, level=level), int(n_steps == 0), int(coupled),
@@ -57,7 +62,7 @@ def backward_plan(
 ) -> cpu.Plan:  # fmt: skip
     """Return the Plan of a continuous adjoint, whose integral for theta is taken from a record if `seminorm`."""
     # As FSAL, the last slope of a step is there when the next begins, and when the integral is taken.
-    method = Method(*arrays(tableau, dtype), tableau.stages, 1, tableau.n_errors)
+    method = Method(*arrays_of(tableau, dtype), tableau.stages, 1, tableau.n_errors, RUNGE_KUTTA, 1)
     order = tableau.error_exponent_order or tableau.order
     numbers = control_numbers(controller, order, dtype)
     control = Control(numbers, int(adaptive), int(coupled), 0, max_steps, 0, 0, 0)

@@ -13,7 +13,10 @@ from tapeless._steps import StepLog
 from tapeless_kernels.launch.cpu import Measured
 from tapeless_kernels.launch.pool import POOL
 from tapeless_kernels.launch.rolling import ROLLING
+from tapeless_kernels.launch.table import is_reversible
+from tapeless_kernels.launch.tape import TIMES_ALONE
 from tapeless_kernels.launch.threads import THREADS
+from tapeless_kernels.loops.reversal import RECONSTRUCTION
 from tapeless_kernels.status import INTERRUPTED
 
 NOTHING = Reduced()
@@ -50,6 +53,7 @@ class Solve:
             np.empty((n, plan.n_outputs, dim), plan.dtype), np.empty((n, dim), plan.dtype),
             np.empty((n, 3), np.int64), np.empty((n, 2)), np.empty(n, np.uint8),
             np.empty((n, plan.n_reduced, dim), plan.dtype), np.empty((n, plan.n_passages)),
+            np.empty((n, 3 * is_reversible(plan.method))),
         )  # fmt: skip
         self.lock = threading.Lock()  # two passes through one solve would share scratch
         self.backward = None  # makes the reverse pass of a continuous adjoint
@@ -108,19 +112,29 @@ class Solve:
 
     def _fill(self, part):
         """Set the results of a part to those of trajectories that have not had their turn."""
-        ys, y, counts, times, status, reduced, passages = (x[part] for x in self._results)
-        reduced[:], passages[:] = np.nan, np.nan
+        ys, y, counts, times, status, reduced, passages, reversal = (x[part] for x in self._results)
+        reduced[:], passages[:], reversal[:] = np.nan, np.nan, np.nan
         times[:, 0], times[:, 1] = 0, np.broadcast_to(self._numbers[0], self.batch)[part]
         ys[:], y[:], counts[:], status[:] = np.nan, self._y0[part], 0, INTERRUPTED
+
+    @property
+    def takes_back(self):
+        """Whether the reverse pass takes steps back."""
+        return self._memory == TIMES_ALONE
+
+    @property
+    def reversal(self):
+        """What is known of the two states of a reversible method: columns of `buffers.Queue.reversal`."""
+        return self._results[-1]
 
     def room_for_theta(self):
         """Return room for the parameters of a tile's lanes."""
         return np.empty(self.plan.lanes * self.theta.shape[1], self.theta.dtype)
 
-    def solution(self, ts, single, final, threads, without_vjp, adjoint=None, forward=None):
+    def solution(self, ts, single, final, threads, without_vjp, throw, adjoint=None, forward=None):
         """Return what is known now; with this object's end its chunks can be used again."""
         plan = self.plan
-        ys, y, counts, times, status, reduced, passages = self._results
+        ys, y, counts, times, status, reduced, passages, reversal = self._results
         for job, (chunk, part) in enumerate(zip(self.chunks, self.parts, strict=True)):
             if chunk is not None and chunk.begun and self._failed[job] is None:
                 self._end(job)
@@ -132,8 +146,11 @@ class Solve:
             POOL.lend([chunk for chunk in self.chunks if chunk is not None], self)
         nfe, accepted, rejected = counts.T
         last_step, t = times.T
-        stats = (nfe, accepted, rejected, last_step, status, t)
-        reverse = Reverse(self, final, threads) if plan.keep else None
+        drift = reconstruction = np.zeros(len(status))
+        if reversal.shape[1]:  # what `vjp` finds goes into a Stats of its own
+            drift, reconstruction = reversal[:, 0].copy(), np.full(len(status), np.nan)
+        stats = (nfe, accepted, rejected, last_step, status, t, drift, reconstruction)
+        reverse = Reverse(self, final, threads, throw) if plan.keep else None
         if self.backward is not None:
             reverse = self.backward(self, self._numbers, self._y0, ys, t, final)
             ys = reverse.outputs(ys)
@@ -171,8 +188,8 @@ def longest_first(numbers):
 class Reverse:
     """The reverse pass of a solve."""
 
-    def __init__(self, solve, final, threads):
-        self._solve, self.final, self._threads = solve, final, threads
+    def __init__(self, solve, final, threads, throw):
+        self._solve, self.final, self._threads, self.throw = solve, final, threads, throw
         self.shared, self.time_gradients = solve.shared, solve.time_gradients
 
     def nbytes(self) -> int:
@@ -180,6 +197,12 @@ class Reverse:
         found = [chunk.nbytes() for chunk in self._solve.chunks if chunk is not None]
         records = sorted(again for _, again in found)[-self._threads :]
         return sum(kept for kept, _ in found) + sum(records)
+
+    def reconstruction(self) -> Floats | None:
+        """Return the errors of the y0 that were made again in the last call, None if no steps are taken back."""
+        if not self._solve.takes_back:
+            return None
+        return self._solve.reversal[:, RECONSTRUCTION].copy()
 
     def __call__(
         self,

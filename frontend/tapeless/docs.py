@@ -12,6 +12,7 @@ from tapeless_kernels.controllers.step_size import CONTROLLERS, control_numbers
 from tapeless_kernels.fields.layers import LAYERS
 from tapeless_kernels.tableaus.explicit import EXPLICIT
 from tapeless_kernels.tableaus.interpolant import dense_order
+from tapeless_kernels.tableaus.reversible import PAIR_REFERENCE, REVERSIBLE
 
 __all__ = ["main", "methods_page"]
 
@@ -40,6 +41,15 @@ below the table have the cubic Hermite interpolant.
 The order conditions of all of these are checked, in rationals where the source has them, by
 `pytest tests/kernels/tableaus`. A tableau of your own, made and checked by `tapeless.check_tableau`,
 can be given in place of a name.
+"""
+
+BACKWARD = """\
+## Reversible methods
+
+`solve_ode(..., method=NAME, adjoint="reversible")`: their steps can be taken back from the last state, so that a
+gradient needs no other. `tapeless.reversible(METHOD, coupling)` makes one of any method above, with two steps of it
+in one, and its order; an error estimate comes with it. `tapeless.methods.alf(damping)` is `alf` with damping, which
+leaves it of order 1. [gradients.md](gradients.md) says when they are stable, which for decay is hardly ever.
 """
 
 STEP_SIZES = """\
@@ -78,7 +88,7 @@ def methods_page() -> str:
     str
         The page, in Markdown.
     """
-    sections = (HEAD, _methods(), _controllers(), _activations(), _layers())
+    sections = (HEAD, _methods(), _reversible(), _controllers(), _activations(), _layers())
     return "\n".join(sections)
 
 
@@ -132,6 +142,22 @@ def _methods():
     return (
         _table(METHODS, header, rows) + "\nDense output of their own:\n\n" + "\n".join(own) + "\n"
     )
+
+
+def _reversible():
+    header = ("name", "order", "embedded", "evaluations", "source")
+    rows = [
+        (f"`{m.name}`", m.order, m.embedded_order, m.stages * m.halves, m.reference)
+        for m in REVERSIBLE
+    ]
+    made = (
+        "`reversible(METHOD, coupling)`",
+        "METHOD's",
+        "METHOD's",
+        "twice METHOD's",
+        PAIR_REFERENCE,
+    )
+    return _table(BACKWARD, header, (made, *rows))
 
 
 def _dense(method):

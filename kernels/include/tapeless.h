@@ -39,7 +39,8 @@ enum tapeless_lane_status {
     TAPELESS_STEP_TOO_SMALL = 3,
     TAPELESS_NON_FINITE = 4,
     TAPELESS_FIELD_FAILED = 5,
-    TAPELESS_INTERRUPTED = 6
+    TAPELESS_INTERRUPTED = 6,
+    TAPELESS_IRREVERSIBLE = 7
 };
 
 /* Of one call of the loop. All but the first and the last ask to be called again. */

@@ -8,11 +8,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-KEPT, COUNTED = 1, 2  # what becomes of an iteration, in a Record
+# What becomes of an iteration, in a Record: in the last two only its times are kept, as it is taken and taken back.
+KEPT, COUNTED, TIMED, TAKEN_BACK = 1, 2, 3, 4
+# Kinds of methods, `steppers.reversible`; those after PAIRED take one evaluation a step.
+RUNGE_KUTTA, PAIRED, REVERSIBLE_HEUN, LEAPFROG = range(4)
+# Whether kernels know the others too: a name that a family may bind to False.
+REVERSIBLE_TOO = True
 
 
 class Method(NamedTuple):
-    """An explicit Runge-Kutta method at run time; arrays as `tableaus.butcher.arrays` makes them."""
+    """A method at run time; arrays as `tableaus.butcher.arrays` and `tableaus.reversible.arrays_of` make them."""
 
     a: np.ndarray  # (S+1, S+1)
     a_transposed: np.ndarray
@@ -21,9 +26,12 @@ class Method(NamedTuple):
     pair: (
         np.ndarray
     )  # (2, S+1): h pair[0] k and pair[1] k are z_x - z_y and k_x - k_y, of stages at one time
+    coupling: np.ndarray  # (1,): of a reversible method
     stages: int  # S
     fsal: int  # 1: a step evaluates stages 1 to S, and k_S is the next k_0; 0: stages 0 to S-1
     n_errors: int  # 2: both estimates count
+    kind: int = RUNGE_KUTTA
+    halves: int = 1  # times that a step evaluates all stages: 2 if PAIRED
 
 
 class Control(NamedTuple):
@@ -64,7 +72,11 @@ class Lanes(NamedTuple):
     emitted: np.ndarray  # int64: outputs written
     who: np.ndarray  # int64: the trajectory in this lane, -1 if there is none
     y: np.ndarray  # (tiles, dim, LANES)
-    k: np.ndarray  # (tiles, S+1, dim, LANES)
+    k: np.ndarray  # (tiles, S+1, dim, LANES); if PAIRED (tiles, 2S, dim, LANES)
+    z: np.ndarray  # (tiles, dim or 0, LANES): the companion of y in a reversible method
+    drift: (
+        np.ndarray
+    )  # (tiles, 2 or 0, LANES): largest distance of y from it so far, largest size of y
 
 
 class Log(NamedTuple):
@@ -94,7 +106,8 @@ class Outputs(NamedTuple):
 class Record(NamedTuple):
     """What the transpose reads of each iteration.
 
-    Unless `keep` is KEPT there is one, with E = 1, used again and again; if COUNTED, `filled` and the capacity count.
+    Unless `keep` is KEPT there is one, with E = 1 unless it is TAKEN_BACK, used again and again; `filled` and the
+    capacity count all the same.
     """
 
     t: np.ndarray  # (capacity, tiles, 2, LANES): start and end of the step
@@ -105,7 +118,8 @@ class Record(NamedTuple):
     slopes: np.ndarray  # (capacity, tiles, S+1 or 0, dim, LANES)
     y: np.ndarray  # (capacity, tiles, 1 or 0, dim, LANES): where the step began
     filled: np.ndarray  # (1,) int64: iterations in which something moved
-    keep: int  # KEPT, COUNTED, or 0
+    times: np.ndarray  # (capacity, tiles, LANES), or if coupled (capacity, 1, 1): when it began, if TIMED or TAKEN_BACK
+    keep: int  # KEPT, COUNTED, TIMED, TAKEN_BACK, or 0
 
 
 class Head(NamedTuple):
@@ -127,6 +141,9 @@ class Work(NamedTuple):
     fate: np.ndarray  # (tiles, LANES) uint8, `loops.integrate`: what becomes of the step
     lane_status: np.ndarray  # (tiles, LANES) uint8
     y_next: np.ndarray  # (tiles, dim, LANES), where no stage holds it
+    z_next: np.ndarray  # (tiles, dim or 0, LANES)
+    drift: np.ndarray  # (tiles, 2 or 0, LANES): distance of y_next from z_next, size of y_next
+    back: np.ndarray  # (3, LANES), of the way back in a step: -h, its start, the stage's time
 
 
 class Queue(NamedTuple):
@@ -144,6 +161,9 @@ class Queue(NamedTuple):
     status: np.ndarray  # (n,) uint8
     reduced: np.ndarray  # (n, 3 or 0, dim): mean, least, largest
     passage: np.ndarray  # (n, 1 or 0)
+    reversal: (
+        np.ndarray
+    )  # (n, 3 or 0): largest drift, largest size of y, error of the y0 that was made again
 
 
 class Turns(NamedTuple):
@@ -156,6 +176,8 @@ class Turns(NamedTuple):
     t: np.ndarray  # (n,): the head of each, in the solve's dtype
     y: np.ndarray  # (n, dim)
     cache: np.ndarray  # (n, n_cache)
+    reached: np.ndarray  # (n,): the time at which it ended
+    ends: np.ndarray  # (n, 3 or 0, dim): y, z and k_0 there, of a reversible method
 
 
 class Checkpoint(NamedTuple):
@@ -170,6 +192,8 @@ class Checkpoint(NamedTuple):
     who: np.ndarray
     y: np.ndarray
     k: np.ndarray  # (tiles, dim, LANES): the first slope; if not FSAL, (tiles, 0, LANES)
+    z: np.ndarray
+    drift: np.ndarray
 
 
 class Bars(NamedTuple):
@@ -192,6 +216,8 @@ class Bars(NamedTuple):
     passage: (
         np.ndarray
     )  # (tiles, 2 or 0, LANES) float64: the time of the first passage, and its cotangent
+    companion: np.ndarray  # (tiles, dim or 0, LANES): of the companion of y
+    half: np.ndarray  # (dim or 0, LANES): of what one half of a step makes
 
 
 class QueueBars(NamedTuple):

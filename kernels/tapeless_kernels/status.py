@@ -8,6 +8,7 @@ STEP_TOO_SMALL = 3
 NON_FINITE = 4
 FIELD_FAILED = 5
 INTERRUPTED = 6
+IRREVERSIBLE = 7
 
 # Of one call of the loop.
 DONE = 0
@@ -26,4 +27,6 @@ CAUSE = {
     NON_FINITE: "met a value that is not finite; look at the field there, or take smaller steps",
     FIELD_FAILED: "was stopped by its field, which reported a failure; look at the field there",
     INTERRUPTED: "was interrupted; what it had reached is kept",
+    IRREVERSIBLE: "could not go on, or back to its start: the two states of its reversible method drift apart, as "
+    "where the field contracts; take more steps, a smaller coupling, or an ordinary method",
 }

@@ -33,6 +33,8 @@ CASES = {
     "equal steps": (NETWORK, THETA, 60, 1.0, {"method": "rk4", "n_steps": 23, "t_eval": TIMES}),
     "in lockstep": (NETWORK, THETA, 100, 1.0, {"coupled": True, "rtol": 1e-8}),
     "turns of many": (NETWORK, THETA, 1500, ENDS, {"rtol": 1e-7}),
+    "reversible": (NETWORK, THETA, 60, 1.0, {"method": tapeless.reversible("bosh3"), "rtol": 1e-5}),
+    "leapfrog": (NETWORK, THETA, 60, 1.0, {"method": "alf", "rtol": 1e-2}),
     "theta of each": (lorenz, OWN, 1500, ENDS, {"t_eval": None}),
     "some that fail": (lorenz, OWN, 1500, ENDS, {"max_steps": 25, "throw": False}),
 }

@@ -25,7 +25,9 @@ from tapeless import (
     fit,
     load,
     losses,
+    methods,
     optim,
+    reversible,
     save,
     solve_ivp,
     solve_ode,
@@ -69,6 +71,16 @@ def backsolve(**kwargs):
 def stiff(**kwargs):
     """A field whose trajectories grow as e**(1000 t)."""
     return solve(theta=np.array([1000.0, 0.0]), field=Network(1, [Dense(1)]), y0=[[1.0]], **kwargs)
+
+
+def contracts(t1, n_steps):
+    """The gradient of a decay as e**(-10 t), by a method that is stable for no such step."""
+    field, theta = Network(1, [Dense(1)]), np.array([-10.0, 0.0])
+    method = reversible("tsit5")
+    sol = solve_ode(
+        field, (0.0, t1), [[1.0]], theta, method=method, n_steps=n_steps, adjoint="reversible"
+    )
+    sol.vjp(sol.ys)
 
 
 def decay(t, y, *args):
@@ -196,6 +208,22 @@ FAULTS = (
     Fault(lambda: Field(still, 2, jvp="symbolic"), TypeError, "SymPy"),
     Fault(lambda: Field(still, 2, jvp=still), TypeError, "4 arguments"),
     Fault(lambda: adjoint_memory(FIELD, 4, 10, adjoint="forward"), ValueError, "'forward'"),
+    Fault(lambda: solve(adjoint="reversible"), ValueError, "'tsit5'"),
+    Fault(lambda: solve(adjoint="reversible", method="alf", stride=2), ValueError, "2 with"),
+    Fault(lambda: adjoint_memory(FIELD, 4, 10, adjoint="reversible"), ValueError, "'tsit5'"),
+    Fault(lambda: reversible("alf"), ValueError, "'alf'"),
+    Fault(lambda: reversible(None), ValueError, "None"),
+    Fault(lambda: reversible("tsit5", 0), ValueError, "0"),
+    Fault(lambda: reversible("tsit5", 1.5), ValueError, "1.5"),
+    Fault(lambda: reversible("tsit5", np.nan), ValueError, "nan"),
+    Fault(lambda: reversible("tsit5", "0.9"), ValueError, "'0.9'"),
+    Fault(lambda: methods.alf(0.5), ValueError, "0.5"),
+    Fault(lambda: solve(method=reversible("rk4")), ValueError, "reversible('rk4')"),
+    Fault(lambda: solve(method="alf", interpolate=True), ValueError, "True"),
+    Fault(lambda: solve(method="alf", reduce=True), ValueError, "True"),
+    Fault(lambda: solve(method="alf", first_passage=(0, 1.0)), ValueError, "(0, 1.0)"),
+    Fault(lambda: contracts(10.0, 1000), SolverError, "drift apart"),
+    Fault(lambda: contracts(2.8, 1400), SolverError, "could not be taken back"),
     Fault(lambda: adjoint_memory(None, 4, 10), TypeError, "None"),
     Fault(lambda: adjoint_memory(FIELD, 0, 10), ValueError, "0"),
     Fault(lambda: adjoint_memory(FIELD, 4, 10.5), ValueError, "10.5"),

@@ -30,8 +30,8 @@ from .array import carve
 from .entry import begin, begin_vjp, checkpoint, finish, finish_vjp, go_back, run, run_vjp
 from .rolling import ROLLING, Rolling
 from .step_log import StepLog
-from .table import bars_layout, bytes_of, layout, turns_layout
-from .tape import Checkpointed, Stored, step_bytes
+from .table import bars_layout, bytes_of, layout, n_evaluations, turns_layout
+from .tape import TIMES_ALONE, Checkpointed, Stored, Timed, step_bytes
 
 WIDTHS = {np.dtype(np.float32): 64, np.dtype(np.float64): 32}  # rows of 256 bytes
 SECONDS_PER_CALL = 0.02  # between looks at the interpreter: so long may a signal have to wait
@@ -175,10 +175,10 @@ class Chunk:
             tiles, plan.program.dim, method.stages, source.n_cache, plan.n_outputs,
             plan.program.n_params, 0, plan.keep, method.fsal, method.n_errors,
             *control[1:], *source.field[:3], plan.theta_stride, 0, 0, 0, 1, 1,
-            plan.n_reduced, plan.n_passages, *[0] * (at.METHOD - at.IDLED),
+            plan.n_reduced, plan.n_passages, *[0] * (at.KIND - at.IDLED), method.kind, method.halves,
         )  # fmt: skip
         self.table[at.SLOPES] = plan.slopes
-        arrays = (*method[:5], control.numbers, *self._arrays)
+        arrays = (*method[:6], control.numbers, *self._arrays)
         self.table[at.METHOD : at.RECORD] = [array.ctypes.data for array in arrays]
         self._bars, work = None, self.work_per_iteration()
         bytes_ = step_bytes(plan, tiles, source.n_cache)
@@ -207,10 +207,12 @@ class Chunk:
         where = (self.plan, self.tiles, self._source.n_cache, self.table)
         if memory == ROLLING:
             return Rolling(*where)
+        if memory == TIMES_ALONE:
+            return Timed(*where)
         return Stored(*where) if memory is None else Checkpointed(*where, memory)
 
     def begin(self, y0, numbers, times, theta, results, *, order=None, own=None, memory=None):
-        """Start a solve of the queue that these arrays make, as `buffers.Queue` says; `results` are its last seven.
+        """Start a solve of the queue that these arrays make, as `buffers.Queue` says; `results` are its last eight.
 
         With `own`, parameters of its own for each trajectory, `theta` is room for those of the lanes. With
         `memory` states are kept in place of steps.
@@ -325,7 +327,7 @@ class Chunk:
     def work_per_iteration(self):
         program = self.plan.program
         per_lane = program.flops + 60 * program.dim + 200
-        return self.plan.method.stages * self.tiles * self.plan.lanes * per_lane
+        return n_evaluations(self.plan.method) * self.tiles * self.plan.lanes * per_lane
 
     def _check(self, code):
         if code == FIELD_ERROR:

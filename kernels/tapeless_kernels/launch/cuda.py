@@ -144,7 +144,7 @@ def record_of(record, i):
     return Record(
         lane_of(record.t, i), lane_of(record.h, i), lane_of(record.emitted, i),
         lane_of(record.z, i), lane_of(record.cache, i), lane_of(record.slopes, i), lane_of(record.y, i),
-        lane_of(record.filled, i), record.keep,
+        lane_of(record.filled, i), lane_of(record.times, i), record.keep,
     )  # fmt: skip
 
 
@@ -178,6 +178,7 @@ def local_lanes():
         cuda.local.array((1, 4, 1), np.int64), cuda.local.array((1, 1), np.int64),
         cuda.local.array((1, 1), np.int64),
         cuda.local.array((1, DIM, 1), Real), cuda.local.array((1, SLOPES, DIM, 1), Real),
+        cuda.local.array((1, 1, 1), Real), cuda.local.array((1, 1, 1), Real),  # of other methods
     )  # fmt: skip
 
 
@@ -189,6 +190,8 @@ def local_work():
         cuda.local.array((1, 3, 1), Real), cuda.local.array((1, 1), np.uint8),
         cuda.local.array((1, 1), np.uint8), cuda.local.array((1, 1), np.uint8),
         cuda.local.array((1, 1), np.uint8), cuda.local.array((1, DIM, 1), Real),
+        cuda.local.array((1, 1, 1), Real), cuda.local.array((1, 1, 1), Real),
+        cuda.local.array((3, 1), Real),
     )  # fmt: skip
 
 
@@ -203,6 +206,7 @@ def local_bars():
         cuda.local.array((1, 1, 1, 1), Real)[:0],
         cuda.local.array((1, 1, 1), Real)[:, :0], cuda.local.array((1, 2, 1), Time),
         cuda.local.array((1, 2, 1), Real), cuda.local.array((1, 1, 1), Time)[:, :0],
+        cuda.local.array((1, 1, 1), Real), cuda.local.array((1, 1), Real),
     )  # fmt: skip
 
 
@@ -220,6 +224,7 @@ class CudaKernels:
             "DIM": dim,
             "STAGES": stages,
             "SLOPES": stages + 1,
+            "REVERSIBLE_TOO": False,  # their branches would take registers
             "Real": dtype.type,
             "Time": np.dtype(time).type,
             "power": activations.bindings(dtype)["power"],

@@ -3,12 +3,13 @@
 import numpy as np
 
 from .._jit import apart, inlined, kernel
-from ..buffers import COUNTED
+from ..buffers import COUNTED, REVERSIBLE_TOO, TAKEN_BACK, TIMED
 from ..field_abi import data_of
 from ..loops.checkpoint import restore, save
 from ..loops.integrate import LANES_FREE, count_running, iterate
 from ..loops.integrate_vjp import NO_STEP, integrate_vjp, start_vjp
 from ..loops.queue import begin_turn, end_turn, keep_head, put_down, take_back, take_up
+from ..loops.reversal import compare_start, go_to_end, take_iteration_back
 from ..loops.start import ACCEPTED, start
 from ..status import BUFFER_FULL, DONE, RUNNING, SUCCESS
 from ..tile import LANES, Real
@@ -76,7 +77,21 @@ def start_fresh(p, theta, taken):
 
 @kernel
 def begin(
-    p, theta, order, y0, numbers, times, own, ys, y, counts, reached, status, reduced, passage
+    p,
+    theta,
+    order,
+    y0,
+    numbers,
+    times,
+    own,
+    ys,
+    y,
+    counts,
+    reached,
+    status,
+    reduced,
+    passage,
+    reversal,
 ):
     """Make a Queue of these arrays, give the lanes its first trajectories, and start them.
 
@@ -87,6 +102,7 @@ def begin(
     p[QUEUE + 3], p[QUEUE + 4], p[QUEUE + 5] = data_of(times), data_of(own), data_of(ys)
     p[QUEUE + 6], p[QUEUE + 7], p[QUEUE + 8] = data_of(y), data_of(counts), data_of(reached)
     p[QUEUE + 9], p[QUEUE + 10], p[QUEUE + 11] = data_of(status), data_of(reduced), data_of(passage)
+    p[QUEUE + 12] = data_of(reversal)
     p[REPLAYS] = 0
     queue, lanes, outputs = queue_of(p), lanes_of(p), outputs_of(p, p[OUTPUTS + 1])
     for tile in range(p[TILES]):
@@ -182,7 +198,7 @@ def refill(p, theta):
                 else:
                     p[FAILED] += put_down(queue, lanes, outputs, tile, lane)
                 if notes_turns(p):
-                    end_turn(turns_of(p), before, lanes.emitted[tile, lane])
+                    end_turn(turns_of(p), lanes, tile, lane, before)
                 if p[TAKEN] < p[N_QUEUE]:
                     i = queue.order[p[TAKEN]]
                     take_up(queue, control_of(p), lanes, outputs, theta, tile, lane, i)
@@ -199,7 +215,7 @@ def finish(p):
     for tile in range(p[TILES]):
         for lane in range(LANES):
             if notes_turns(p):
-                end_turn(turns_of(p), lanes.who[tile, lane], lanes.emitted[tile, lane])
+                end_turn(turns_of(p), lanes, tile, lane, lanes.who[tile, lane])
             p[FAILED] += put_down(queue, lanes, outputs, tile, lane)
     return p[FAILED]
 
@@ -243,6 +259,10 @@ def load_back(p, theta, theta_bar, tile, lane, i):
     )  # fmt: skip
     if i < 0:
         bars_of(p).emitted[tile, lane] = 0
+    if p[KEEP] == TIMED or p[KEEP] == TAKEN_BACK:
+        lanes = lanes_of(p)
+        go_to_end(turns_of(p), lanes, tile, lane, some)
+        lanes.who[tile, lane] = i
 
 
 @kernel
@@ -253,15 +273,28 @@ def run_vjp(p, theta, theta_bar, first, last):
         stop = first
         if p[TURN] >= 0:
             stop = max(stop, turns_of(p).first[queue_of(p).order[p[TURN]]] - p[BEFORE])
+        span = (stop, last, p[BEFORE])
+        if REVERSIBLE_TOO and p[KEEP] == TAKEN_BACK and code == DONE:
+            stop, span = last - 1, (FIRST, FIRST + 1, p[BEFORE])
+            code = take_back_iteration(p, theta, stop)
         if code == DONE:
             code = integrate_vjp(
                 field_of(p), (method_of(p), control_of(p)), outputs_of(p, p[YS_BAR]), bars_of(p), record_of(p),
-                work_of(p), theta, theta_bar, (stop, last, p[BEFORE]),
+                work_of(p), theta, theta_bar, span,
             )  # fmt: skip
         if code != DONE:
             return code
         last = stop
     return DONE
+
+
+@kernel
+def take_back_iteration(p, theta, n):
+    """Take back the steps of iteration n, into a record of one."""
+    return take_iteration_back(
+        field_of(p), method_of(p), outputs_of(p, p[YS_BAR]), lanes_of(p), record_of(p), work_of(p), theta,
+        bars_of(p).emitted, n,
+    )  # fmt: skip
 
 
 @kernel
@@ -291,6 +324,8 @@ def turn_back(p, theta, theta_bar, n):
             tile, lane = turns.lane[i] // LANES, turns.lane[i] % LANES
             for m in range(queue_bars.y0.shape[1]):
                 queue_bars.y0[i, m] = bars.y[tile, m, lane]
+            if p[KEEP] == TIMED or p[KEEP] == TAKEN_BACK:
+                compare_start(queue, lanes_of(p), tile, lane, i)
             for m in range(queue_bars.theta.shape[1]):
                 bar = theta_bar[m * LANES + lane]
                 queue_bars.theta[i, m] = bar if work.accepted[tile, lane] == 1 else Real(0)

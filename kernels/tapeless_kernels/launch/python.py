@@ -204,6 +204,8 @@ def allocate(
     slopes=False,
     measure=False,
     states=False,
+    halves=1,
+    reversible=False,
 ):
     """Return a Solve filled with what would show if it were read: NaN, and UNREAD in integers."""
     real, time = np.finfo(dtype).dtype, time or time_dtype(dtype)
@@ -216,7 +218,8 @@ def allocate(
         Lanes(
             *(new(time, tiles) for _ in range(8)), new(real, tiles, 2), new(real, tiles),
             new(real, tiles), new("u1", tiles), new("i8", tiles, 4), new("i8", tiles), new("i8", tiles),
-            new(dtype, tiles, dim), new(dtype, tiles, stages + 1, dim),
+            new(dtype, tiles, dim), new(dtype, tiles, max(stages + 1, stages * halves), dim),
+            new(dtype, tiles, reversible * dim), new(real, tiles, reversible * 2),
         ),
         Outputs(
             new(time, tiles, n_outputs), new(dtype, tiles, n_outputs, dim), new(dtype, tiles, n_reduced, dim),
@@ -230,13 +233,14 @@ def allocate(
         Head(new(real, tiles), new(dtype, tiles, dim), new(dtype, tiles, 0)),
         Record(
             new(time, capacity, tiles, 2), new(real, capacity, tiles), new("i8", capacity, tiles),
-            new(dtype, capacity, tiles, stages, dim), new(dtype, capacity, tiles, stages, 0),
+            new(dtype, capacity, tiles, stages * halves, dim), new(dtype, capacity, tiles, stages * halves, 0),
             new(dtype, capacity, tiles, (stages + 1) * slopes, dim), new(dtype, capacity, tiles, int(slopes), dim),
-            np.zeros(1, np.int64), int(keep),
+            np.zeros(1, np.int64), new(time, 0, tiles), int(keep),
         ),
         Work(
             new(real, 2), new(real, tiles), new(real, tiles, 3 + 5 * measure),
             *(new("u1", tiles) for _ in range(4)), new(dtype, tiles, dim),
+            new(dtype, tiles, reversible * dim), new(real, tiles, reversible * 2), new(real, 3),
         ),
     )  # fmt: skip
 
@@ -251,6 +255,9 @@ def load(solve, t0, t1, h, tolerance, y0, times, start_ratio):
         (lanes.y, to_tiles(y0, lanes.y)), (solve.outputs.times, np.asarray(times)[:, None]),
     ):  # fmt: skip
         array[...] = value
+    if lanes.z.shape[1]:
+        lanes.z[...], lanes.drift[:, 0] = lanes.y, 0
+        lanes.drift[:, 1] = np.abs(lanes.y).max(1)
     lanes.status.reshape(-1)[len(y0) :] = SUCCESS
 
 
@@ -281,11 +288,11 @@ def run_vjp(
     if steps_bar is None:
         steps_bar = np.zeros((0, tiles, 0, width), y.dtype)
     bars = Bars(
-        y, np.zeros_like(y), k, np.full_like(k[:2], np.nan), np.full((3, width), np.nan, y.dtype),
+        y, np.zeros_like(y), k, np.full_like(lanes.k[0, :2], np.nan), np.full((3, width), np.nan, y.dtype),
         lanes.emitted.copy(), np.full((5, *y.shape[1:]), np.nan, y.dtype)[: 5 * bool(steps_bar.shape[2])], steps_bar,
         np.zeros((0, *y.shape), y.dtype) if states_bar is None else states_bar,
         np.zeros((tiles, (n_outputs + 2) * kept, width), y.dtype), np.stack([lanes.t0, lanes.t1], 1),
-        np.stack([lanes.rtol, lanes.atol], 1), passage,
+        np.stack([lanes.rtol, lanes.atol], 1), passage, np.zeros_like(lanes.z), np.full_like(lanes.z[0], np.nan),
     )  # fmt: skip
     bars.emitted.reshape(-1)[len(ys_bar) :] = 0
     outputs = outputs._replace(ys=to_tiles(ys_bar, outputs.ys))

@@ -10,6 +10,8 @@ import numpy as np
 from .._jit import pasted
 from ..buffers import (
     KEPT,
+    RUNGE_KUTTA,
+    TAKEN_BACK,
     Bars,
     Checkpoint,
     Control,
@@ -32,22 +34,23 @@ SIZES = (
     "TILES DIM STAGES N_CACHE N_OUTPUTS N_PARAMS CAPACITY KEEP FSAL N_ERRORS ADAPTIVE COUPLED INTERPOLATE "
     "MAX_STEPS N_STEPS N_TRAJECTORIES COMPONENT MEASURE LOG_STATES FIELD FIELD_VJP CONTEXT THETA_STRIDE N_QUEUE TAKEN "
     "FAILED N_NUMBERS N_TIMES N_REDUCED N_PASSAGES IDLED BEFORE TURN STRIDE SLOTS SAVED STATE_BYTES REPLAYS SLOPES "
-    "N_LOG N_STEP_BARS N_STATE_BARS HOLD_START"
+    "N_LOG N_STEP_BARS N_STATE_BARS HOLD_START KIND HALVES"
 ).split()
 (
     TILES, DIM, STAGES, N_CACHE, N_OUTPUTS, N_PARAMS, CAPACITY, KEEP, FSAL, N_ERRORS, ADAPTIVE, COUPLED,
     INTERPOLATE, MAX_STEPS, N_STEPS, N_TRAJECTORIES, COMPONENT, MEASURE, LOG_STATES, FIELD, FIELD_VJP, CONTEXT,
     THETA_STRIDE, N_QUEUE, TAKEN, FAILED, N_NUMBERS, N_TIMES, N_REDUCED, N_PASSAGES, IDLED, BEFORE, TURN,
     STRIDE, SLOTS, SAVED, STATE_BYTES, REPLAYS, SLOPES, N_LOG, N_STEP_BARS, N_STATE_BARS,
-    HOLD_START,
+    HOLD_START, KIND, HALVES,
 ) = range(len(SIZES))  # fmt: skip
 METHOD = len(SIZES)
-CONTROL = METHOD + 5
+CONTROL = METHOD + 6
 LANES_AT = CONTROL + 1
 OUTPUTS = LANES_AT + len(Lanes._fields)
 HEAD = OUTPUTS + 4
 WORK = HEAD + 3
 RECORD = WORK + len(Work._fields)
+TIMES = RECORD + Record._fields.index("times")
 BARS = RECORD + len(Record._fields) - 1
 STEP_BARS = BARS + Bars._fields.index("steps")
 STATE_BARS = BARS + Bars._fields.index("states")
@@ -64,19 +67,40 @@ TABLE = (
 
 def layout(plan, tiles, n_cache):
     """Return (shape, dtype) of the arrays of Lanes, Outputs, Head and Work, in the table's order."""
-    lanes, dim, slopes, n = plan.lanes, plan.program.dim, plan.method.stages + 1, plan.n_outputs
+    lanes, dim, slopes, n = plan.lanes, plan.program.dim, n_slopes(plan.method), plan.n_outputs
     real, time, count, flag = plan.dtype, "f8", "i8", "u1"
-    shape, state = (tiles, lanes), (tiles, dim, lanes)
+    shape, state, pairs = (tiles, lanes), (tiles, dim, lanes), is_reversible(plan.method)
+    companion, drift = (tiles, pairs * dim, lanes), (tiles, pairs * 2, lanes)
     return [
         *[(shape, time)] * 8, ((tiles, 2, lanes), real), (shape, real), (shape, real),
         (shape, flag), ((tiles, 4, lanes), count), (shape, count), (shape, count), (state, real),
-        ((tiles, slopes, dim, lanes), real),
+        ((tiles, slopes, dim, lanes), real), (companion, real), (drift, real),
         ((tiles, n, lanes), time), ((tiles, n, dim, lanes), real),
         ((tiles, plan.n_reduced, dim, lanes), real), ((tiles, plan.n_passages, lanes), time),
         (shape, real), (state, real), ((tiles, n_cache, lanes), real),
         ((2, lanes), real), (shape, real), ((tiles, 3 + 5 * plan.control.measure, lanes), real), (shape, flag),
-        *[(shape, flag)] * 3, (state, real),
+        *[(shape, flag)] * 3, (state, real), (companion, real), (drift, real), ((3, lanes), real),
     ]  # fmt: skip
+
+
+def is_reversible(method):
+    """Return whether a Method carries a companion of y."""
+    return method.kind != RUNGE_KUTTA
+
+
+def n_slopes(method):
+    """Return how many slopes a step knows."""
+    return max(method.stages * method.halves, method.stages + 1)
+
+
+def n_evaluations(method):
+    """Return how many evaluations of a step the transpose reads."""
+    return method.stages * method.halves
+
+
+def times_layout(plan, tiles, capacity):
+    """Return (shape, dtype) of the times of so many iterations, of which trajectories in lockstep share one."""
+    return [((capacity, *((1, 1) if plan.control.coupled else (tiles, plan.lanes))), "f8")]
 
 
 def record_layout(plan, tiles, n_cache, capacity, evaluations):
@@ -100,13 +124,18 @@ def bytes_of(wanted):
 def bars_layout(plan, tiles, n_cache):
     """Return (shape, dtype) of the arrays of Bars, and of the cotangents of the outputs, their times, and Head."""
     lanes, dim, real = plan.lanes, plan.program.dim, plan.dtype
-    slopes, state = plan.method.stages + 1, (tiles, dim, lanes)
+    slopes, state, rows = (
+        plan.method.stages + 1,
+        (tiles, dim, lanes),
+        is_reversible(plan.method) * dim,
+    )
     return [
         (state, real), (state, real), ((slopes, dim, lanes), real), ((2, dim, lanes), real),
         ((3, lanes), real), ((tiles, lanes), "i8"), ((5 * plan.control.measure, dim, lanes), real),
         ((0,), real), ((0,), real),
         ((tiles, (plan.n_outputs + 2) * plan.slopes, lanes), real), ((tiles, 2, lanes), "f8"),
         ((tiles, 2, lanes), real), ((tiles, 2 * plan.n_passages * plan.slopes, lanes), "f8"),
+        ((tiles, rows, lanes), real), ((rows, lanes), real),
         ((tiles, plan.n_outputs, dim, lanes), real),
         ((tiles, plan.n_outputs, lanes), "f8"), ((tiles, lanes), real), (state, real), ((tiles, n_cache, lanes), real),
     ]  # fmt: skip
@@ -115,11 +144,11 @@ def bars_layout(plan, tiles, n_cache):
 def checkpoint_layout(plan, tiles):
     """Return (shape, dtype) of the arrays of Checkpoint."""
     real, shape, lanes = plan.dtype, (tiles, plan.lanes), plan.lanes
-    dim, fsal = plan.program.dim, plan.method.fsal
+    dim, fsal, pairs = plan.program.dim, plan.method.fsal, is_reversible(plan.method)
     return [
         ((3,), "i8"), ((4, tiles, lanes), "f8"), ((tiles, 2, lanes), real), (shape, "u1"),
         ((tiles, 4, lanes), "i8"), (shape, "i8"), (shape, "i8"), ((tiles, dim, lanes), real),
-        ((tiles, fsal * dim, lanes), real),
+        ((tiles, fsal * dim, lanes), real), ((tiles, pairs * dim, lanes), real), ((tiles, pairs * 2, lanes), real),
     ]  # fmt: skip
 
 
@@ -127,6 +156,7 @@ def turns_layout(plan, n, n_cache):
     """Return (shape, dtype) of the arrays of Turns, for n trajectories."""
     return [
         *[((n,), "i8")] * 4, ((n,), plan.dtype), ((n, plan.program.dim), plan.dtype), ((n, n_cache), plan.dtype),
+        ((n,), "f8"), ((n, 3 * is_reversible(plan.method), plan.program.dim), plan.dtype),
     ]  # fmt: skip
 
 
@@ -137,8 +167,8 @@ def method_of(p):
     return Method(
         array_at(p[METHOD], Real, (n, n)), array_at(p[METHOD + 1], Real, (n, n)),
         array_at(p[METHOD + 2], Real, (n,)), array_at(p[METHOD + 3], Real, (2, n)),
-        array_at(p[METHOD + 4], Real, (2, n)),
-        p[STAGES], p[FSAL], p[N_ERRORS],
+        array_at(p[METHOD + 4], Real, (2, n)), array_at(p[METHOD + 5], Real, (1,)),
+        p[STAGES], p[FSAL], p[N_ERRORS], p[KIND], p[HALVES],
     )  # fmt: skip
 
 
@@ -154,7 +184,7 @@ def control_of(p):
 @pasted
 def lanes_of(p):
     """Return the Lanes of a table."""
-    n, dim = p[TILES], p[DIM]
+    n, dim, pairs = p[TILES], p[DIM], 1 if p[KIND] else 0
     return Lanes(
         array_at(p[LANES_AT], Time, (n, LANES)), array_at(p[LANES_AT + 1], Time, (n, LANES)),
         array_at(p[LANES_AT + 2], Time, (n, LANES)), array_at(p[LANES_AT + 3], Time, (n, LANES)),
@@ -166,7 +196,9 @@ def lanes_of(p):
         array_at(p[LANES_AT + 13], np.int64, (n, LANES)),
         array_at(p[LANES_AT + 14], np.int64, (n, LANES)),
         array_at(p[LANES_AT + 15], Real, (n, dim, LANES)),
-        array_at(p[LANES_AT + 16], Real, (n, p[STAGES] + 1, dim, LANES)),
+        array_at(p[LANES_AT + 16], Real, (n, max(p[STAGES] * p[HALVES], p[STAGES] + 1), dim, LANES)),
+        array_at(p[LANES_AT + 17], Real, (n, pairs * dim, LANES)),
+        array_at(p[LANES_AT + 18], Real, (n, pairs * 2, LANES)),
     )  # fmt: skip
 
 
@@ -206,19 +238,24 @@ def head_of(p):
 @pasted
 def work_of(p):
     """Return the Work of a table."""
-    n = p[TILES]
+    n, pairs = p[TILES], 1 if p[KIND] else 0
     return Work(
         array_at(p[WORK], Real, (2, LANES)), array_at(p[WORK + 1], Real, (n, LANES)),
         array_at(p[WORK + 2], Real, (n, 3 + 5 * p[MEASURE], LANES)), array_at(p[WORK + 3], np.uint8, (n, LANES)),
         array_at(p[WORK + 4], np.uint8, (n, LANES)), array_at(p[WORK + 5], np.uint8, (n, LANES)),
         array_at(p[WORK + 6], np.uint8, (n, LANES)), array_at(p[WORK + 7], Real, (n, p[DIM], LANES)),
+        array_at(p[WORK + 8], Real, (n, pairs * p[DIM], LANES)), array_at(p[WORK + 9], Real, (n, pairs * 2, LANES)),
+        array_at(p[WORK + 10], Real, (3, LANES)),
     )  # fmt: skip
 
 
 @pasted
 def record_of(p):
     """Return the Record of a table."""
-    c, n, stages = p[CAPACITY], p[TILES], p[STAGES] if p[KEEP] == KEPT else 1
+    c, n, stages = p[CAPACITY], p[TILES], p[STAGES] * p[HALVES] if p[KEEP] == KEPT else 1
+    if p[KEEP] == TAKEN_BACK:
+        stages = max(p[STAGES] * p[HALVES], 2)
+    tiles, lanes = (1, 1) if p[COUPLED] else (n, LANES)
     slopes = p[SLOPES] if p[KEEP] == KEPT else 0
     return Record(
         array_at(p[RECORD], Time, (c, n, 2, LANES)), array_at(p[RECORD + 1], Real, (c, n, LANES)),
@@ -227,14 +264,14 @@ def record_of(p):
         array_at(p[RECORD + 4], Real, (c, n, stages, p[N_CACHE], LANES)),
         array_at(p[RECORD + 5], Real, (c, n, slopes * (p[STAGES] + 1), p[DIM], LANES)),
         array_at(p[RECORD + 6], Real, (c, n, slopes, p[DIM], LANES)),
-        array_at(p[RECORD + 7], np.int64, (1,)), p[KEEP],
+        array_at(p[RECORD + 7], np.int64, (1,)), array_at(p[TIMES], Time, (c, tiles, lanes)), p[KEEP],
     )  # fmt: skip
 
 
 @pasted
 def bars_of(p):
     """Return the Bars of a table."""
-    n, dim = p[TILES], p[DIM]
+    n, dim, pairs = p[TILES], p[DIM], 1 if p[KIND] else 0
     return Bars(
         array_at(p[BARS], Real, (n, dim, LANES)), array_at(p[BARS + 1], Real, (n, dim, LANES)),
         array_at(p[BARS + 2], Real, (p[STAGES] + 1, dim, LANES)),
@@ -246,6 +283,7 @@ def bars_of(p):
         array_at(p[BARS + 9], Real, (n, (p[N_OUTPUTS] + 2) * p[SLOPES], LANES)),
         array_at(p[BARS + 10], Time, (n, 2, LANES)), array_at(p[BARS + 11], Real, (n, 2, LANES)),
         array_at(p[BARS + 12], Time, (n, 2 * p[N_PASSAGES] * p[SLOPES], LANES)),
+        array_at(p[BARS + 13], Real, (n, pairs * dim, LANES)), array_at(p[BARS + 14], Real, (pairs * dim, LANES)),
     )  # fmt: skip
 
 
@@ -269,6 +307,7 @@ def queue_of(p):
         array_at(p[QUEUE + 8], Time, (n, 2)), array_at(p[QUEUE + 9], np.uint8, (n,)),
         array_at(p[QUEUE + 10], Real, (n, p[N_REDUCED], dim)),
         array_at(p[QUEUE + 11], Time, (n, p[N_PASSAGES])),
+        array_at(p[QUEUE + 12], Time, (n, 3 if p[KIND] else 0)),
     )  # fmt: skip
 
 
@@ -280,7 +319,8 @@ def turns_of(p):
         array_at(p[TURNS], np.int64, (n,)), array_at(p[TURNS + 1], np.int64, (n,)),
         array_at(p[TURNS + 2], np.int64, (n,)), array_at(p[TURNS + 3], np.int64, (n,)),
         array_at(p[TURNS + 4], Real, (n,)), array_at(p[TURNS + 5], Real, (n, p[DIM])),
-        array_at(p[TURNS + 6], Real, (n, p[N_CACHE])),
+        array_at(p[TURNS + 6], Real, (n, p[N_CACHE])), array_at(p[TURNS + 7], Time, (n,)),
+        array_at(p[TURNS + 8], Real, (n, 3 if p[KIND] else 0, p[DIM])),
     )  # fmt: skip
 
 
@@ -301,6 +341,7 @@ def queue_bars_of(p):
 def checkpoint_of(p, slot):
     """Return a Checkpoint of a table."""
     at, n, dim = p[CHECKPOINTS] + slot * p[STATE_BYTES], p[TILES], p[DIM]
+    pairs = 1 if p[KIND] else 0
     return Checkpoint(
         array_at(at, np.int64, (3,)), array_at(at + p[CHECKPOINTS + 2], Time, (4, n, LANES)),
         array_at(at + p[CHECKPOINTS + 3], Real, (n, 2, LANES)),
@@ -310,4 +351,6 @@ def checkpoint_of(p, slot):
         array_at(at + p[CHECKPOINTS + 7], np.int64, (n, LANES)),
         array_at(at + p[CHECKPOINTS + 8], Real, (n, dim, LANES)),
         array_at(at + p[CHECKPOINTS + 9], Real, (n, p[FSAL] * dim, LANES)),
+        array_at(at + p[CHECKPOINTS + 10], Real, (n, pairs * dim, LANES)),
+        array_at(at + p[CHECKPOINTS + 11], Real, (n, pairs * 2, LANES)),
     )  # fmt: skip

@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..buffers import COUNTED, KEPT
+from ..buffers import COUNTED, KEPT, TAKEN_BACK, TIMED
 from . import table as at
 from .array import carve, offsets
 from .schedule import next_checkpoint, steps_again
-from .table import checkpoint_layout, record_layout
+from .table import bytes_of, checkpoint_layout, n_evaluations, record_layout, times_layout
 
 # Bytes of a block of the record: each costs a return to Python. What is not written is not resident.
 SMALL_BLOCK, LARGE_BLOCK = 1 << 20, 1 << 26
@@ -105,6 +105,66 @@ class Memory(NamedTuple):
         return taken
 
 
+# How a solve is kept of whose steps there are the times alone: a reversible method takes them back from the end.
+TIMES_ALONE = Memory(0, 0)
+
+
+class Timed:
+    """The times of all steps, in blocks, and a record of the one step that has just been taken back."""
+
+    def __init__(self, plan, tiles, n_cache, table):
+        self._plan, self._tiles, self._n_cache, self._table = plan, tiles, n_cache, table
+        self._count = Block(plan, tiles, n_cache, 1, evaluations=1)
+        self._bytes = bytes_of(times_layout(plan, tiles, 1))
+        self._times, self._filled, self._n_blocks = [], [], 0
+        self.n_bytes = 0
+
+    def nbytes(self):
+        """Return the bytes of the times, and of the record that is made again."""
+        return sum(self._counts()) * self._bytes, taken_back_bytes(
+            self._plan, self._tiles, self._n_cache
+        )
+
+    def begin(self, rounds):
+        """Start anew."""
+        self._filled, self._n_blocks = [], 0
+        self._use_block(0)
+
+    def make_room(self):
+        """Take up the next block of times, twice as large as all before."""
+        self._filled = self._counts()
+        self._use_block(self._n_blocks)
+
+    def segments(self, chunk):
+        """Yield the number of iterations whose times are in a block, block by block, the last first."""
+        self._filled = self._counts()
+        record = take_record(self._plan, self._tiles, self._n_cache, 1, TAKEN_BACK)
+        try:
+            for i in range(len(self._filled) - 1, -1, -1):
+                use(self._table, record, TAKEN_BACK, len(self._times[i]), sum(self._filled[:i]))
+                self._table[at.TIMES] = self._times[i].ctypes.data
+                yield self._filled[i]
+        finally:
+            RECORDS.append(record)
+
+    def _counts(self):
+        """Return how many iterations each block holds."""
+        if len(self._filled) == self._n_blocks:
+            return self._filled
+        return [*self._filled, int(self._count.filled[0])]
+
+    def _use_block(self, i):
+        if i == len(self._times):
+            before = sum(len(block) for block in self._times)
+            capacity = max(before, SMALL_BLOCK // 16 // self._bytes, 1)
+            self._times += carve(times_layout(self._plan, self._tiles, capacity))
+            self.n_bytes += self._times[-1].nbytes
+        self._n_blocks = i + 1
+        self._count.filled[0] = 0
+        use(self._table, self._count, TIMED, len(self._times[i]), sum(self._filled))
+        self._table[at.TIMES] = self._times[i].ctypes.data
+
+
 class Checkpointed:
     """States of all lanes, every `length` iterations at first, and a record of so many, made again and again.
 
@@ -157,7 +217,10 @@ class Checkpointed:
         if self._n is None:
             positions = (int(self._row(i)[:8].view(np.int64)[0]) for i in range(self._saved()))
             self._n, self._kept = end, [(x, i) for i, x in enumerate(positions)]
-        stack, record = list(self._kept), self._take_record()
+        stack, record = (
+            list(self._kept),
+            take_record(self._plan, self._tiles, self._n_cache, self.memory.length, KEPT),
+        )
         free = set(range(self.memory.slots)) - {slot for _, slot in stack}
         try:
             while end > 0:
@@ -223,23 +286,26 @@ class Checkpointed:
         self._table[at.SAVED], self._table[at.SLOTS] = row, row + 1
         chunk.keep_state()
 
-    def _take_record(self):
-        key = (self._plan, self._tiles, self.memory.length)
-        for block in list(RECORDS):
-            if block.key == key:
-                try:
-                    RECORDS.remove(block)
-                except ValueError:  # another thread was faster
-                    continue
-                return block
-        return Block(self._plan, self._tiles, self._n_cache, self.memory.length, key=key)
+
+def take_record(plan, tiles, n_cache, length, keep):
+    """Return a record of so many iterations, from an earlier reverse pass if there is one like it."""
+    key = (plan, tiles, length, keep)
+    for block in list(RECORDS):
+        if block.key == key:
+            try:
+                RECORDS.remove(block)
+            except ValueError:  # another thread was faster
+                continue
+            return block
+    evaluations = n_taken_back(plan) if keep == TAKEN_BACK else None
+    return Block(plan, tiles, n_cache, length, evaluations=evaluations, key=key)
 
 
 class Block:
     """A part of a record: so many iterations, by addresses."""
 
     def __init__(self, plan, tiles, n_cache, capacity, *, evaluations=None, key=None):
-        evaluations = evaluations or (plan.method.stages if plan.keep else 1)
+        evaluations = evaluations or (n_evaluations(plan.method) if plan.keep else 1)
         self._arrays = carve(record_layout(plan, tiles, n_cache, capacity, evaluations))
         self.capacity, self.filled, self.key = capacity, self._arrays[-1], key
         self.addresses = np.array([array.ctypes.data for array in self._arrays])
@@ -253,13 +319,23 @@ RECORDS = deque(maxlen=8)
 def use(table, block, keep, capacity, before):
     """Point a table to a block of the record, which `before` iterations precede."""
     table[at.KEEP], table[at.CAPACITY], table[at.BEFORE] = keep, capacity, before
-    table[at.RECORD : at.BARS] = block.addresses
+    table[at.RECORD : at.TIMES] = block.addresses
 
 
 def step_bytes(plan, tiles, n_cache):
     """Return the bytes of an iteration in the record."""
-    numbers = 1 + plan.method.stages * (plan.program.dim + n_cache)
+    numbers = 1 + n_evaluations(plan.method) * (plan.program.dim + n_cache)
     return tiles * plan.lanes * (plan.dtype.itemsize * numbers + 24)
+
+
+def n_taken_back(plan):
+    """Return the evaluations in the record of a step that was taken back: one may belong to the next."""
+    return max(n_evaluations(plan.method), 2)
+
+
+def taken_back_bytes(plan, tiles, n_cache):
+    """Return the bytes of the record of a step that was taken back."""
+    return bytes_of(record_layout(plan, tiles, n_cache, 1, n_taken_back(plan)))
 
 
 def checkpoint_bytes(plan, tiles):

@@ -28,6 +28,8 @@ def save(checkpoint, lanes, position, taken, idled):
         copy_rows(lanes.ratios[tile], checkpoint.ratios[tile])
         copy_rows(lanes.y[tile], checkpoint.y[tile])
         copy_rows(lanes.k[tile, 0], checkpoint.k[tile])
+        copy_rows(lanes.z[tile], checkpoint.z[tile])
+        copy_rows(lanes.drift[tile], checkpoint.drift[tile])
 
 
 @inlined
@@ -53,6 +55,8 @@ def restore(checkpoint, queue, lanes, outputs, theta):
         copy_rows(checkpoint.ratios[tile], lanes.ratios[tile])
         copy_rows(checkpoint.y[tile], lanes.y[tile])
         copy_rows(checkpoint.k[tile], lanes.k[tile, 0])
+        copy_rows(checkpoint.z[tile], lanes.z[tile])
+        copy_rows(checkpoint.drift[tile], lanes.drift[tile])
     return checkpoint.numbers[TAKEN], checkpoint.numbers[IDLED]
 
 

@@ -3,17 +3,18 @@
 import numpy as np
 
 from .._jit import inlined, kernel
-from ..buffers import KEPT
+from ..buffers import KEPT, REVERSIBLE_TOO, RUNGE_KUTTA
 from ..controllers.step_size import LARGEST, LEAST, factors, factors_after_rejection
 from ..status import BUDGET_SPENT, BUFFER_FULL, DONE, FIELD_ERROR, RUNNING
 from ..steppers.estimates import KK, M0, measure_squares
-from ..steppers.explicit_rk import step
+from ..steppers.reversible import take_step
 from ..tile import LANES, Real, Time, error_squares, put, take
 from .lane import end_of_grid_step, move_lane
 from .lanes import ODD, accept_lanes, aim_lanes, find_plain, reject_lanes, spoil, spoil_by_slopes
 from .log import log_is_full, log_nothing, log_start, log_step
-from .record import forget, note, note_slopes, rest, slot_of
+from .record import forget, note, note_slopes, note_times, rest, slot_of
 from .reductions import reduce_step, reduces
+from .reversal import keep_drift, watch
 from .start import ACCEPTED, EVALUATIONS, REJECTED, to_means
 
 LANES_FREE = -1  # the code of a call that ends for idle lanes to take up other trajectories
@@ -113,14 +114,17 @@ def attempt(field, method, control, lanes, outputs, record, work, theta, tile):
     n = slot_of(record)
     h, y, k = work.h[tile], lanes.y[tile], lanes.k[tile]
     slots = (record.z[n, tile], record.cache[n, tile])
-    scratch = (work.time, work.lane_status[tile])
+    scratch = (work.time, work.lane_status[tile], work.back)
     for lane in range(LANES):
         work.lane_status[tile, lane] = 0
-    failed = step(field, method, h, y, theta, k, slots, scratch, work.y_next[tile])
-    z = record.z[n, tile, record.z.shape[2] - 1] if method.fsal else work.y_next[tile]
+    nexts = (work.y_next[tile], work.z_next[tile])
+    failed = take_step(field, method, h, (y, lanes.z[tile]), theta, k, slots, scratch, nexts)
+    reversible = REVERSIBLE_TOO and method.kind != RUNGE_KUTTA
+    in_record = method.fsal and not reversible
+    z = record.z[n, tile, record.z.shape[2] - 1] if in_record else work.y_next[tile]
     squares = work.squares[tile, 0]
     if control.adaptive:
-        weights = method.stages + method.fsal
+        weights = method.stages + (1 if reversible else method.fsal)
         rtol, atol = lanes.rtol[tile], lanes.atol[tile]
         for i in range(method.n_errors):
             error_squares(work.squares[tile, i], h, method.error[i], k, weights, y, z, rtol, atol)
@@ -137,6 +141,8 @@ def attempt(field, method, control, lanes, outputs, record, work, theta, tile):
         measure_squares(work.squares[tile], method, h, k, y, z, rtol, atol)
     for i in range(record.z.shape[2]):  # a saturated activation hides what its input has become
         spoil(squares, record.z[n, tile, i])
+    if reversible:
+        watch(method, control, lanes, work, tile, z)
     return failed
 
 
@@ -159,22 +165,26 @@ def share_failure(lanes, work):
     failed = 0
     for tile in range(lanes.status.shape[0]):
         for lane in range(LANES):
-            if lanes.status[tile, lane] == RUNNING:
-                failed |= work.lane_status[tile, lane]
+            code = work.lane_status[tile, lane] if lanes.status[tile, lane] == RUNNING else 0
+            failed = code if code != 0 and (failed == 0 or code < failed) else failed
     if failed != 0:
         for tile in range(lanes.status.shape[0]):
             for lane in range(LANES):
-                work.lane_status[tile, lane] = 1
+                work.lane_status[tile, lane] = failed
 
 
 @inlined
 def advance(method, control, lanes, outputs, record, work, tile):
     """Accept or reject in each lane, write outputs, size the next steps; return the lanes that moved."""
     n = slot_of(record)
-    y, k = lanes.y[tile], lanes.k[tile]
-    y_next = record.z[n, tile, record.z.shape[2] - 1] if method.fsal else work.y_next[tile]
+    y, k, evaluations = lanes.y[tile], lanes.k[tile], method.stages * method.halves
+    reversible = REVERSIBLE_TOO and method.kind != RUNGE_KUTTA
+    in_record = method.fsal and not reversible
+    y_next = record.z[n, tile, record.z.shape[2] - 1] if in_record else work.y_next[tile]
     if record.keep == KEPT:
         note(lanes, record, work, tile)
+    elif reversible:
+        note_times(lanes, record, tile)
     if control.measure:
         log_start(outputs, lanes, tile)
     moved, plain = 0, 0
@@ -192,12 +202,12 @@ def advance(method, control, lanes, outputs, record, work, tile):
             factors_after_rejection(shorter, control.numbers, q)
             reject_lanes(
                 lanes.h[tile], lanes.counts[tile, REJECTED], lanes.counts[tile, EVALUATIONS], shorter,
-                lanes.t[tile], lanes.t_next[tile], work.fate[tile], method.stages,
+                lanes.t[tile], lanes.t_next[tile], work.fate[tile], evaluations,
             )  # fmt: skip
         accept_lanes(
             lanes.t[tile], lanes.h[tile], lanes.last[tile], ratios[0], ratios[1],
             lanes.counts[tile, ACCEPTED], lanes.counts[tile, EVALUATIONS], work.accepted[tile], q, f,
-            lanes.t_next[tile], work.ends[tile], work.fate[tile], control.numbers[LARGEST], method.stages,
+            lanes.t_next[tile], work.ends[tile], work.fate[tile], control.numbers[LARGEST], evaluations,
         )  # fmt: skip
     if plain < LANES:
         for lane in range(LANES):
@@ -217,6 +227,9 @@ def advance(method, control, lanes, outputs, record, work, tile):
                 step = lanes.last[tile, lane]
                 t = lanes.t_next[tile, lane] - step
                 reduce_step(control, outputs, tile, lane, t, step, y, k, y_next, method.stages)
+    if reversible and moved > 0:
+        keep_drift(lanes.drift[tile], work.drift[tile], work.accepted[tile])
+        take(work.accepted[tile], lanes.z[tile], work.z_next[tile])
     if moved == LANES:
         put(y, y_next)
         if method.fsal:

@@ -6,7 +6,8 @@ from .._jit import inlined
 from ..field_abi import call_field_vjp
 from ..interpolants.hermite import hermite_vjp
 from ..status import DONE, FIELD_ERROR
-from ..steppers.explicit_rk import H_BAR, START_BAR, T_BAR, step_vjp
+from ..steppers.explicit_rk import H_BAR, START_BAR, T_BAR
+from ..steppers.reversible_vjp import take_step_vjp
 from ..tile import LANES, Real, add, fill, take
 from .measures_vjp import measure_again, measures_vjp
 from .times_vjp import output_times_vjp, passage_vjp, share_times, start_time_vjp
@@ -45,9 +46,11 @@ def integrate_vjp(field, scheme, outputs, bars, record, work, theta, theta_bar, 
             if measured:
                 measures_vjp(scheme, bars, record, work, n, span[2], tile)
             slots = (record.z[n, tile], record.cache[n, tile], record.slopes[n, tile])
-            tile_bars = (bars.y[tile], bars.k0[tile], bars.z, bars.k, bars.t, bars.estimates)
-            failed = step_vjp(
-                field, method, record.h[n, tile], theta, slots, work.time, tile_bars,
+            tile_bars = (
+                bars.y[tile], bars.k0[tile], bars.z, bars.k, bars.t, bars.estimates, bars.companion[tile], bars.half,
+            )  # fmt: skip
+            failed = take_step_vjp(
+                field, method, record.h[n, tile], theta, slots, (work.time, work.back), tile_bars,
                 work.accepted[tile], theta_bar,
             )  # fmt: skip
             if failed != 0:
@@ -95,6 +98,8 @@ def start_vjp(field, method, outputs, bars, head, work, theta, theta_bar):
                 for i in range(bars.emitted[tile, lane]):
                     for m in range(bars.y.shape[1]):
                         bars.y[tile, m, lane] += outputs.ys[tile, i, m, lane]
+                for m in range(bars.companion.shape[1]):  # which begins as y does
+                    bars.y[tile, m, lane] += bars.companion[tile, m, lane]
         if method.fsal:
             k_bar, y_bar = bars.k[0], bars.k[1]
             fill(k_bar, Real(0))

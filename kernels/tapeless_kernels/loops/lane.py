@@ -3,11 +3,20 @@
 import numpy as np
 
 from .._jit import inlined
+from ..buffers import REVERSIBLE_TOO, RUNGE_KUTTA
 from ..controllers.step_size import LARGEST, factor_after_rejection
 from ..interpolants.hermite import hermite
-from ..status import FIELD_FAILED, MAX_STEPS, NON_FINITE, RUNNING, STEP_TOO_SMALL, SUCCESS
+from ..status import (
+    FIELD_FAILED,
+    IRREVERSIBLE,
+    MAX_STEPS,
+    NON_FINITE,
+    RUNNING,
+    STEP_TOO_SMALL,
+    SUCCESS,
+)
 from ..tile import Real, Time
-from .lanes import least_step, propose
+from .lanes import APART, least_step, propose
 from .start import ACCEPTED, EVALUATIONS, GRID, REJECTED, next_due
 
 
@@ -17,10 +26,13 @@ def move_lane(method, control, lanes, outputs, work, tile, lane, y, k, y_next):
     work.accepted[tile, lane] = 0
     if lanes.status[tile, lane] != RUNNING:
         return 0
-    lanes.counts[tile, EVALUATIONS, lane] += method.stages
-    q = work.squares[tile, 0, lane]
-    if work.lane_status[tile, lane] != 0:
+    lanes.counts[tile, EVALUATIONS, lane] += method.stages * method.halves
+    q, code = work.squares[tile, 0, lane], work.lane_status[tile, lane]
+    drifted = REVERSIBLE_TOO and method.kind != RUNGE_KUTTA and code == APART
+    if code != 0 and not drifted:
         lanes.status[tile, lane] = FIELD_FAILED
+    elif q <= Real(1) and drifted:
+        lanes.status[tile, lane] = IRREVERSIBLE
     elif q <= Real(1):
         work.accepted[tile, lane] = 1
         emit(lanes, outputs, tile, lane, y, k, y_next, method.stages)

@@ -9,6 +9,7 @@ from ..tile import LANES, Real, Time
 # What becomes of a lane's step: plainly accepted or rejected, or there is more to be said.
 PASSED, REFUSED, ODD = range(3)
 ULPS = 8.9e-16  # 4 ulp of 1
+APART = 255  # in lane_status: the states of a reversible method are too far from each other
 
 
 @apart

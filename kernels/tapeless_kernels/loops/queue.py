@@ -7,6 +7,7 @@ from ..controllers.step_size import START
 from ..status import INTERRUPTED, RUNNING, SUCCESS
 from ..tile import LANES, Real
 from .reductions import INTEGRAL
+from .reversal import begin_drift, keep_end
 from .start import Time
 from .times_vjp import PASSAGE, PASSAGE_BAR
 
@@ -27,6 +28,10 @@ def take_up(queue, control, lanes, outputs, theta, tile, lane, i):
         lanes.counts[tile, c, lane] = 0
     for m in range(queue.y0.shape[1]):
         lanes.y[tile, m, lane] = queue.y0[i, m]
+    for m in range(lanes.z.shape[1]):
+        lanes.z[tile, m, lane] = queue.y0[i, m]
+    if lanes.drift.shape[1] > 0:
+        begin_drift(lanes.drift[tile], lanes.y[tile], lane)
     for e in range(outputs.times.shape[1]):
         for m in range(queue.y0.shape[1]):
             outputs.ys[tile, e, m, lane] = Real(np.nan)
@@ -67,6 +72,9 @@ def put_down(queue, lanes, outputs, tile, lane):
             queue.reduced[i, r, m] = mean if r == INTEGRAL else x
     for e in range(queue.passage.shape[1]):
         queue.passage[i, e] = outputs.passage[tile, e, lane]
+    for r in range(queue.reversal.shape[1]):
+        known = r < lanes.drift.shape[1]
+        queue.reversal[i, r] = Time(lanes.drift[tile, r, lane]) if known else Time(np.nan)
     code = lanes.status[tile, lane]
     queue.status[i] = INTERRUPTED if code == RUNNING else code
     lanes.who[tile, lane] = -1
@@ -91,10 +99,11 @@ def keep_head(turns, head, i):
 
 
 @inlined
-def end_turn(turns, i, emitted):
-    """Note how many outputs trajectory i, if there is one, has written."""
+def end_turn(turns, lanes, tile, lane, i):
+    """Note how many outputs trajectory i, if there is one, has written, and where a reversible method ended."""
     if i >= 0:
-        turns.emitted[i] = emitted
+        turns.emitted[i] = lanes.emitted[tile, lane]
+        keep_end(turns, lanes, tile, lane, i)
 
 
 @inlined
@@ -105,6 +114,8 @@ def take_back(queue, turns, queue_bars, places, theta, theta_bar, tile, lane, i)
     head.t[tile, lane] = turns.t[i]
     for m in range(head.y.shape[1]):
         bars.y[tile, m, lane] = bars.k0[tile, m, lane] = Real(0)
+        if m < bars.companion.shape[1]:
+            bars.companion[tile, m, lane] = Real(0)
         head.y[tile, m, lane] = turns.y[i, m]
     for m in range(head.cache.shape[1]):
         head.cache[tile, m, lane] = turns.cache[i, m]

@@ -1,7 +1,7 @@
 """What is kept of an iteration for the transpose."""
 
 from .._jit import inlined, kernel
-from ..buffers import KEPT
+from ..buffers import KEPT, TIMED
 from ..tile import LANES, Real, put
 
 
@@ -18,6 +18,15 @@ def rest(lanes, record, tile):
     for lane in range(LANES):
         record.h[n, tile, lane] = Real(0)
         record.emitted[n, tile, lane] = lanes.emitted[tile, lane]
+    note_times(lanes, record, tile)
+
+
+@inlined
+def note_times(lanes, record, tile):
+    """Keep when the iteration begins in the lanes of a tile, or once if they share it."""
+    if record.keep == TIMED and tile < record.times.shape[1]:
+        for lane in range(record.times.shape[2]):
+            record.times[record.filled[0], tile, lane] = lanes.t[tile, lane]
 
 
 @inlined

@@ -120,13 +120,14 @@ class ButcherTableau:
 
 
 class TableauArrays(NamedTuple):
-    """A tableau as kernels take it: (S+1, S+1) `a` and its transpose, (S+1,) `c`, (2, S+1) `error` and `pair`."""
+    """A tableau as kernels take it: (S+1, S+1) `a`, its transpose, (S+1,) `c`, (2, S+1) `error`, `pair`; `coupling`."""
 
     a: np.ndarray
     a_transposed: np.ndarray
     c: np.ndarray
     error: np.ndarray
     pair: np.ndarray
+    coupling: np.ndarray
 
 
 def butcher(
@@ -242,7 +243,7 @@ def arrays(tableau: ButcherTableau, dtype) -> TableauArrays:
         rows = ((*tableau.a[i], *[0] * (n - i)) for i in (x, y))
         pair[0] = [_round(Fraction(one - other), real) for one, other in zip(*rows, strict=True)]
         pair[1, x], pair[1, y] = 1, -1
-    return TableauArrays(a, np.ascontiguousarray(a.T), c, error, pair)
+    return TableauArrays(a, np.ascontiguousarray(a.T), c, error, pair, np.ones(1, real))
 
 
 class DenseArrays(NamedTuple):
