@@ -2,14 +2,17 @@
 
 from typing import TYPE_CHECKING
 
-from tapeless import fields, losses, methods, optim, plot, testing
+from tapeless import fields, losses, methods, optim, plot, regularise, testing
 from tapeless._adjoint_memory import AdjointMemory, adjoint_memory
+from tapeless._backsolve import Backsolve, BackwardStats
 from tapeless._fit import fit
+from tapeless._gradient import Gradient
 from tapeless._ivp import IvpStats, OdeResult, OdeSolution, solve_ivp
 from tapeless._objective import Evaluation, Objective
 from tapeless._ode import solve_ode
 from tapeless._save import Saved, load, save
 from tapeless._solution import Solution, Stats
+from tapeless._steps import Steps, StepsBar
 from tapeless._training_result import Fit, History
 from tapeless.errors import SolverError, TrainingError
 from tapeless.fields import field
@@ -17,8 +20,11 @@ from tapeless.methods import check_tableau
 
 __all__ = [
     "AdjointMemory",
+    "Backsolve",
+    "BackwardStats",
     "Evaluation",
     "Fit",
+    "Gradient",
     "History",
     "IvpStats",
     "Objective",
@@ -28,6 +34,8 @@ __all__ = [
     "Solution",
     "SolverError",
     "Stats",
+    "Steps",
+    "StepsBar",
     "TrainingError",
     "adjoint_memory",
     "check_tableau",
@@ -39,6 +47,7 @@ __all__ = [
     "methods",
     "optim",
     "plot",
+    "regularise",
     "save",
     "solve_ivp",
     "solve_ode",

@@ -1,7 +1,7 @@
 """The public `fit`: check the arguments, and train by steps or by L-BFGS."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from tapeless._fit_lbfgs import minimise
 from tapeless._loop import Evaluate, Loop, Validate
 from tapeless._objective import Objective
 from tapeless._optimiser import Optimiser
+from tapeless._regularised import Regulariser
 from tapeless._training_result import Fit
 from tapeless._training_state import State, resumed
 from tapeless._types import RNG, ArrayInput, Integer, Path
@@ -26,6 +27,7 @@ def fit(
     data: Any = None,
     *,
     optimiser: Optimiser | LBFGS | None = None,
+    regularise: Regulariser | Sequence[Regulariser] | None = None,
     epochs: Integer = 100,
     batch_size: Integer | None = None,
     rng: RNG = None,
@@ -50,6 +52,9 @@ def fit(
     optimiser : Optimiser or LBFGS, optional
         Of `tapeless.optim`; by default Adam. It is not changed: the result has one with the state of the last
         step. `LBFGS` takes all data at once, and an epoch is one of its iterations.
+    regularise : regulariser or sequence of such, optional
+        Penalties of `tapeless.regularise` that are added to the loss of an `Objective`. Those that draw, as `Local`
+        does, need an `rng`, and no `LBFGS`.
     epochs : int
         Passes over the data, those of a resumed training included.
     batch_size : int, optional
@@ -129,7 +134,8 @@ def fit(
     if isinstance(objective, Objective) and len(batches.data) != 2:
         wanted = "a pair (y0, target), as an Objective takes it"
         raise complain(ValueError, "fit", "data", wanted, f"{len(batches.data)} arrays")
-    evaluate = Evaluate(objective, batches.rng)
+    regularisers = _regularisers(objective, regularise, optimiser)
+    evaluate = Evaluate(objective, batches.rng, regularisers)
     validate = _validation(objective, validation)
     if isinstance(optimiser, LBFGS):
         for name, given in (("batch_size", batch_size), ("checkpoint", checkpoint)):
@@ -147,6 +153,25 @@ def fit(
     with Bar(progress, n_epochs * per_epoch, state.epoch * per_epoch + state.done) as bar:
         loop = Loop(evaluate, state, batches, validate)
         return loop.run(n_epochs, waits, checkpoint, callback, bar)
+
+
+def _regularisers(objective: Any, given: Any, optimiser: Any) -> tuple[Regulariser, ...]:
+    """Return the regularisers, checked."""
+    if given is None:
+        return ()
+    found = tuple(given) if isinstance(given, (tuple, list)) else (given,)
+    if not all(hasattr(one, "prepare") and hasattr(one, "penalty") for one in found):
+        wanted = "a regulariser of tapeless.regularise, or a sequence of such"
+        raise complain(TypeError, "fit", "regularise", wanted, describe(given))
+    if found and not hasattr(objective, "loss_vjp"):
+        wanted = "left out, unless the objective is a tapeless.Objective, whose solves it changes"
+        raise complain(TypeError, "fit", "regularise", wanted, describe(given))
+    if isinstance(optimiser, LBFGS) and any(one.draws for one in found):
+        wanted = (
+            "of regularisers that do not draw with LBFGS, which evaluates one loss again and again"
+        )
+        raise complain(ValueError, "fit", "regularise", wanted, describe(given))
+    return found
 
 
 def _validation(objective: Any, validation: Any) -> Validate | None:

@@ -26,16 +26,17 @@ class _Iterations:
         self._evaluate, self._batches = evaluate, batches
         self.theta = self.best_theta = theta.copy()
         self.history, self.best, self.best_epoch = History(), np.inf, 0
-        self._last: tuple[float, float] | None = None
+        self._last: tuple[float, float, float] | None = None
         self._begun = time.perf_counter()
 
     def __call__(self, x: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         """Return loss and gradient in float64, of parameters of theta's dtype."""
         theta = x.astype(self.theta.dtype)
-        loss, theta_bar, nfe = self._evaluate(theta, self._batches.data)
+        n = len(self.history.loss)
+        loss, theta_bar, nfe, penalty = self._evaluate(theta, self._batches.data, n)
         if not np.isfinite(theta_bar).all():
             raise self._evaluate.gradient_trouble(theta, theta_bar)
-        self._last = loss, nfe
+        self._last = loss, nfe, penalty
         return loss, theta_bar.astype(np.float64)
 
     def end(self, x: NDArray[np.float64], loss: float, validate: Validate | None) -> None:
@@ -47,6 +48,9 @@ class _Iterations:
         history.step_loss.append(loss)
         history.nfe.append(nfe)
         history.step_nfe.append(nfe)
+        penalty = self._last[2] if self._last else 0.0
+        history.penalty.append(penalty)
+        history.step_penalty.append(penalty)
         value = np.inf
         if validate is not None:
             value = validation_loss(validate, self.theta)

@@ -3,7 +3,7 @@
 import inspect
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from tapeless._batches import Batch, Batches, restore, state_of
 from tapeless._complain import complain, describe
 from tapeless._interrupts import Interrupts
 from tapeless._optimiser import NotFinite
+from tapeless._regularised import Regulariser, regularised
 from tapeless._training_result import Fit
 from tapeless._training_state import State
 from tapeless._types import Path
@@ -29,19 +30,36 @@ class Trouble(Exception):
 class Evaluate:
     """An objective, called with theta and a batch: its value, checked, and its gradient."""
 
-    def __init__(self, objective: Callable[..., Any], rng: np.random.Generator | None) -> None:
+    def __init__(
+        self,
+        objective: Callable[..., Any],
+        rng: np.random.Generator | None,
+        regularisers: Sequence[Regulariser] = (),
+    ) -> None:
         self._call, self._more = objective, {}
+        self._regularisers, self._rng = regularisers, rng
         if "rng" in _parameters(objective):
             if rng is None:
                 wanted = "a numpy Generator or a seed, which the objective takes"
                 raise complain(ValueError, "fit", "rng", wanted, "None")
             self._more = {"rng": rng}
-        self.draws = bool(self._more)
+        self.draws = bool(self._more) or any(one.draws for one in regularisers)
+        if self.draws and rng is None:
+            wanted = "a numpy Generator or a seed, which a regulariser draws from"
+            raise complain(ValueError, "fit", "rng", wanted, "None")
 
-    def __call__(self, theta: NDArray[Any], batch: Batch) -> tuple[float, NDArray[Any], float]:
-        """Return loss, gradient and evaluations; raise Trouble where there is no such."""
+    def __call__(
+        self, theta: NDArray[Any], batch: Batch, n: int
+    ) -> tuple[float, NDArray[Any], float, float]:
+        """Return loss, gradient, evaluations and penalty of the n-th step; raise Trouble where there is no such."""
+        penalty = 0.0
         try:
-            found = self._call(theta, *batch, **self._more)
+            if self._regularisers:
+                found, penalty = regularised(
+                    self._call, self._regularisers, theta, batch, n, self._rng
+                )
+            else:
+                found = self._call(theta, *batch, **self._more)
         except SolverError as error:
             raise Trouble(f"a solve failed ({error})") from error
         try:
@@ -56,7 +74,7 @@ class Evaluate:
             raise complain(ValueError, "fit", "objective", wanted, describe(theta_bar))
         if not math.isfinite(loss):
             raise Trouble(f"the loss is {loss}{suspects(self._call, theta, theta_bar)}")
-        return loss, theta_bar, float(rest[0]) if rest else math.nan
+        return loss, theta_bar, float(rest[0]) if rest else math.nan, penalty
 
     def gradient_trouble(self, theta: NDArray[Any], theta_bar: NDArray[Any]) -> Trouble:
         """Return what there is to say of a gradient that is not finite."""
@@ -155,10 +173,12 @@ class Loop:
         history, n = state.history, len(batches.sizes)
         weights = np.array(batches.sizes if batches.n else [1.0], np.float64)
         loss, nfe = history.step_loss[-n:], history.step_nfe[-n:]
+        penalty = history.step_penalty[-n:]
         value = math.nan if self.validate is None else validation_loss(self.validate, state.theta)
         self._interrupts.hold()
         history.loss.append(float(np.average(loss, weights=weights)))
         history.nfe.append(float(np.average(nfe, weights=weights)))
+        history.penalty.append(float(np.average(penalty, weights=weights)))
         history.seconds.append(time.perf_counter() - begun)
         state.epoch, state.done, state.epoch_rng = state.epoch + 1, 0, None
         if self.validate is not None:
@@ -185,12 +205,14 @@ class Loop:
 
     def _step(self, batch: Batch) -> None:
         state = self.state
-        loss, theta_bar, nfe = self.evaluate(state.theta, batch)
+        n = len(state.history.step_loss)
+        loss, theta_bar, nfe, penalty = self.evaluate(state.theta, batch, n)
         self._interrupts.hold()
         try:
             state.optimiser.step(state.theta, theta_bar, out=state.theta)
             state.history.step_loss.append(loss)
             state.history.step_nfe.append(nfe)
+            state.history.step_penalty.append(penalty)
             state.done += 1
             if self.evaluate.draws:
                 state.rng = state_of(self.batches.rng)

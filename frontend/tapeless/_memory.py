@@ -10,8 +10,8 @@ from tapeless_kernels.launch.array import n_tiles
 from tapeless_kernels.launch.table import bytes_of, turns_layout
 from tapeless_kernels.launch.tape import Memory, checkpoint_bytes, step_bytes
 
-Adjoint = Literal["store", "every", "binomial"]
-ADJOINTS = ("store", "every", "binomial", None)
+Adjoint = Literal["store", "every", "binomial", "backsolve", "forward"]
+ADJOINTS = ("store", "every", "binomial", "backsolve", "forward", None)
 CHUNKS = 16  # so many at least, where there are as many tiles
 MOST_ROUNDS = 32  # a chunk has at most so many trajectories for each lane
 

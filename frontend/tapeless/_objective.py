@@ -124,6 +124,59 @@ class Objective:
         loss, ys_bar = self.loss(sol.ys, target)
         return Evaluation(loss, sol.vjp(ys_bar)[1], _mean_nfe(sol))
 
+    def field_part(self, theta: NDArray[Any]) -> NDArray[Any]:
+        """Return the field's parameters.
+
+        Parameters
+        ----------
+        theta : ndarray, shape (n_params,)
+            All parameters.
+
+        Returns
+        -------
+        ndarray
+            Theta itself.
+        """
+        return theta
+
+    def loss_vjp(
+        self, theta: NDArray[Any], ys: Floats, target: Any
+    ) -> tuple[float, Floats, Floats | None]:
+        """Return the loss of states, its gradient in them, and that in parameters which it sees itself.
+
+        Parameters
+        ----------
+        theta : ndarray, shape (n_params,)
+            All parameters.
+        ys : ndarray
+            The states.
+        target : array
+            What `loss` takes.
+
+        Returns
+        -------
+        tuple
+            The loss, its gradient in ys, and None: it sees no parameters.
+        """
+        return *self.loss(ys, target), None
+
+    def join(self, theta_bar: Floats, whole_bar: Floats | None) -> Floats:
+        """Return the gradient in all parameters from that through the field and that of the loss itself.
+
+        Parameters
+        ----------
+        theta_bar : ndarray
+            Through the field.
+        whole_bar : ndarray or None
+            Of the loss itself.
+
+        Returns
+        -------
+        ndarray, shape (n_params,)
+            Their sum.
+        """
+        return theta_bar if whole_bar is None else theta_bar + whole_bar
+
     def value(self, theta: ArrayInput, y0: ArrayInput, target: Any) -> float:
         """Return the loss alone, which keeps nothing for a gradient.
 
@@ -144,7 +197,7 @@ class Objective:
         options = {
             name: value
             for name, value in self.options.items()
-            if name not in ("adjoint", "stride", "budget")
+            if name not in ("adjoint", "stride", "budget", "backsolve")
         }
         sol = solve_ode(self.field, self.t_span, y0, theta, adjoint=None, **options)
         return float(self.loss(sol.ys, target)[0])

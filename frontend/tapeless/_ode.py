@@ -2,6 +2,7 @@
 
 import operator
 from functools import partial
+from typing import Any, Literal
 
 import numpy as np
 
@@ -9,8 +10,11 @@ from tapeless import _arguments as arguments
 from tapeless import _check as check
 from tapeless import methods
 from tapeless._arguments import SOLVE
+from tapeless._backsolve import Backsolve, Backward
+from tapeless._backsolve import arrange as arrange_backsolve
 from tapeless._complain import check_arrival, complain, describe
 from tapeless._composition import VectorField
+from tapeless._forward import Forward, shapes_of, without_tangent
 from tapeless._memory import Adjoint, arrange
 from tapeless._plan import lanes_for, make_plan
 from tapeless._progress import Progress, meter
@@ -40,13 +44,14 @@ def solve_ode(
     adjoint: Adjoint | None = "store",
     stride: Integer | None = None,
     budget: Integer | None = None,
+    backsolve: Backsolve | None = None,
     max_steps: Integer = 4096,
     throw: bool = True,
     threads: Integer | None = None,
     progress: Progress = False,
     reduce: bool = False,
     first_passage: tuple[Integer, float] | None = None,
-    measure: bool = False,
+    measure: bool | Literal["states"] = False,
     time_gradients: bool = False,
 ) -> Solution:
     """Integrate dy/dt = f(t, y, theta) for a batch of initial states, ready to be differentiated.
@@ -84,15 +89,19 @@ def solve_ode(
     coupled : bool
         Whether the batch shares one step size, with the norm taken over all of it. By default each
         trajectory steps alone, and its result does not depend on the others by a bit.
-    adjoint : "store", "every", "binomial" or None
+    adjoint : "store", "every", "binomial", "backsolve", "forward" or None
         What is kept for `Solution.vjp`: every step; the states at every `stride`-th step, from which the steps
         between are taken again; as many states as a `budget` of memory allows, from which steps are taken
         again as often as that asks for; or nothing. The gradients are the same to the bit. A field without
-        a `vjp`, or with a part that has none, keeps nothing.
+        a `vjp`, or with a part that has none, keeps nothing. "backsolve" keeps the outputs only: `vjp` solves
+        the continuous adjoint system backward in time, and its gradient is as exact as the tolerances. With
+        "forward" the initial states are kept, for `Solution.jvp`, which the others but None have too.
     stride : int, optional
         With "every": the steps, of a tile of trajectories, from one state that is kept to the next.
     budget : int, optional
         With "binomial": the bytes that `vjp` may work on; `tapeless.adjoint_memory` says how they are spent.
+    backsolve : Backsolve, optional
+        With "backsolve": how that is solved.
     max_steps : int
         Most steps tried for each trajectory.
     throw : bool
@@ -107,8 +116,9 @@ def solve_ode(
         of each trajectory, in memory that does not grow with steps. `vjp` does not see them.
     first_passage : tuple (component, level), optional
         Have `Solution.reduced` hold the time at which this component of a trajectory first reached the level.
-    measure : bool
-        Whether `Solution.steps` holds the accepted steps, and the error and the stiffness of each.
+    measure : bool or "states"
+        Whether `Solution.steps` holds the accepted steps, and the error and the stiffness of each; ``"states"``
+        adds the states in which they begin.
     time_gradients : bool
         Whether to keep what gradients with respect to t0, t1 and `t_eval` need: the slopes of each step.
 
@@ -168,7 +178,19 @@ def solve_ode(
             f"{SOLVE}: `t_span`, `first_step`, `t_eval` and `theta` must be shared by the batch if "
             "coupled=True; pass coupled=False for times of its own for each trajectory."
         )
-    without_vjp = field.without_vjp
+    without_vjp, arranged = field.without_vjp, None
+    if adjoint == "backsolve":
+        others = {"reduce": reduce, "first_passage": first_passage}
+        arranged = arrange_backsolve(field, backsolve, numbers, times, n_steps is None, others)
+    elif backsolve is not None:
+        wanted = "left out, unless adjoint='backsolve'"
+        raise complain(ValueError, SOLVE, "backsolve", wanted, f"one with adjoint={adjoint!r}")
+    outputs = times if arranged is None else arranged.times
+    if measure not in (False, True, "states"):
+        raise complain(ValueError, SOLVE, "measure", 'True, False or "states"', describe(measure))
+    forward_only = isinstance(adjoint, str) and adjoint == "forward"
+    if forward_only and field.without_jvp:
+        raise without_tangent(SOLVE, ", ".join(map(str, field.without_jvp)))
     if time_gradients and field.without_time_bar:
         got = ", ".join(map(str, field.without_time_bar))
         wanted = "false, unless the field's `vjp` gives t_bar, as its seventh argument or by vjp='symbolic'"
@@ -179,8 +201,8 @@ def solve_ode(
         lanes_for(batch, dtype),
         tableau,
         control,
-        len(times),
-        adjoint is not None and not without_vjp,
+        len(outputs),
+        adjoint not in (None, "forward", "backsolve") and not without_vjp,
         bool(coupled),
         t_eval is not None and (tableau.order <= 4 if interpolate is None else bool(interpolate)),
         check.positive_int(SOLVE, "max_steps", max_steps),
@@ -191,6 +213,7 @@ def solve_ode(
         *_passage(first_passage, field.dim),
         bool(measure),
         bool(time_gradients),
+        measure == "states",
     )
     threads = n_cores() if threads is None else check.positive_int(SOLVE, "threads", threads)
     t1 = numbers[1] if numbers.shape[1] > 1 else numbers[1, 0]
@@ -199,13 +222,21 @@ def solve_ode(
     used, pull = theta, None
     if field.maps_theta:
         used, pull = field.effective(theta), partial(field._effective_vjp, theta.copy())
-    solve = Solve(plan, numbers, y0, times, used, memory if plan.keep else None, pull)
+    again = adjoint is not None and not plan.keep and not field.without_jvp
+    kept = memory if plan.keep else None
+    solve = Solve(plan, numbers, y0, outputs, used, kept, pull, again)
+    if arranged is not None:
+        solve.backward = partial(Backward, arranged, tableau, control, threads, throw)
     solve.time_gradients = bool(time_gradients)
+    ndim: Any = np.ndim
+    solve.shared = ndim(t_span[0]) == 0, ndim(t_span[1]) == 0, ndim(t_eval) < 2
     if tableau.stability_pair is not None:
         solve.stability_size = tableau.stability_size
+    shapes = shapes_of(y0, single, theta, t_span, t_eval)
 
     def solution() -> Solution:
-        return solve.solution(ts, single, t_eval is None, threads, without_vjp)
+        forward = Forward(solve, field, theta, shapes, threads) if adjoint is not None else None
+        return solve.solution(ts, single, t_eval is None, threads, without_vjp, adjoint, forward)
 
     try:
         with meter(SOLVE, progress, batch) as ended:

@@ -81,10 +81,28 @@ class Readout:
     def __call__(self, theta: NDArray[Any], y0: Floats, target: Any) -> Evaluation:
         """Return the loss of a batch, its gradient, and the evaluations of the field."""
         sol = self.solve(theta, y0)
-        loss, out_bar = self.loss(self.outputs(theta, sol.ys), target)
-        ys_bar, readout_bar = self.outputs_vjp(theta, sol.ys, out_bar)
-        theta_bar = np.concatenate([sol.vjp(ys_bar)[1], readout_bar])
-        return Evaluation(loss, theta_bar, _mean_nfe(sol))
+        loss, ys_bar, whole_bar = self.loss_vjp(theta, sol.ys, target)
+        return Evaluation(loss, self.join(sol.vjp(ys_bar)[1], whole_bar), _mean_nfe(sol))
+
+    def field_part(self, theta: NDArray[Any]) -> NDArray[Any]:
+        """Return the field's parameters."""
+        return theta[: self.field.n_params]
+
+    def loss_vjp(
+        self, theta: NDArray[Any], ys: Floats, target: Any
+    ) -> tuple[float, Floats, Floats]:
+        """Return the loss of states at the end, and its gradients in them and, by W and b, in all parameters."""
+        loss, out_bar = self.loss(self.outputs(theta, ys), target)
+        ys_bar, readout_bar = self.outputs_vjp(theta, ys, out_bar)
+        return loss, ys_bar, self.join(np.zeros(self.field.n_params, theta.dtype), readout_bar)
+
+    def join(self, theta_bar: Floats, whole_bar: Floats) -> Floats:
+        """Return the gradient in all parameters from those through the field, and of all or of W and b alone."""
+        if len(whole_bar) < self.n_params:
+            return np.concatenate([theta_bar, whole_bar])
+        whole_bar = whole_bar.copy()
+        whole_bar[: len(theta_bar)] += theta_bar
+        return whole_bar
 
     def predict(self, theta: NDArray[Any], y0: Floats, **options: Any) -> Floats:
         """Return the outputs of initial states, which keeps nothing for a gradient."""

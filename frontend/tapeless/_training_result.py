@@ -26,7 +26,9 @@ class History:
         Evaluations of the field by a trajectory in the mean, of each epoch; NaN if not counted.
     seconds : list of float
         Time of each epoch, validation included.
-    step_loss, step_nfe : list of float
+    penalty : list of float
+        What regularisers have added to the loss, in each epoch; 0 without any.
+    step_loss, step_nfe, step_penalty : list of float
         The same of every step, those of an epoch that was not finished too.
     """
 
@@ -34,8 +36,10 @@ class History:
     validation: list[float] = field(default_factory=list)
     nfe: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
+    penalty: list[float] = field(default_factory=list)
     step_loss: list[float] = field(default_factory=list)
     step_nfe: list[float] = field(default_factory=list)
+    step_penalty: list[float] = field(default_factory=list)
 
 
 @dataclass

@@ -37,7 +37,8 @@ class Control(NamedTuple):
     n_steps: int
     n_trajectories: int  # so many lanes, from the first, count in a coupled norm
     component: int  # whose first passage is looked for
-    measure: int  # the error and the stiffness of each accepted step are kept in a Log
+    measure: int = 0  # the error and the stiffness of each accepted step are kept in a Log
+    states: int = 0  # and where it began
 
 
 class Lanes(NamedTuple):
@@ -74,6 +75,7 @@ class Log(NamedTuple):
     counts: (
         np.ndarray
     )  # (capacity, tiles, 2, LANES) int64: whose step it is, -1 if none moved; rejected until then
+    y: np.ndarray  # (capacity, tiles, 1 or 0, dim, LANES): where it began
     filled: np.ndarray  # (1,) int64
 
 
@@ -183,6 +185,7 @@ class Bars(NamedTuple):
     steps: (
         np.ndarray
     )  # (iterations, tiles, 3 or 0, LANES): of the error, the stiffness and the size of each step
+    states: np.ndarray  # (iterations or 0, tiles, dim, LANES): of where each step began
     times: np.ndarray  # (tiles, n_outputs + 2 or 0, LANES): of the output times, of t0 and of t1
     span: np.ndarray  # (tiles, 2, LANES) float64: t0 and t1 themselves
     tolerance: np.ndarray  # (tiles, 2, LANES): rtol and atol
@@ -199,3 +202,43 @@ class QueueBars(NamedTuple):
     theta: np.ndarray  # (n, n_params), of its own for each; else (n, 0)
     times: np.ndarray  # (n, n_outputs + 2 or 0), as Bars.times
     passage: np.ndarray  # (n, 1 or 0)
+
+
+class Dots(NamedTuple):
+    """Tangents of a forward pass, in groups; R rows hold those of a group one after the other, and padding."""
+
+    y: np.ndarray  # (groups, tiles, R, LANES)
+    k0: np.ndarray  # (groups, tiles, R, LANES): of the slope that the next step begins with
+    z: np.ndarray  # (R, LANES)
+    k: np.ndarray  # (S+1, R, LANES)
+    t: (
+        np.ndarray
+    )  # (2, n LANES), of a group of n: at the step's start and at the stage, in the solve's dtype
+    h: np.ndarray  # (n LANES,)
+    theta: np.ndarray  # (groups, n n_params), or with of its own for each lane (groups, n n_params LANES); or nothing
+    point: np.ndarray  # (dim, LANES)
+    time: np.ndarray  # (2, LANES): as in Work
+    accepted: np.ndarray  # (tiles, LANES) uint8
+    who: np.ndarray  # (tiles, LANES) int64: the trajectory in this lane
+
+
+class Values(NamedTuple):
+    """What tangents of times are multiplied by; of no rows where they are 0."""
+
+    y: np.ndarray  # (tiles, dim, LANES)
+    k0: np.ndarray  # (tiles, dim, LANES)
+    k: np.ndarray  # (S+1, dim, LANES)
+    change: np.ndarray  # (dim, LANES)
+    cache: np.ndarray  # (n_cache, LANES)
+    lane_status: np.ndarray  # (LANES,) uint8
+
+
+class QueueDots(NamedTuple):
+    """The J tangents of what a queue holds and of its results."""
+
+    times: (
+        np.ndarray
+    )  # (J, 2 + n_outputs, n or 1), or (0, ...) where they are 0: of t0, t1 and the output times
+    y0: np.ndarray  # (J, n, dim), or (0, ...) where they are 0
+    theta: np.ndarray  # (J, n, n_params), of its own for each; else (J, n, 0)
+    ys: np.ndarray  # (J, n, n_outputs, dim)

@@ -15,6 +15,7 @@ import pytest
 
 import tapeless
 from tapeless import (
+    Backsolve,
     Objective,
     SolverError,
     TrainingError,
@@ -30,6 +31,7 @@ from tapeless import (
     solve_ode,
 )  # fmt: skip
 from tapeless._optimiser import NotFinite
+from tapeless._steps import StepsBar
 from tapeless.fields import (
     MLP,
     Activation,
@@ -60,6 +62,10 @@ def solve(y0=Y0, t_span=(0.0, 1.0), theta=THETA, field=FIELD, **kwargs):
     return solve_ode(field, t_span, y0, theta, **kwargs)
 
 
+def backsolve(**kwargs):
+    return solve(adjoint="backsolve", **kwargs)
+
+
 def stiff(**kwargs):
     """A field whose trajectories grow as e**(1000 t)."""
     return solve(theta=np.array([1000.0, 0.0]), field=Network(1, [Dense(1)]), y0=[[1.0]], **kwargs)
@@ -75,6 +81,10 @@ def event(t, y):
 
 def still(t, y, theta, dy):
     dy[:] = 0.0
+
+
+def still_field(**kwargs):
+    return solve(field=Field(still, 2), theta=None, **kwargs)
 
 
 def prints(t, y, theta, dy):
@@ -137,7 +147,29 @@ FAULTS = (
     Fault(lambda: solve(method="rk4"), ValueError, "'rk4'"),
     Fault(lambda: solve(controller="pid"), ValueError, "'pid'"),
     Fault(lambda: solve(controller=np.ones(2)), ValueError, "shape (2,)"),
-    Fault(lambda: solve(adjoint="backsolve"), ValueError, "'backsolve'"),
+    Fault(lambda: solve(adjoint="tape"), ValueError, "'tape'"),
+    Fault(lambda: Backsolve(seminorm=1), TypeError, "1"),
+    Fault(lambda: Backsolve(at_outputs=None), TypeError, "None"),
+    Fault(lambda: Backsolve(resets=-1), ValueError, "-1"),
+    Fault(lambda: Backsolve(rtol=np.nan), ValueError, "nan"),
+    Fault(lambda: Backsolve(atol=np.ones(2)), ValueError, "shape (2,)"),
+    Fault(lambda: Backsolve(method="rk5"), ValueError, "'rk5'"),
+    Fault(lambda: solve(backsolve=Backsolve()), ValueError, "adjoint='store'"),
+    Fault(lambda: solve(adjoint="backsolve", backsolve=3), TypeError, "3"),
+    Fault(lambda: backsolve(backsolve=Backsolve(method="rk4")), ValueError, "'rk4'"),
+    Fault(lambda: backsolve(reduce=True), ValueError, "True"),
+    Fault(lambda: backsolve(first_passage=(0, 1.0)), ValueError, "(0, 1.0)"),
+    Fault(lambda: backsolve(stride=2), ValueError, "2 with adjoint='backsolve'"),
+    Fault(lambda: backsolve(field=Field(still, 2), theta=None), ValueError, "'backsolve'"),
+    Fault(
+        lambda: backsolve(measure=True).vjp(Y0, steps_bar=StepsBar()), ValueError, "keeps no steps"
+    ),
+    Fault(
+        lambda: backsolve(field=Network(1, [Dense(1)]), theta=[-80.0, 0.0], y0=[1.0]).vjp([1.0]),
+        SolverError,
+        "their size",
+    ),
+    Fault(lambda: adjoint_memory(FIELD, 4, 10, adjoint="backsolve"), ValueError, "'backsolve'"),
     Fault(lambda: solve(adjoint=np.ones(2)), ValueError, "shape (2,)"),
     Fault(lambda: solve(adjoint="every"), TypeError, "None"),
     Fault(lambda: solve(adjoint="every", stride=0), ValueError, "0"),
@@ -146,6 +178,24 @@ FAULTS = (
     Fault(lambda: solve(adjoint="binomial"), TypeError, "None"),
     Fault(lambda: solve(adjoint="binomial", budget=1.5), ValueError, "1.5"),
     Fault(lambda: solve(adjoint="binomial", budget=100), ValueError, "100"),
+    Fault(lambda: solve(adjoint="forward", stride=2), ValueError, "2 with adjoint='forward'"),
+    Fault(lambda: solve(adjoint="forward").vjp(Y0), ValueError, "adjoint='forward'"),
+    Fault(lambda: solve(adjoint=None).jvp(Y0), ValueError, "adjoint=None"),
+    Fault(lambda: solve().jvp(Y0[:3]), ValueError, "shape (3, 2)"),
+    Fault(lambda: solve().jvp(Y0 * np.nan), ValueError, "NaN"),
+    Fault(lambda: solve().jvp("up"), TypeError, "<U2"),
+    Fault(lambda: solve().jvp(theta_dot=THETA[:-1]), ValueError, "shape (16,)"),
+    Fault(lambda: solve().jvp(Y0, np.stack([THETA] * 3)), ValueError, "3 of `theta_dot`"),
+    Fault(lambda: solve().jvp(Y0[None], np.stack([THETA] * 3)), ValueError, "1 of `y0_dot`"),
+    Fault(lambda: solve().jvp(t0_dot=np.ones((2, 4))), ValueError, "shape (2, 4)"),
+    Fault(lambda: solve().jvp(t1_dot=np.inf), ValueError, "inf"),
+    Fault(lambda: solve().jvp(t_eval_dot=[1.0]), ValueError, "[1.0]"),
+    Fault(lambda: solve(t_eval=[0.5, 1.0]).jvp(t_eval_dot=[1.0]), ValueError, "shape (1,)"),
+    Fault(lambda: still_field(adjoint="forward"), TypeError, "Field(still"),
+    Fault(lambda: still_field().jvp(Y0), TypeError, "Field(still"),
+    Fault(lambda: Field(still, 2, jvp="symbolic"), TypeError, "SymPy"),
+    Fault(lambda: Field(still, 2, jvp=still), TypeError, "4 arguments"),
+    Fault(lambda: adjoint_memory(FIELD, 4, 10, adjoint="forward"), ValueError, "'forward'"),
     Fault(lambda: adjoint_memory(None, 4, 10), TypeError, "None"),
     Fault(lambda: adjoint_memory(FIELD, 0, 10), ValueError, "0"),
     Fault(lambda: adjoint_memory(FIELD, 4, 10.5), ValueError, "10.5"),

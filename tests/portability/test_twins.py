@@ -173,7 +173,7 @@ def by_address(case, dtype, lanes, monkeypatch):
     y0_bar, theta_bar = np.zeros((N, DIM), dtype), np.zeros(N_PARAMS, dtype)
     times_bar = np.zeros((N, (n_outputs + 2) * case.measure), dtype)
     bars = case.ys_bar(dtype), y0_bar, y0_bar, times_bar, np.zeros((N, 0), dtype)
-    chunk.vjp(bars, theta, theta_bar, Stop(), case.steps_bar(chunk_log(chunk), dtype))
+    chunk.vjp(bars, theta, theta_bar, Stop(), cpu.Measured(case.steps_bar(chunk_log(chunk), dtype)))
     found = {"ys": ys, "counts": counts, "last": times[:, 0], "y0_bar": y0_bar}
     found["theta_bar"], found["times_bar"] = theta_bar, times_bar
     return {name: np.ascontiguousarray(x).tobytes() for name, x in found.items()}

@@ -129,7 +129,13 @@ def outputs_of(outputs, i):
 @pasted
 def log_of(log, i):
     """Return trajectory i's log."""
-    return Log(lane_of(log.t, i), lane_of(log.estimates, i), lane_of(log.counts, i), log.filled)
+    return Log(
+        lane_of(log.t, i),
+        lane_of(log.estimates, i),
+        lane_of(log.counts, i),
+        lane_of(log.y, i),
+        log.filled,
+    )
 
 
 @pasted
@@ -193,7 +199,8 @@ def local_bars():
         cuda.local.array((1, DIM, 1), Real), cuda.local.array((1, DIM, 1), Real),
         cuda.local.array((SLOPES, DIM, 1), Real), cuda.local.array((2, DIM, 1), Real),
         cuda.local.array((3, 1), Real), cuda.local.array((1, 1), np.int64),
-        cuda.local.array((1, DIM, 1), Real)[:0], cuda.local.array((1, 1, 1, 1), Real)[:, :, :0],
+        cuda.local.array((1, DIM, 1), Real)[:0], cuda.local.array((1, 1, 1, 1), Real)[:0],
+        cuda.local.array((1, 1, 1, 1), Real)[:0],
         cuda.local.array((1, 1, 1), Real)[:, :0], cuda.local.array((1, 2, 1), Time),
         cuda.local.array((1, 2, 1), Real), cuda.local.array((1, 1, 1), Time)[:, :0],
     )  # fmt: skip

@@ -16,6 +16,7 @@ from .table import (
     BEFORE,
     CAPACITY,
     FAILED,
+    HOLD_START,
     IDLED,
     KEEP,
     N_NUMBERS,
@@ -278,7 +279,8 @@ def turn_back(p, theta, theta_bar, n):
             tile, lane = turns.lane[i] // LANES, turns.lane[i] % LANES
             if turns.first[i] < n or work.accepted[tile, lane] != 0:
                 break
-            work.accepted[tile, lane] = 1 if queue.counts[i, ACCEPTED] > 0 else NO_STEP
+            counts = queue.counts[i, ACCEPTED] > 0 and p[HOLD_START] == 0
+            work.accepted[tile, lane] = 1 if counts else NO_STEP
             p[TURN] -= 1
         code = start_vjp(
             field_of(p), method_of(p), outputs_of(p, p[YS_BAR]), bars, head_of(p), work, theta,

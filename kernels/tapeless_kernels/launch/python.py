@@ -203,6 +203,7 @@ def allocate(
     n_passages=0,
     slopes=False,
     measure=False,
+    states=False,
 ):
     """Return a Solve filled with what would show if it were read: NaN, and UNREAD in integers."""
     real, time = np.finfo(dtype).dtype, time or time_dtype(dtype)
@@ -222,6 +223,7 @@ def allocate(
             new(time, tiles, n_passages),
             Log(
                 *(new(kind, capacity * measure, tiles, 2) for kind in (time, real, "i8")),
+                new(dtype, capacity * measure, tiles, int(states), dim),
                 np.zeros(1, np.int64),
             ),
         ),
@@ -261,11 +263,13 @@ def run(kernels, field, method, control, solve, theta):
     return code
 
 
-def run_vjp(kernels, field, scheme, solve, theta, ys_bar, steps_bar=None, passage_bar=None):
+def run_vjp(
+    kernels, field, scheme, solve, theta, ys_bar, steps_bar=None, passage_bar=None, states_bar=None
+):
     """Run a Solve backward from ys_bar (n, n_outputs, dim); return y0_bar (n, dim), theta_bar, times_bar.
 
-    `steps_bar` (iterations, tiles, 3, lanes) holds the cotangents of what a Log holds. times_bar (n, n_outputs + 2)
-    is there if slopes were kept.
+    `steps_bar` (iterations, tiles, 3, lanes) and `states_bar` are those of what a Log holds. times_bar
+    (n, n_outputs + 2) is there if slopes were kept.
     """
     lanes, outputs, n_outputs = solve.lanes, solve.outputs, solve.outputs.times.shape[1]
     y, k = np.zeros_like(lanes.y), np.full_like(lanes.k[0], np.nan)
@@ -279,6 +283,7 @@ def run_vjp(kernels, field, scheme, solve, theta, ys_bar, steps_bar=None, passag
     bars = Bars(
         y, np.zeros_like(y), k, np.full_like(k[:2], np.nan), np.full((3, width), np.nan, y.dtype),
         lanes.emitted.copy(), np.full((5, *y.shape[1:]), np.nan, y.dtype)[: 5 * bool(steps_bar.shape[2])], steps_bar,
+        np.zeros((0, *y.shape), y.dtype) if states_bar is None else states_bar,
         np.zeros((tiles, (n_outputs + 2) * kept, width), y.dtype), np.stack([lanes.t0, lanes.t1], 1),
         np.stack([lanes.rtol, lanes.atol], 1), passage,
     )  # fmt: skip
@@ -303,4 +308,5 @@ def to_tiles(x, like):
 
 def from_tiles(x, n):
     """Return the first n trajectories of x (tiles, ..., lanes) as (n, ...)."""
-    return np.moveaxis(x, -1, 1).reshape(-1, *x.shape[1:-1])[:n]
+    rows = x.shape[0] * x.shape[-1]
+    return np.moveaxis(x, -1, 1).reshape(rows, *x.shape[1:-1])[:n]

@@ -30,15 +30,16 @@ from ..tile import LANES, Real
 
 SIZES = (
     "TILES DIM STAGES N_CACHE N_OUTPUTS N_PARAMS CAPACITY KEEP FSAL N_ERRORS ADAPTIVE COUPLED INTERPOLATE "
-    "MAX_STEPS N_STEPS N_TRAJECTORIES COMPONENT MEASURE FIELD FIELD_VJP CONTEXT THETA_STRIDE N_QUEUE TAKEN "
+    "MAX_STEPS N_STEPS N_TRAJECTORIES COMPONENT MEASURE LOG_STATES FIELD FIELD_VJP CONTEXT THETA_STRIDE N_QUEUE TAKEN "
     "FAILED N_NUMBERS N_TIMES N_REDUCED N_PASSAGES IDLED BEFORE TURN STRIDE SLOTS SAVED STATE_BYTES REPLAYS SLOPES "
-    "N_LOG N_STEP_BARS"
+    "N_LOG N_STEP_BARS N_STATE_BARS HOLD_START"
 ).split()
 (
     TILES, DIM, STAGES, N_CACHE, N_OUTPUTS, N_PARAMS, CAPACITY, KEEP, FSAL, N_ERRORS, ADAPTIVE, COUPLED,
-    INTERPOLATE, MAX_STEPS, N_STEPS, N_TRAJECTORIES, COMPONENT, MEASURE, FIELD, FIELD_VJP, CONTEXT, THETA_STRIDE,
-    N_QUEUE, TAKEN, FAILED, N_NUMBERS, N_TIMES, N_REDUCED, N_PASSAGES, IDLED, BEFORE, TURN,
-    STRIDE, SLOTS, SAVED, STATE_BYTES, REPLAYS, SLOPES, N_LOG, N_STEP_BARS,
+    INTERPOLATE, MAX_STEPS, N_STEPS, N_TRAJECTORIES, COMPONENT, MEASURE, LOG_STATES, FIELD, FIELD_VJP, CONTEXT,
+    THETA_STRIDE, N_QUEUE, TAKEN, FAILED, N_NUMBERS, N_TIMES, N_REDUCED, N_PASSAGES, IDLED, BEFORE, TURN,
+    STRIDE, SLOTS, SAVED, STATE_BYTES, REPLAYS, SLOPES, N_LOG, N_STEP_BARS, N_STATE_BARS,
+    HOLD_START,
 ) = range(len(SIZES))  # fmt: skip
 METHOD = len(SIZES)
 CONTROL = METHOD + 5
@@ -49,6 +50,7 @@ WORK = HEAD + 3
 RECORD = WORK + len(Work._fields)
 BARS = RECORD + len(Record._fields) - 1
 STEP_BARS = BARS + Bars._fields.index("steps")
+STATE_BARS = BARS + Bars._fields.index("states")
 YS_BAR = BARS + len(Bars._fields)
 QUEUE = YS_BAR + 1
 TURNS = QUEUE + len(Queue._fields)
@@ -101,7 +103,8 @@ def bars_layout(plan, tiles, n_cache):
     slopes, state = plan.method.stages + 1, (tiles, dim, lanes)
     return [
         (state, real), (state, real), ((slopes, dim, lanes), real), ((2, dim, lanes), real),
-        ((3, lanes), real), ((tiles, lanes), "i8"), ((5 * plan.control.measure, dim, lanes), real), ((0,), real),
+        ((3, lanes), real), ((tiles, lanes), "i8"), ((5 * plan.control.measure, dim, lanes), real),
+        ((0,), real), ((0,), real),
         ((tiles, (plan.n_outputs + 2) * plan.slopes, lanes), real), ((tiles, 2, lanes), "f8"),
         ((tiles, 2, lanes), real), ((tiles, 2 * plan.n_passages * plan.slopes, lanes), "f8"),
         ((tiles, plan.n_outputs, dim, lanes), real),
@@ -144,7 +147,7 @@ def control_of(p):
     """Return the Control of a table."""
     return Control(
         array_at(p[CONTROL], Real, (11,)), p[ADAPTIVE], p[COUPLED], p[INTERPOLATE], p[MAX_STEPS],
-        p[N_STEPS], p[N_TRAJECTORIES], p[COMPONENT], p[MEASURE],
+        p[N_STEPS], p[N_TRAJECTORIES], p[COMPONENT], p[MEASURE], p[LOG_STATES],
     )  # fmt: skip
 
 
@@ -184,7 +187,9 @@ def log_of(p):
     shape = (p[N_LOG], p[TILES], 2, LANES)
     return Log(
         array_at(p[LOG], Time, shape), array_at(p[LOG + 1], Real, shape),
-        array_at(p[LOG + 2], np.int64, shape), array_at(p[LOG + 3], np.int64, (1,)),
+        array_at(p[LOG + 2], np.int64, shape),
+        array_at(p[LOG + 3], Real, (p[N_LOG], p[TILES], p[LOG_STATES], p[DIM], LANES)),
+        array_at(p[LOG + 4], np.int64, (1,)),
     )  # fmt: skip
 
 
@@ -237,9 +242,10 @@ def bars_of(p):
         array_at(p[BARS + 5], np.int64, (n, LANES)),
         array_at(p[BARS + 6], Real, (5 if p[N_STEP_BARS] > 0 else 0, dim, LANES)),
         array_at(p[BARS + 7], Real, (p[N_STEP_BARS], n, 3 * p[MEASURE], LANES)),
-        array_at(p[BARS + 8], Real, (n, (p[N_OUTPUTS] + 2) * p[SLOPES], LANES)),
-        array_at(p[BARS + 9], Time, (n, 2, LANES)), array_at(p[BARS + 10], Real, (n, 2, LANES)),
-        array_at(p[BARS + 11], Time, (n, 2 * p[N_PASSAGES] * p[SLOPES], LANES)),
+        array_at(p[BARS + 8], Real, (p[N_STATE_BARS], n, dim, LANES)),
+        array_at(p[BARS + 9], Real, (n, (p[N_OUTPUTS] + 2) * p[SLOPES], LANES)),
+        array_at(p[BARS + 10], Time, (n, 2, LANES)), array_at(p[BARS + 11], Real, (n, 2, LANES)),
+        array_at(p[BARS + 12], Time, (n, 2 * p[N_PASSAGES] * p[SLOPES], LANES)),
     )  # fmt: skip
 
 

@@ -55,6 +55,8 @@ def integrate_vjp(field, scheme, outputs, bars, record, work, theta, theta_bar, 
             if measured:
                 add(bars.y[tile], bars.estimates[4])
             add_outputs(outputs, bars, record, n, tile, START)
+            if bars.states.shape[0] > 0:
+                add(bars.y[tile], bars.states[span[2] + n, tile])
             if kept:
                 passage_vjp(control, bars, record, n, tile, START)
                 share_times(control, outputs, bars, record, n, tile)

@@ -3,7 +3,7 @@
 from .._jit import inlined
 from ..controllers.step_size import NOISE
 from ..steppers.estimates import error_of, stiffness_of
-from ..tile import LANES
+from ..tile import LANES, put
 from .start import REJECTED
 
 
@@ -28,6 +28,8 @@ def log_start(outputs, lanes, tile):
     for lane in range(LANES):
         log.counts[log.filled[0], tile, 0, lane] = -1
         log.t[log.filled[0], tile, 0, lane] = lanes.t[tile, lane]
+    for i in range(log.y.shape[2]):
+        put(log.y[log.filled[0], tile, i], lanes.y[tile])
 
 
 @inlined

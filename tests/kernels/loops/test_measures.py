@@ -67,10 +67,10 @@ class Case:
         order = self.tableau.error_exponent_order or self.tableau.order
         self.numbers = control_numbers(PI, order, dtype)
         self.control = Control(
-            self.numbers, int(not fixed), int(coupled), int(interpolate), 500, 5, N, 0, 1
+            self.numbers, int(not fixed), int(coupled), int(interpolate), 500, 5, N, 0, 1, 1
         )  # fmt: skip
         self.solve = allocate(
-            dtype, N, 1, DIM, stages, 3, CAPACITY, slopes=True, measure=True
+            dtype, N, 1, DIM, stages, 3, CAPACITY, slopes=True, measure=True, states=True
         )  # fmt: skip
         first = (
             self.span[1] - self.span[0]
@@ -84,8 +84,12 @@ class Case:
         weights = rng.standard_normal((self.n, 1, 3, 1 if coupled else N))
         moved = self.solve.record.h[: self.n, :, None] != 0
         self.steps_bar = np.where(moved, weights, 0.0)
+        self.states_bar = np.where(moved, rng.standard_normal((self.n, 1, DIM, N)), 0.0).astype(
+            dtype
+        )
         self.bars = run_vjp(
-            kernels, 0, (self.method, self.control), self.solve, self.theta, self.ys_bar, self.steps_bar
+            kernels, 0, (self.method, self.control), self.solve, self.theta, self.ys_bar, self.steps_bar, None,
+            self.states_bar,
         )  # fmt: skip
 
     def loss(self, y0, theta, times, span):
@@ -104,6 +108,7 @@ class Case:
                 begin, end = (
                     a[0] + (b[0] - a[0]) * (x - a[1]) / (b[1] - a[1]) for x in (t, t_next)
                 )
+                total += self.states_bar[n, 0, :, lane] @ y
                 k, z = self.stages(begin, end - begin, y, theta)
                 squares.setdefault(n, []).append([*self.squares(end - begin, k, y, z), end - begin])
                 now = self.solve.lanes.emitted[0, lane] if n + 1 == self.n else None
@@ -191,6 +196,7 @@ def test_what_is_measured_is_that_of_the_twin(case):
             t, t_next = record.t[n, 0, :, lane]
             k, z = case.stages(t, t_next - t, y, THETA)
             assert log.t[n, 0, :, lane].tolist() == [t, t_next - t]
+            np.testing.assert_allclose(log.y[n, 0, 0, :, lane], y, rtol=1e-12)
             if not case.coupled:
                 wanted = case.estimates([*case.squares(t_next - t, k, y, z), t_next - t])
                 measured = log.estimates[n, 0, :, lane]
