@@ -445,8 +445,8 @@ class Solution:
         """
         if self._forward is None:
             raise ValueError(
-                f"Solution.jvp: solve_ode was called with adjoint={self._adjoint!r}, and kept nothing to push a tangent "
-                "through; call it with adjoint='forward', 'store', 'every' or 'binomial', and a method that is not "
-                "reversible."
+                f"Solution.jvp: solve_ode was called with adjoint={self._adjoint!r}, and kept nothing to push a "
+                "tangent through; call it with adjoint='forward', 'store', 'every' or 'binomial', and a "
+                "method that is not reversible."
             )
         return self._forward((y0_dot, theta_dot, t0_dot, t1_dot, t_eval_dot), self.ys)

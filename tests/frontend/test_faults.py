@@ -33,6 +33,7 @@ from tapeless import (
     solve_ode,
 )  # fmt: skip
 from tapeless._optimiser import NotFinite
+from tapeless._regularised import Problem
 from tapeless._steps import StepsBar
 from tapeless.fields import (
     MLP,
@@ -47,6 +48,7 @@ from tapeless.fields import (
     Sum,
 )  # fmt: skip
 from tapeless.optim import Adam
+from tapeless.regularise import RNODE, STEER, Annealed, Functional, Global, Local, WeightDecay
 from tapeless_kernels.launch import cpu
 from tapeless_kernels.launch.user_field import NotCompiled
 from tapeless_kernels.status import MAX_STEPS, NON_FINITE, STEP_TOO_SMALL, SUCCESS
@@ -62,6 +64,28 @@ PER_SAMPLE = np.linspace(0.0, 0.4, 4)
 
 def solve(y0=Y0, t_span=(0.0, 1.0), theta=THETA, field=FIELD, **kwargs):
     return solve_ode(field, t_span, y0, theta, **kwargs)
+
+
+def measured(**bars):
+    """Give cotangents of steps to a solve that has measured them; "nan" stands for NaN in all of them."""
+    sol = solve(measure=True)
+    bars = {
+        k: np.full(sol.steps.h.shape, np.nan) if isinstance(x, str) else x for k, x in bars.items()
+    }
+    return sol.vjp(None, steps_bar=StepsBar(**bars))
+
+
+def passed(bar):
+    return solve(first_passage=(0, 0.5)).vjp(None, first_passage_bar=bar)
+
+
+def problem(method="tsit5"):
+    return Problem(FIELD, (0.0, 1.0), Y0, {"method": method}, 2)
+
+
+def train(**options):
+    objective = tapeless.Objective(FIELD, (0.0, 1.0), tapeless.losses.mse)
+    return tapeless.fit(objective, THETA, (Y0, Y0), epochs=1, **options)
 
 
 def backsolve(**kwargs):
@@ -224,6 +248,39 @@ FAULTS = (
     Fault(lambda: solve(method="alf", first_passage=(0, 1.0)), ValueError, "(0, 1.0)"),
     Fault(lambda: contracts(10.0, 1000), SolverError, "drift apart"),
     Fault(lambda: contracts(2.8, 1400), SolverError, "could not be taken back"),
+    Fault(lambda: solve(measure="all"), ValueError, "'all'"),
+    Fault(lambda: solve().steps, ValueError, "did not measure"),
+    Fault(lambda: solve(method="bosh3", measure=True).looks_stiff, ValueError, "no pair"),
+    Fault(lambda: solve().vjp(Y0, times=True), ValueError, "slopes that were not kept"),
+    Fault(lambda: still_field(time_gradients=True), ValueError, "Field(still"),
+    Fault(lambda: solve().vjp(None, steps_bar=StepsBar()), ValueError, "did not measure"),
+    Fault(lambda: measured(error=np.ones(3)), ValueError, "shape (3,)"),
+    Fault(lambda: measured(error="nan"), ValueError, "NaN or inf"),
+    Fault(lambda: measured(y=np.ones((4, 2, 2))), ValueError, "shape (4, 2, 2)"),
+    Fault(lambda: solve().vjp(Y0, first_passage_bar=np.ones(4)), ValueError, "left out"),
+    Fault(lambda: passed(np.ones(3)), ValueError, "shape (3,)"),
+    Fault(lambda: passed(np.full(4, np.nan)), ValueError, "NaN or inf"),
+    Fault(lambda: Functional("errors"), ValueError, "'errors'"),
+    Fault(lambda: Functional("error", "min"), ValueError, "'min'"),
+    Fault(lambda: Functional().vjp(solve(measure=True).steps, 1.0), ValueError, "float"),
+    Fault(
+        lambda: Functional("stiffness").value(solve(method="bosh3", measure=True).steps),
+        ValueError,
+        "'stiffness'",
+    ),
+    Fault(lambda: Global(weight=-1.0), ValueError, "-1.0"),
+    Fault(lambda: Global("stiffness").prepare(problem("bosh3"), None), ValueError, "'bosh3'"),
+    Fault(lambda: Local(sampler="random"), ValueError, "'random'"),
+    Fault(lambda: Local(sampler="exact", h_reg="initial"), ValueError, "'initial'"),
+    Fault(lambda: Local(h_reg="first"), ValueError, "'first'"),
+    Fault(lambda: STEER(0.0), ValueError, "0.0"),
+    Fault(lambda: STEER(1.5).prepare(problem(), np.random.default_rng(0)), ValueError, "1.5"),
+    Fault(lambda: WeightDecay(np.inf), ValueError, "inf"),
+    Fault(lambda: RNODE(kinetic="1"), ValueError, "'1'"),
+    Fault(lambda: Annealed(1.0, 0.0, 10), ValueError, "0.0"),
+    Fault(lambda: Annealed(1.0, 0.1, 0), ValueError, "0"),
+    Fault(lambda: train(regularise="error"), TypeError, "'error'"),
+    Fault(lambda: train(regularise=Local()), ValueError, "None"),
     Fault(lambda: adjoint_memory(None, 4, 10), TypeError, "None"),
     Fault(lambda: adjoint_memory(FIELD, 0, 10), ValueError, "0"),
     Fault(lambda: adjoint_memory(FIELD, 4, 10.5), ValueError, "10.5"),
