@@ -75,7 +75,7 @@ def run_jvp(kernels, method, control, solve, theta, tangents):
     dots.y[0] = np.moveaxis(by_tile, (0, 3), (1, 2)).reshape(tiles, n * dim, width)
     numbers = np.stack([lanes.t0[0, 0], lanes.t1[0, 0], 0, 0, 0])[:, None]
     queue = Queue(
-        None, None, numbers, solve.outputs.times[0, :, :1], new(dtype, batch, 0), *[None] * 7
+        None, None, numbers, solve.outputs.times[0, :, :1], new(dtype, batch, 0), *[None] * 8
     )
     times = times_dot[:, :, None] if moves else new(numbers.dtype, 0, 2 + n_outputs, 1)
     queue_dots = QueueDots(
