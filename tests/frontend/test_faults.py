@@ -246,6 +246,8 @@ FAULTS = (
     Fault(lambda: solve(method="alf", interpolate=True), ValueError, "True"),
     Fault(lambda: solve(method="alf", reduce=True), ValueError, "True"),
     Fault(lambda: solve(method="alf", first_passage=(0, 1.0)), ValueError, "(0, 1.0)"),
+    Fault(lambda: solve(method="alf", measure=True), ValueError, "True"),
+    Fault(lambda: solve(method="alf", time_gradients=True), ValueError, "True"),
     Fault(lambda: contracts(10.0, 1000), SolverError, "drift apart"),
     Fault(lambda: contracts(2.8, 1400), SolverError, "could not be taken back"),
     Fault(lambda: solve(measure="all"), ValueError, "'all'"),
