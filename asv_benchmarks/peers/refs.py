@@ -15,4 +15,6 @@ def reference(case):
         return P.nonstiff_reference(case.case.split("@")[0])
     if case.workload == "W11":
         return P.training_reference(case.case)
+    if case.workload == "W12":
+        return P.mlp_reference(case.case.split("@")[0])
     return None

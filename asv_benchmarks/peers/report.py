@@ -10,6 +10,7 @@ import core
 from bench import RESULTS
 from floors import Rates
 from ratios import NOTE, ratio_table
+from ratios_backsolve import backsolve_tables
 from ratios_ensemble import ensemble_tables
 from ratios_nonstiff import nonstiff_tables
 from tables import number, seconds, table
@@ -23,6 +24,7 @@ TITLES = {
     "W9": "W9 fresh process to the first result",
     "W10": "W10 non-stiff single systems (rtol = atol, in the names of cases)",
     "W11": "W11 ten steps of Adam on a neural ODE (rtol 1e-5, atol 1e-6)",
+    "W12": "W12 the gradient of W2 by continuous adjoints (rtol in the names of cases, atol a tenth of it)",
 }
 LIMIT_COLUMNS = ("what", "dtype", "library", "method", "median", "rate")
 TIME_COLUMNS = ("case", "dtype", "library", "method", "median", "min", "x fastest")
@@ -84,10 +86,14 @@ FURTHER = {
     "W9": (STARTUP_COLUMNS, startup_cells),
     "W4": (SOLVE_COLUMNS, solve_cells),
     "W10": (SOLVE_COLUMNS, solve_cells),
+    "W12": (
+        (*SOLVE_COLUMNS, "gradient error"),
+        lambda result, rates: [*solve_cells(result, rates), number(result.get("gerr"), ".1e")],
+    ),
     "W11": (SOLVE_COLUMNS, solve_cells),
 }
 FURTHER["W3"] = FURTHER["W2"]
-RATIO_TABLES = {"W4": ensemble_tables, "W10": nonstiff_tables}
+RATIO_TABLES = {"W4": ensemble_tables, "W10": nonstiff_tables, "W12": backsolve_tables}
 
 
 def full_table(workload, results, rates):

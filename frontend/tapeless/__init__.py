@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from tapeless import fields, losses, methods, optim, plot, regularise, testing
 from tapeless._adjoint_memory import AdjointMemory, adjoint_memory
+from tapeless._backsolve import Backsolve, BackwardStats
 from tapeless._fit import fit
 from tapeless._gradient import Gradient
 from tapeless._ivp import IvpStats, OdeResult, OdeSolution, solve_ivp
@@ -19,6 +20,8 @@ from tapeless.methods import check_tableau, reversible
 
 __all__ = [
     "AdjointMemory",
+    "Backsolve",
+    "BackwardStats",
     "Evaluation",
     "Fit",
     "Gradient",

@@ -108,9 +108,18 @@ def adjoint_memory(
     True
     """
     name = "adjoint_memory"
+    if isinstance(adjoint, str) and adjoint == "forward":
+        wanted = "one of 'store', 'every', 'binomial'"
+        advice = "Forward mode keeps the initial states, whatever the steps."
+        raise complain(ValueError, name, "adjoint", wanted, "'forward'", advice)
     if not isinstance(field, VectorField):
         wanted = "a tapeless field, say tapeless.fields.MLP(dim, hidden)"
         raise complain(TypeError, name, "field", wanted, describe(field))
+    if adjoint == "backsolve":
+        wanted = "'store', 'every' or 'binomial'"
+        raise complain(
+            ValueError, name, "adjoint", wanted, "'backsolve', which keeps the outputs only"
+        )
     batch, n_steps = (
         check.positive_int(name, "batch", batch),
         check.positive_int(name, "n_steps", n_steps),

@@ -28,6 +28,11 @@ class VectorField:
         return ()
 
     @property
+    def without_jvp(self) -> "tuple[VectorField, ...]":
+        """The parts that have no tangent, for whose lack there is no forward mode."""
+        return ()
+
+    @property
     def without_time_bar(self) -> "tuple[VectorField, ...]":
         """The parts whose transpose does not give the cotangent of time."""
         return ()
@@ -143,6 +148,11 @@ class Sum(VectorField):
         return tuple(part for field in self.fields for part in field.without_vjp)
 
     @property
+    def without_jvp(self) -> tuple[VectorField, ...]:
+        """The terms that have no tangent."""
+        return tuple(part for field in self.fields for part in field.without_jvp)
+
+    @property
     def without_time_bar(self) -> tuple[VectorField, ...]:
         """The terms whose transpose does not give the cotangent of time."""
         return tuple(part for field in self.fields for part in field.without_time_bar)
@@ -165,6 +175,10 @@ class Sum(VectorField):
     def _effective_vjp(self, theta: NDArray[Any], bar: NDArray[Any]) -> NDArray[Any]:
         """Return the cotangent of theta from that of the effective parameters."""
         return self._by_part(lambda field, x, x_bar: field._effective_vjp(x, x_bar), theta, bar)
+
+    def _effective_jvp(self, theta: NDArray[Any], dot: NDArray[Any]) -> NDArray[Any]:
+        """Return the tangent of the effective parameters from that of theta."""
+        return self._by_part(lambda field, x, x_dot: field._effective_jvp(x, x_dot), theta, dot)
 
     def _by_part(self, function: Any, *arrays: NDArray[Any]) -> NDArray[Any]:
         if not self.maps_theta:

@@ -8,6 +8,7 @@ import numpy as np
 
 from tapeless._composition import Sum, VectorField
 from tapeless._files import Arrays, Record, Unreadable
+from tapeless._kinetic import Kinetic
 from tapeless._optimiser import Optimiser
 from tapeless._parameters import Frozen, Slice
 from tapeless.fields import LAYERS, Field, Network
@@ -47,6 +48,9 @@ def encode_field(field: VectorField, arrays: Arrays) -> Record:
         name = f"constants{len(arrays)}"
         arrays[name] = field.theta
         return {"field": "Frozen", "of": encode_field(field.field, arrays), "theta": name}
+    if isinstance(field, Kinetic):
+        inner = encode_field(field.network, arrays)
+        return {"field": "Kinetic", "of": inner, "jacobian": field.jacobian}
     assert isinstance(field, Field)
     return {"field": "Field", **_of_function(field)}
 
@@ -64,6 +68,8 @@ def decode_field(record: Record, arrays: Arrays, functions: Iterable[Field]) -> 
     if kind == "Frozen":
         inner = decode_field(record["of"], arrays, functions)
         return Frozen(inner, arrays[record["theta"]])
+    if kind == "Kinetic":
+        return Kinetic(decode_field(record["of"], arrays, functions), record["jacobian"])
     if kind != "Field":
         raise Unreadable(f"its field is of a kind that is not known, {kind!r}")
     wanted = {name: record[name] for name in ("name", "dim", "n_params")}

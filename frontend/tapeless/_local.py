@@ -69,6 +69,8 @@ def local_penalty(
             ys_bar[..., place, :] = y_bar
         return Penalty(value, ys_bar=ys_bar, theta_bar=theta_bar)
     steps = solved.sol.steps
+    if steps.h.shape[-1] == 0:
+        return Penalty(0.0)
     j = drawn(steps, local.sampler, rng)
     t, h = at(steps.t, j), at(steps.h, j)
     factor = np.abs(h)
@@ -95,12 +97,10 @@ def local_penalty(
 
 
 def drawn(steps: Steps, sampler: str, rng: np.random.Generator) -> NDArray[np.intp]:
-    """Return the number of a step of each trajectory, each as likely or by its length; 0 where there is none."""
+    """Return the number of a step of each trajectory, each as likely or by its length."""
     there = ~np.isnan(steps.h)
     weights = np.where(there, np.abs(steps.h) if sampler == "exact" else 1.0, 0.0)
     ends = np.cumsum(weights, axis=-1)
-    if ends.shape[-1] == 0:
-        return np.zeros(ends.shape[:-1], np.intp)
     at_most = rng.uniform(size=ends.shape[:-1]) * ends[..., -1]
     return np.minimum(
         (ends <= at_most[..., None]).sum(axis=-1), np.maximum(there.sum(axis=-1) - 1, 0)

@@ -16,8 +16,8 @@ from tapeless_kernels.launch.tape import (
     taken_back_bytes,
 )
 
-Adjoint = Literal["store", "every", "binomial", "reversible"]
-ADJOINTS = ("store", "every", "binomial", "reversible", None)
+Adjoint = Literal["store", "every", "binomial", "reversible", "backsolve", "forward"]
+ADJOINTS = ("store", "every", "binomial", "reversible", "backsolve", "forward", None)
 CHUNKS = 16  # so many at least, where there are as many tiles
 MOST_ROUNDS = 32  # a chunk has at most so many trajectories for each lane
 

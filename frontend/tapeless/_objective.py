@@ -197,7 +197,7 @@ class Objective:
         options = {
             name: value
             for name, value in self.options.items()
-            if name not in ("adjoint", "stride", "budget")
+            if name not in ("adjoint", "stride", "budget", "backsolve")
         }
         sol = solve_ode(self.field, self.t_span, y0, theta, adjoint=None, **options)
         return float(self.loss(sol.ys, target)[0])

@@ -10,9 +10,12 @@ from tapeless import _arguments as arguments
 from tapeless import _check as check
 from tapeless import methods
 from tapeless._arguments import SOLVE
+from tapeless._backsolve import Backsolve, Backward
+from tapeless._backsolve import arrange as arrange_backsolve
 from tapeless._complain import check_arrival, complain, describe
 from tapeless._composition import VectorField
-from tapeless._memory import Adjoint, arrange
+from tapeless._forward import Forward, shapes_of, without_tangent
+from tapeless._memory import ADJOINTS, Adjoint, arrange
 from tapeless._plan import lanes_for, make_plan
 from tapeless._progress import Progress, meter
 from tapeless._solution import Solution
@@ -42,6 +45,7 @@ def solve_ode(
     adjoint: Adjoint | None = "store",
     stride: Integer | None = None,
     budget: Integer | None = None,
+    backsolve: Backsolve | None = None,
     max_steps: Integer = 4096,
     throw: bool = True,
     threads: Integer | None = None,
@@ -86,17 +90,21 @@ def solve_ode(
     coupled : bool
         Whether the batch shares one step size, with the norm taken over all of it. By default each
         trajectory steps alone, and its result does not depend on the others by a bit.
-    adjoint : "store", "every", "binomial", "reversible" or None
+    adjoint : "store", "every", "binomial", "reversible", "backsolve", "forward" or None
         What is kept for `Solution.vjp`: every step; the states at every `stride`-th step, from which the steps
         between are taken again; as many states as a `budget` of memory allows, from which steps are taken
         again as often as that asks for; or nothing. The gradients are the same to the bit. A reversible method
         can also have "reversible": times alone are kept, and `vjp` takes the steps back from the end; the
         gradient is that of the others but for what `Stats.reconstruction` says. A field without a `vjp`, or with
-        a part that has none, keeps nothing.
+        a part that has none, keeps nothing. "backsolve" keeps the outputs only: `vjp` solves
+        the continuous adjoint system backward in time, and its gradient is as exact as the tolerances. With
+        "forward" the initial states are kept, for `Solution.jvp`, which the others but None have too.
     stride : int, optional
         With "every": the steps, of a tile of trajectories, from one state that is kept to the next.
     budget : int, optional
         With "binomial": the bytes that `vjp` may work on; `tapeless.adjoint_memory` says how they are spent.
+    backsolve : Backsolve, optional
+        With "backsolve": how that is solved.
     max_steps : int
         Most steps tried for each trajectory.
     throw : bool
@@ -161,6 +169,7 @@ def solve_ode(
     tableau = methods.find(SOLVE, method)
     control = methods.find_controller(SOLVE, controller)
     reversible = isinstance(tableau, ReversibleMethod)
+    check.one_of(SOLVE, "adjoint", adjoint, ADJOINTS)
     methods.check_adjoint(SOLVE, tableau, adjoint)
     if isinstance(tableau, ReversibleMethod):
         _check_reversible(
@@ -184,9 +193,18 @@ def solve_ode(
             f"{SOLVE}: `t_span`, `first_step`, `t_eval` and `theta` must be shared by the batch if "
             "coupled=True; pass coupled=False for times of its own for each trajectory."
         )
-    without_vjp = field.without_vjp
+    without_vjp, arranged = field.without_vjp, None
+    if adjoint == "backsolve":
+        others = {"reduce": reduce, "first_passage": first_passage}
+        arranged = arrange_backsolve(field, backsolve, numbers, times, n_steps is None, others)
+    elif backsolve is not None:
+        wanted = "left out, unless adjoint='backsolve'"
+        raise complain(ValueError, SOLVE, "backsolve", wanted, f"one with adjoint={adjoint!r}")
+    outputs = times if arranged is None else arranged.times
     if measure not in (False, True, "states"):
         raise complain(ValueError, SOLVE, "measure", 'True, False or "states"', describe(measure))
+    if adjoint == "forward" and field.without_jvp:
+        raise without_tangent(SOLVE, ", ".join(map(str, field.without_jvp)))
     if time_gradients and field.without_time_bar:
         got = ", ".join(map(str, field.without_time_bar))
         wanted = "false, unless the field's `vjp` gives t_bar, as its seventh argument or by vjp='symbolic'"
@@ -197,8 +215,8 @@ def solve_ode(
         lanes_for(batch, dtype),
         tableau,
         control,
-        len(times),
-        adjoint is not None and not without_vjp,
+        len(outputs),
+        adjoint not in (None, "forward", "backsolve") and not without_vjp,
         bool(coupled),
         t_eval is not None
         and ((tableau.order <= 4 and not reversible) if interpolate is None else bool(interpolate)),
@@ -219,13 +237,23 @@ def solve_ode(
     used, pull = theta, None
     if field.maps_theta:
         used, pull = field.effective(theta), partial(field._effective_vjp, theta.copy())
-    solve = Solve(plan, numbers, y0, times, used, memory if plan.keep else None, pull)
+    again = adjoint is not None and not plan.keep and not field.without_jvp
+    kept = memory if plan.keep else None
+    solve = Solve(plan, numbers, y0, outputs, used, kept, pull, again)
+    if arranged is not None:
+        solve.backward = partial(Backward, arranged, tableau, control, threads, throw)
     solve.time_gradients = bool(time_gradients)
+    shapes = shapes_of(y0, single, theta, t_span, t_eval)
+    solve.shared = shapes.t0 == (), shapes.t1 == (), len(shapes.t_eval or ()) < 2
     if isinstance(tableau, ButcherTableau) and tableau.stability_pair is not None:
         solve.stability_size = tableau.stability_size
 
     def solution() -> Solution:
-        return solve.solution(ts, single, t_eval is None, threads, without_vjp, throw)
+        forward = None
+        if adjoint is not None and not reversible and arranged is None:
+            forward = Forward(solve, field, theta, shapes, threads)
+        how = (without_vjp, throw, adjoint, forward)
+        return solve.solution(ts, single, t_eval is None, threads, *how)
 
     try:
         with meter(SOLVE, progress, batch) as ended:

@@ -73,6 +73,11 @@ class Slice(VectorField):
         return self.field.without_vjp
 
     @property
+    def without_jvp(self) -> tuple[VectorField, ...]:
+        """The field, if it has no tangent."""
+        return self.field.without_jvp
+
+    @property
     def without_time_bar(self) -> tuple[VectorField, ...]:
         """The parts whose transpose does not give the cotangent of time."""
         return self.field.without_time_bar
@@ -96,6 +101,11 @@ class Slice(VectorField):
         """Return the cotangent of theta from that of the effective parameters."""
         inner = self.field._effective_vjp(theta[self._place], bar[self._place])
         return self._in_place(bar, inner)
+
+    def _effective_jvp(self, theta: NDArray[Any], dot: NDArray[Any]) -> NDArray[Any]:
+        """Return the tangent of the effective parameters from that of theta."""
+        inner = self.field._effective_jvp(theta[self._place], dot[self._place])
+        return self._in_place(dot, inner)
 
     @property
     def _place(self) -> slice:
@@ -194,6 +204,11 @@ class Frozen(VectorField):
     def without_vjp(self) -> tuple[VectorField, ...]:
         """The field, if it has no transpose."""
         return self.field.without_vjp
+
+    @property
+    def without_jvp(self) -> tuple[VectorField, ...]:
+        """The field, if it has no tangent."""
+        return self.field.without_jvp
 
     @property
     def without_time_bar(self) -> tuple[VectorField, ...]:

@@ -1,5 +1,6 @@
 """What the chunks of a solve share, made once for solves that are alike."""
 
+import dataclasses
 import functools
 
 import numpy as np
@@ -8,6 +9,7 @@ from tapeless_kernels.buffers import RUNGE_KUTTA, Control, Method
 from tapeless_kernels.controllers.step_size import Controller, control_numbers
 from tapeless_kernels.fields.lower import Program
 from tapeless_kernels.launch import cpu
+from tapeless_kernels.launch.backsolve import BackwardProgram
 from tapeless_kernels.launch.user_field import UserProgram
 from tapeless_kernels.tableaus.butcher import ButcherTableau
 from tapeless_kernels.tableaus.reversible import ReversibleMethod, arrays_of
@@ -45,3 +47,25 @@ def make_plan(
         dtype, lanes, program, method, control, n_outputs, keep, 3 * reduce, int(component >= 0),
         lanes if own_theta else 0, int(keep and (measure or time_gradients or component >= 0)),
     )  # fmt: skip
+
+
+@functools.lru_cache(maxsize=256)
+def recording(plan: cpu.Plan) -> cpu.Plan:
+    """Return the Plan that keeps steps where this one does not, the same one each time."""
+    return plan if plan.keep else dataclasses.replace(plan, keep=True)
+
+
+@functools.lru_cache(maxsize=256)
+def backward_plan(
+    program: Program | UserProgram, dtype: np.dtype, lanes: int, tableau: ButcherTableau, controller: Controller,
+    seminorm: bool, coupled: bool, max_steps: int, adaptive: bool, own_theta: bool,
+) -> cpu.Plan:  # fmt: skip
+    """Return the Plan of a continuous adjoint, whose integral for theta is taken from a record if `seminorm`."""
+    # As FSAL, the last slope of a step is there when the next begins, and when the integral is taken.
+    method = Method(*arrays_of(tableau, dtype), tableau.stages, 1, tableau.n_errors, RUNGE_KUTTA, 1)
+    order = tableau.error_exponent_order or tableau.order
+    numbers = control_numbers(controller, order, dtype)
+    control = Control(numbers, int(adaptive), int(coupled), 0, max_steps, 0, 0, 0)
+    system = BackwardProgram(program, not seminorm)
+    stride = lanes if own_theta else 0
+    return cpu.Plan(dtype, lanes, system, method, control, 0, seminorm, theta_stride=stride)

@@ -1,8 +1,8 @@
 """A loss with penalties on how it is solved: the problem that regularisers change, and its gradient."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -28,7 +28,9 @@ class Problem:
     dim: int  # leading entries of the state which the loss sees
     outputs: NDArray[np.intp] | None = None  # those which the loss sees; None: all
     final: bool = True  # the loss sees the last one, without an axis of times
-    places: Mapping[int, Any] = MappingProxyType({})  # what regularisers have kept for themselves
+    places: Mapping[int, Any] = dataclasses.field(
+        default_factory=dict
+    )  # what regularisers have kept
 
     def with_options(self, **options: Any) -> "Problem":
         """Return the problem with other options of `solve_ode`."""
@@ -81,6 +83,7 @@ class Regulariser(Protocol):
     """What `fit` asks of a regulariser."""
 
     draws: bool  # from the generator
+    last: bool  # prepares the problem that the others leave
 
     def prepare(self, problem: Problem, rng: np.random.Generator | None) -> Problem:
         """Return the problem to be solved."""
@@ -100,7 +103,7 @@ def regularised(
     problem = Problem(
         objective.field, objective.t_span, y0, options, objective.field.dim, final=final
     )
-    for one in regularisers:
+    for one in sorted(regularisers, key=lambda one: one.last):
         problem = one.prepare(problem, rng)
     sol = solve_ode(problem.field, problem.t_span, problem.y0, of_field, **problem.options)
     loss, seen_bar, whole_bar = objective.loss_vjp(theta, problem.seen(sol.ys), target)

@@ -14,7 +14,7 @@ _P, _I = ctypes.c_void_p, ctypes.c_int64
 _FIELD_VJP_JVP = ctypes.CFUNCTYPE(ctypes.c_int32, *[_P] * 3, _I, *[_P] * 14, _I, _I)
 
 
-class SecondEvaluator(Evaluator):
+class _SecondEvaluator(Evaluator):
     """A network in one dtype, called for the transpose at one state and its tangent; not by several threads at once."""
 
     def __init__(self, field: VectorField, dtype: np.dtype) -> None:
@@ -136,7 +136,7 @@ def vjp_jvp(
     of_theta = np.zeros_like(theta)
     if theta_dot is not None:
         of_theta = _alike(caller, "theta_dot", theta_dot, theta)
-    call, rows, rows_dot = SecondEvaluator(field, y.dtype), np.empty_like(y), np.empty_like(y)
+    call, rows, rows_dot = _SecondEvaluator(field, y.dtype), np.empty_like(y), np.empty_like(y)
     theta_bar, theta_bar_dot = np.zeros_like(theta), np.zeros_like(theta)
     by_row = [x.reshape(-1, field.dim) for x in (y, bar, dot, bar_dot, rows, rows_dot)]
     for state, cotangent, moved, turned, out, out_dot in zip(*by_row, strict=True):

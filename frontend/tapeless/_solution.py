@@ -11,11 +11,14 @@ from tapeless._complain import check_reconstruction, complain, describe
 from tapeless._gradient import Gradient, gradient_of
 from tapeless._steps import StepLog, Steps, StepsBar, looks_stiff
 from tapeless._types import ArrayInput, Integer
+from tapeless.errors import SolverError
 from tapeless_kernels.tableaus.explicit import EXPLICIT
 
 if TYPE_CHECKING:  # they import this module, or matplotlib
     from matplotlib.axes import Axes
 
+    from tapeless._backsolve import Backward, BackwardStats
+    from tapeless._forward import Forward
     from tapeless._solve import Reverse
 
 Floats: TypeAlias = NDArray[np.floating]
@@ -98,6 +101,10 @@ class Solution:
         What was measured of each step.
     stability_size : float or None
         That of the method, if it has a pair of stages that tells.
+    adjoint : str or None
+        How gradients are computed, as it was said to `solve_ode`.
+    forward : callable or None
+        Maps the tangents of y0, theta and times to those of `ys`.
 
     Attributes
     ----------
@@ -114,7 +121,7 @@ class Solution:
     reduced : Reduced
         What was asked for of whole trajectories: means, extremes, a first passage.
     nbytes_adjoint : int
-        Bytes kept for `vjp`.
+        Bytes kept for `vjp`, or of the initial states for `jvp`.
     steps : Steps
         The accepted steps and what was measured of each, of a solve with ``measure=True``.
     looks_stiff : ndarray of bool, shape (batch,)
@@ -129,15 +136,18 @@ class Solution:
         stats: Stats,
         success: bool,
         single: bool,
-        reverse: "Reverse | None",
+        reverse: "Reverse | Backward | None",
         reduced: Reduced,
         without_vjp: tuple[object, ...] = (),
         log: StepLog | None = None,
         stability_size: float | None = None,
+        adjoint: str | None = None,
+        forward: "Forward | None" = None,
     ) -> None:
         self.ts, self.ys, self.y, self.stats, self.success = ts, ys, y, stats, success
         self._single, self._reverse, self.reduced = single, reverse, reduced
         self._without_vjp, self._log, self._stability_size = without_vjp, log, stability_size
+        self._adjoint, self._forward = adjoint, forward
 
     def __repr__(self) -> str:
         return (
@@ -147,8 +157,16 @@ class Solution:
 
     @property
     def nbytes_adjoint(self) -> int:
-        """The bytes kept for `vjp`."""
-        return 0 if self._reverse is None else self._reverse.nbytes()
+        """The bytes kept for `vjp`, or of the initial states for `jvp`."""
+        if self._reverse is None:
+            return 0 if self._forward is None else self._forward.nbytes
+        return self._reverse.nbytes()
+
+    @property
+    def backward_stats(self) -> "BackwardStats | None":
+        """With adjoint="backsolve", what happened in the last call of `vjp`; before it, None."""
+        stats = getattr(self._reverse, "stats", None)
+        return type(stats)(*(x[0] for x in stats)) if stats is not None and self._single else stats
 
     @property
     def steps(self) -> Steps:
@@ -288,6 +306,8 @@ class Solution:
         ValueError
             If a gradient has another shape, or the solve did not keep what its transpose needs.
         SolverError
+            With ``adjoint="backsolve"``, if a trajectory fails on its way back, or finds states there that are
+            off by more than their size, and `throw` was true.
             With ``adjoint="reversible"``, if a y0 that was made again is too far from what it was, and the solve
             had not ``throw=False``: the gradient is then no more accurate. The bounds, on `Stats.reconstruction`,
             are 1e-6 in float64 and 1e-3 in float32.
@@ -297,8 +317,14 @@ class Solution:
         This is the discrete adjoint: the exact derivative, up to rounding, of the numbers in `ys`
         on the accepted grid of steps, which is held constant relative to the times that steps must end on. It can be
         called any number of times.
+        With ``adjoint="backsolve"`` it is the continuous adjoint, solved backward to the tolerances.
         """
         if self._reverse is None:
+            if self._adjoint == "forward":
+                raise ValueError(
+                    "Solution.vjp: solve_ode was called with adjoint='forward', which has `jvp` alone; gradients by "
+                    "`vjp` have the adjoints 'store', 'every' and 'binomial'."
+                )
             if self._without_vjp:
                 raise ValueError(
                     f"Solution.vjp: the field has no `vjp` in {', '.join(map(str, self._without_vjp))}, and "
@@ -322,7 +348,13 @@ class Solution:
             raise ValueError(
                 "Solution.vjp: `times` needs slopes that were not kept; call solve_ode with time_gradients=True."
             )
-        bars = self._reverse(ys_bar[None] if self._single else ys_bar, spread, passage_bar)
+        try:
+            bars = self._reverse(
+                ys_bar[None] if self._single else ys_bar, spread, passage_bar, times
+            )
+        except SolverError as error:  # on the way back
+            error.solution = self
+            raise
         errors = self._reverse.reconstruction()
         if errors is not None:
             self.stats = check_reconstruction(self, errors, self._reverse.throw, self._single)
@@ -358,3 +390,63 @@ class Solution:
                 ValueError, "Solution.vjp", "first_passage_bar", "finite", "NaN or inf in it"
             )
         return bar
+
+    def jvp(
+        self,
+        y0_dot: ArrayInput | None = None,
+        theta_dot: ArrayInput | None = None,
+        *,
+        t0_dot: ArrayInput | None = None,
+        t1_dot: ArrayInput | None = None,
+        t_eval_dot: ArrayInput | None = None,
+    ) -> Floats:
+        """Return the derivative of `ys` along a direction of initial states, parameters and times, or along many.
+
+        Parameters
+        ----------
+        y0_dot : array, shape of y0, optional
+            The direction's part in the initial states. This and the others may have a leading axis
+            (n_tangents, ...): then all that are given have it. What is left out is 0.
+        theta_dot : array, shape of theta, optional
+            Its part in the parameters.
+        t0_dot, t1_dot : array, shape of t0 and t1 in `t_span`, optional
+            Its parts in the initial and the final times.
+        t_eval_dot : array, shape of `t_eval`, optional
+            Its part in the output times.
+
+        Returns
+        -------
+        ndarray, shape of `ys` or (n_tangents, ...)
+            The derivatives. NaN where `ys` is.
+
+        Raises
+        ------
+        TypeError
+            If the field, or a part of it, has no `jvp`.
+        ValueError
+            If a tangent has another shape or is not finite, or the solve kept nothing (``adjoint=None``).
+
+        Notes
+        -----
+        It is the derivative, up to rounding, of the numbers in `ys` on the accepted grid, which is held as it
+        was relative to the times that steps end on: `vjp` is its transpose. An output that is interpolated moves along
+        the interpolant; one at t0 that is not is the initial state, whatever its time. Where steps were not kept
+        they are taken again.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import tapeless
+        >>> field = tapeless.fields.MLP(2, [16])
+        >>> y0, theta = np.ones((5, 2)), field.init(rng=0)
+        >>> sol = tapeless.solve_ode(field, (0.0, 1.0), y0, theta, adjoint="forward")
+        >>> sol.jvp(y0_dot=np.ones((5, 2))).shape, sol.jvp(theta_dot=np.eye(82)).shape
+        ((5, 2), (82, 5, 2))
+        """
+        if self._forward is None:
+            raise ValueError(
+                f"Solution.jvp: solve_ode was called with adjoint={self._adjoint!r}, and kept nothing to push a "
+                "tangent through; call it with adjoint='forward', 'store', 'every' or 'binomial', and a "
+                "method that is not reversible."
+            )
+        return self._forward((y0_dot, theta_dot, t0_dot, t1_dot, t_eval_dot), self.ys)

@@ -7,10 +7,12 @@ import numpy as np
 
 from tapeless._arguments import as_kernel_array
 from tapeless._memory import divide
+from tapeless._plan import recording
 from tapeless._solution import Floats, Reduced, Solution, Stats
 from tapeless._steps import StepLog
 from tapeless_kernels.launch.cpu import Measured
 from tapeless_kernels.launch.pool import POOL
+from tapeless_kernels.launch.rolling import ROLLING
 from tapeless_kernels.launch.table import is_reversible
 from tapeless_kernels.launch.tape import TIMES_ALONE
 from tapeless_kernels.launch.threads import THREADS
@@ -31,13 +33,16 @@ class Cotangents(NamedTuple):
 class Solve:
     """The chunks of one solve: tiles whose lanes are refilled, or one chunk for all."""
 
-    def __init__(self, plan, numbers, y0, times, theta, memory=None, pull=None):
+    def __init__(self, plan, numbers, y0, times, theta, memory=None, pull=None, again=False):
         self.time_gradients, self.stability_size = False, None
+        self.shared = True, True, True  # of t0, t1 and t_eval, whether the batch shares them
         self.pull = pull  # takes the cotangent of the effective theta, which is here, to that of the caller's
         self.plan, self.batch, self.theta, self._memory = plan, len(y0), theta, memory
         self._numbers, self._y0, self._times = numbers, y0, times
-        if memory is not None:
+        self.keeps_states, self.y0_bytes = memory is not None, 0
+        if memory is not None or again:
             self._y0 = y0.copy()  # steps are taken again when the caller may have changed it
+            self.y0_bytes = y0.nbytes
         self._tiles, size, _, self.refills = divide(plan, len(y0))
         self.parts = [slice(i, i + size) for i in range(0, len(y0), size or 1)]
         self.chunks = [None] * len(self.parts)
@@ -50,6 +55,8 @@ class Solve:
             np.empty((n, plan.n_reduced, dim), plan.dtype), np.empty((n, plan.n_passages)),
             np.empty((n, 3 * is_reversible(plan.method))),
         )  # fmt: skip
+        self.lock = threading.Lock()  # two passes through one solve would share scratch
+        self.backward = None  # makes the reverse pass of a continuous adjoint
         self._lent, self._failed = False, [None] * len(self.parts)  # how many; None: not yet known
         self._logs = [None] * len(self.parts)
 
@@ -59,24 +66,16 @@ class Solve:
         THREADS.map(self._run_part, list(range(len(self.parts))), threads)
 
     def _run_part(self, job, stop):
-        part, numbers, times, y0 = self.parts[job], self._numbers, self._times, self._y0
-        results = self._results
+        part = self.parts[job]
         if stop.wanted:
             return
-        if len(self.parts) > 1:
-            y0, results = y0[part], [x[part] for x in results]
-            if numbers.shape[1] > 1:
-                numbers = np.ascontiguousarray(numbers[:, part])
-            if times.shape[1] > 1:
-                times = np.ascontiguousarray(times[:, part])
         if self.refills:
             self._fill(part)
             self.chunks[job] = POOL.take(self.plan, self._tiles)
-        chunk, theta, own = self.chunks[job], self.theta, None
+        chunk, theta = self.chunks[job], self.theta
         if self.plan.theta_stride:
-            own, theta = self.theta[part], self.room_for_theta()
-        order = longest_first(numbers) if self.refills and numbers.shape[1] > 1 else None
-        chunk.begin(y0, numbers, times, theta, results, order=order, own=own, memory=self._memory)
+            theta = self.room_for_theta()
+        self._begin(chunk, job, [x[part] for x in self._results], theta, self._memory)
         chunk.run(theta, stop)
         if self.refills and not stop.wanted:
             self._end(job)
@@ -90,6 +89,26 @@ class Solve:
         self._failed[job] = self.chunks[job].finish()
         if self.plan.control.measure:
             self._logs[job] = self.chunks[job].log()
+
+    def _begin(self, chunk, job, results, theta, memory):
+        """Start a chunk on a part of the batch; `theta` is room for its lanes' if each has its own."""
+        part, numbers, times, y0 = self.parts[job], self._numbers, self._times, self._y0
+        if len(self.parts) > 1:
+            y0 = y0[part]
+            if numbers.shape[1] > 1:
+                numbers = np.ascontiguousarray(numbers[:, part])
+            if times.shape[1] > 1:
+                times = np.ascontiguousarray(times[:, part])
+        own = self.theta[part] if self.plan.theta_stride else None
+        order = longest_first(numbers) if self.refills and numbers.shape[1] > 1 else None
+        chunk.begin(y0, numbers, times, theta, results, order=order, own=own, memory=memory)
+
+    def begin_again(self, job, theta):
+        """Return a chunk that is ready to take the steps of a part again, and to keep the last of them."""
+        chunk = POOL.take(recording(self.plan), self._tiles)
+        results = [np.empty_like(x[self.parts[job]]) for x in self._results]
+        self._begin(chunk, job, results, theta, ROLLING)
+        return chunk
 
     def _fill(self, part):
         """Set the results of a part to those of trajectories that have not had their turn."""
@@ -112,7 +131,7 @@ class Solve:
         """Return room for the parameters of a tile's lanes."""
         return np.empty(self.plan.lanes * self.theta.shape[1], self.theta.dtype)
 
-    def solution(self, ts, single, final, threads, without_vjp, throw):
+    def solution(self, ts, single, final, threads, without_vjp, throw, adjoint=None, forward=None):
         """Return what is known now; with this object's end its chunks can be used again."""
         plan = self.plan
         ys, y, counts, times, status, reduced, passages, reversal = self._results
@@ -131,6 +150,10 @@ class Solve:
         if reversal.shape[1]:  # what `vjp` finds goes into a Stats of its own
             drift, reconstruction = reversal[:, 0].copy(), np.full(len(status), np.nan)
         stats = (nfe, accepted, rejected, last_step, status, t, drift, reconstruction)
+        reverse = Reverse(self, final, threads, throw) if plan.keep else None
+        if self.backward is not None:
+            reverse = self.backward(self, self._numbers, self._y0, ys, t, final)
+            ys = reverse.outputs(ys)
         ys = ys[:, 0] if final else ys
         kept = NOTHING
         if plan.n_reduced:
@@ -140,13 +163,14 @@ class Solve:
         if single:
             ys, y, stats = ys[0], y[0], [x[0] for x in stats]
             kept = Reduced(*(None if x is None else x[0] for x in kept))
-        reverse = Reverse(self, final, threads, throw) if plan.keep else None
         stats, success, log = Stats(*stats), not any(self._failed), None
         if plan.control.measure:
             logs = [empty_log(plan, self._tiles) if x is None else x for x in self._logs]
             log = StepLog(logs, self.parts, plan, self.batch, single)
         size = self.stability_size
-        return Solution(ts, ys, y, stats, success, single, reverse, kept, without_vjp, log, size)
+        return Solution(
+            ts, ys, y, stats, success, single, reverse, kept, without_vjp, log, size, adjoint, forward
+        )  # fmt: skip
 
 
 def empty_log(plan, tiles):
@@ -166,10 +190,7 @@ class Reverse:
 
     def __init__(self, solve, final, threads, throw):
         self._solve, self.final, self._threads, self.throw = solve, final, threads, throw
-        numbers, times = solve._numbers, solve._times
-        self.shared = (numbers.shape[1] == 1, numbers.shape[1] == 1, times.shape[1] == 1)
-        self.time_gradients = solve.time_gradients
-        self._lock = threading.Lock()  # two reverse passes of one solve would share scratch
+        self.shared, self.time_gradients = solve.shared, solve.time_gradients
 
     def nbytes(self) -> int:
         """Return the bytes kept, and those of the records that so many threads will make again."""
@@ -188,6 +209,7 @@ class Reverse:
         ys_bar: Floats,
         steps_bar: list[tuple[Any, Any]] | None = None,
         passage_bar: Floats | None = None,
+        times: bool = False,
         *,
         hold_start: bool = False,
     ) -> Cotangents:  # fmt: skip
@@ -215,7 +237,7 @@ class Reverse:
 
         steps = [(None, None)] * len(solve.parts) if steps_bar is None else steps_bar
         jobs = list(zip(solve.chunks, solve.parts, steps, strict=True))
-        with self._lock:
+        with solve.lock:
             parts = THREADS.map(backward, jobs, self._threads)
         if own:
             return Cotangents(y0_bar, own_bar, times_bar)

@@ -1,4 +1,4 @@
-"""The transpose of a user's function, derived by SymPy from what the function computes."""
+"""The transpose and the tangent of a user's function, derived by SymPy from what the function computes."""
 
 import functools
 import math
@@ -44,7 +44,32 @@ def derived_vjp(function: Callable[..., None], dim: int, n_params: int) -> Calla
     return scope["vjp"]
 
 
-def _trace(sympy, function, t, y, theta, dim):
+@functools.lru_cache(maxsize=256)
+def derived_jvp(function: Callable[..., None], dim: int, n_params: int) -> Callable[..., None]:
+    """Return ``jvp(t, y, theta, t_dot, y_dot, theta_dot, dy_dot)`` of ``f(t, y, theta, dy)``."""
+    sympy = _sympy()
+    t, t_dot = sympy.Symbol("t", real=True), sympy.Symbol("t_dot", real=True)
+    y, theta, y_dot, theta_dot = (
+        sympy.symbols(f"{name}:{n}", real=True)
+        for name, n in (("y", dim), ("theta", n_params), ("y_dot", dim), ("theta_dot", n_params))
+    )
+    slopes = _trace(sympy, function, t, y, theta, dim, "jvp")
+    directions = list(zip((t, *y, *theta), (t_dot, *y_dot, *theta_dot), strict=True))
+    zero = sympy.Integer(0)
+    wanted = [sum((dot * slope.diff(x) for x, dot in directions), zero) for slope in slopes]
+    shared, wanted = sympy.cse(wanted, symbols=sympy.numbered_symbols("x"))
+    rows = (("y", y), ("theta", theta), ("y_dot", y_dot), ("theta_dot", theta_dot))
+    local = {x: sympy.Symbol(f"{name}_{i}") for name, row in rows for i, x in enumerate(row)}
+    lines = [f"{name}_{i} = {name}[{i}]" for name, row in rows for i in range(len(row))]
+    lines += [f"{x} = {sympy.pycode(e.xreplace(local))}" for x, e in shared]
+    lines += [f"dy_dot[{i}] = {sympy.pycode(e.xreplace(local))}" for i, e in enumerate(wanted)]
+    scope: dict[str, Any] = {"math": math}
+    head = "def jvp(t, y, theta, t_dot, y_dot, theta_dot, dy_dot):"
+    exec("\n    ".join([head, *lines]), scope)
+    return scope["jvp"]
+
+
+def _trace(sympy, function, t, y, theta, dim, which="vjp"):
     """Return what the function computes, as expressions."""
     meanings = {"inlined": lambda inner: inner}
     for name in NAMES:
@@ -56,12 +81,12 @@ def _trace(sympy, function, t, y, theta, dim):
         expressions = [slope if slope is None else sympy.sympify(slope) for slope in slopes]
     except (TypeError, AttributeError, ValueError, sympy.SympifyError) as error:
         raise TypeError(
-            "field: `vjp` must be a function where SymPy cannot follow `fun`, as at conditions on the "
+            f"field: `{which}` must be a function where SymPy cannot follow `fun`, as at conditions on the "
             f"state; it says: {error}."
         ) from error
     if any(slope is None for slope in slopes):
         raise TypeError(
-            "field: `fun` must fill all of dy for vjp='symbolic'; some entries are not set."
+            f"field: `fun` must fill all of dy for {which}='symbolic'; some entries are not set."
         )
     return expressions
 

@@ -15,7 +15,7 @@ from tapeless._kinetic import Kinetic
 from tapeless._parameters import Frozen, Slice
 from tapeless._second import vjp_jvp
 from tapeless._spectral import normalised, normalised_jvp, normalised_vjp, normalised_vjp_jvp
-from tapeless._symbolic import derived_vjp
+from tapeless._symbolic import derived_jvp, derived_vjp
 from tapeless._types import RNG, ArrayInput, Integer
 from tapeless_kernels.activations import ACTIVATIONS
 from tapeless_kernels.fields.layers import (
@@ -254,18 +254,21 @@ class Field(VectorField):
         which needs a `fun` without conditions on the state. Without it there are no gradients. For those
         with respect to times it takes a seventh argument, t_bar, of one entry, and fills it with the product
         of dy_bar and df/dt.
+    jvp : callable or "symbolic", optional
+        ``jvp(t, y, theta, t_dot, y_dot, theta_dot, dy_dot)``, which fills dy_dot with the derivative of dy along
+        the direction (t_dot, y_dot, theta_dot); or ``"symbolic"``, as for `vjp`. Without it `Solution.jvp` raises.
 
     Attributes
     ----------
     dim, n_params : int
         As given.
-    fun, vjp : callable
+    fun, vjp, jvp : callable
         As given.
 
     Raises
     ------
     TypeError
-        If `fun` or `vjp` is not a Python function of the right number of arguments.
+        If `fun`, `vjp` or `jvp` is not a Python function of the right number of arguments.
     ValueError
         If `dim` is not positive, or `n_params` negative.
 
@@ -288,6 +291,7 @@ class Field(VectorField):
         dim: Integer,
         n_params: Integer = 0,
         vjp: Callable[..., None] | Literal["symbolic"] | None = None,
+        jvp: Callable[..., None] | Literal["symbolic"] | None = None,
     ) -> None:
         for name, number, least in (("dim", dim, 1), ("n_params", n_params, 0)):
             if (
@@ -302,9 +306,14 @@ class Field(VectorField):
             vjp = derived_vjp(fun, int(dim), int(n_params))
         elif vjp is not None:
             _check_function("vjp", vjp, "vjp(t, y, theta, dy_bar, y_bar, theta_bar)", 7)
+        if jvp == "symbolic":
+            jvp = derived_jvp(fun, int(dim), int(n_params))
+        elif jvp is not None:
+            _check_function("jvp", jvp, "jvp(t, y, theta, t_dot, y_dot, theta_dot, dy_dot)")
         self.fun, self.dim, self.n_params = fun, int(dim), int(n_params)
         self.vjp: Callable[..., None] | None = vjp
-        self.program = UserProgram(fun, vjp, self.dim, self.n_params)
+        self.jvp: Callable[..., None] | None = jvp
+        self.program = UserProgram(fun, vjp, self.dim, self.n_params, jvp)
 
     takes_own_theta = True
 
@@ -312,6 +321,11 @@ class Field(VectorField):
     def without_vjp(self) -> tuple[VectorField, ...]:
         """The field itself, if it has no transpose."""
         return () if self.vjp else (self,)
+
+    @property
+    def without_jvp(self) -> tuple[VectorField, ...]:
+        """The field itself, if it has no tangent."""
+        return () if self.jvp else (self,)
 
     @property
     def without_time_bar(self) -> tuple[VectorField, ...]:
@@ -334,6 +348,7 @@ def field(
     n_params: Integer = 0,
     *,
     vjp: Callable[..., None] | Literal["symbolic"] | None = None,
+    jvp: Callable[..., None] | Literal["symbolic"] | None = None,
 ) -> Callable[[Callable[..., None]], Field]:
     """Return a decorator that makes a `Field` of a Python function.
 
@@ -345,6 +360,8 @@ def field(
         Length of theta.
     vjp : callable or "symbolic", optional
         The transpose, as in `Field`.
+    jvp : callable or "symbolic", optional
+        The tangent, as in `Field`.
 
     Returns
     -------
@@ -356,7 +373,7 @@ def field(
     TypeError, ValueError
         As `Field`.
     """
-    return lambda fun: Field(fun, dim, n_params, vjp)
+    return lambda fun: Field(fun, dim, n_params, vjp, jvp)
 
 
 def _check_function(name: str, function: object, signature: str, most: int = 0) -> None:

@@ -125,7 +125,7 @@ def _part(caller: str, argument: str, value: object, least: float) -> float:
 
 
 def check_adjoint(caller: str, method: Method, adjoint: object) -> None:
-    """Complain of steps that are to be taken back by a method that cannot.
+    """Complain of an adjoint that the method cannot have.
 
     Parameters
     ----------
@@ -139,8 +139,11 @@ def check_adjoint(caller: str, method: Method, adjoint: object) -> None:
     Raises
     ------
     ValueError
-        If it is "reversible", and the method is not.
+        If it is "reversible" and the method is not, or "backsolve" or "forward" and it is.
     """
+    if adjoint in ("backsolve", "forward") and not isinstance(method, ButcherTableau):
+        wanted = f"'store', 'every', 'binomial', 'reversible' or None with method={method.name!r}"
+        raise complain(ValueError, caller, "adjoint", wanted, repr(adjoint))
     if isinstance(adjoint, str) and adjoint == "reversible" and isinstance(method, ButcherTableau):
         names = ", ".join(repr(m.name) for m in REVERSIBLE)
         wanted = (

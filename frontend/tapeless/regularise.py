@@ -119,7 +119,7 @@ class Global:
     of: Kind = "error"
     weight: Weight = 1.0
     reduce: Reduce = "sum"
-    draws = False
+    draws, last = False, False
 
     def __post_init__(self) -> None:
         Functional(self.of, self.reduce)
@@ -172,7 +172,7 @@ class Local:
     sampler: Literal["unbiased", "biased", "exact"] = "unbiased"
     h_reg: Literal["initial", "accepted"] | None = None
     through_state: bool = False
-    draws = True
+    draws, last = True, True
 
     def __post_init__(self) -> None:
         _weight("Local", "weight", self.weight)
@@ -225,7 +225,7 @@ class STEER:
     """
 
     b: float = 0.5
-    draws = True
+    draws, last = True, False
 
     def __post_init__(self) -> None:
         _positive("STEER", "b", self.b)
@@ -269,7 +269,7 @@ class WeightDecay:
     """
 
     weight: Weight = 1e-4
-    draws = False
+    draws, last = False, False
 
     def __post_init__(self) -> None:
         _weight("WeightDecay", "weight", self.weight)
@@ -311,7 +311,7 @@ class RNODE:
 
     kinetic: Weight = 0.01
     jacobian: Weight = 0.01
-    draws = True
+    draws, last = True, False
 
     def __post_init__(self) -> None:
         _weight("RNODE", "kinetic", self.kinetic)

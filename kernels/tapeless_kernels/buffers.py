@@ -228,3 +228,43 @@ class QueueBars(NamedTuple):
     theta: np.ndarray  # (n, n_params), of its own for each; else (n, 0)
     times: np.ndarray  # (n, n_outputs + 2 or 0), as Bars.times
     passage: np.ndarray  # (n, 1 or 0)
+
+
+class Dots(NamedTuple):
+    """Tangents of a forward pass, in groups; R rows hold those of a group one after the other, and padding."""
+
+    y: np.ndarray  # (groups, tiles, R, LANES)
+    k0: np.ndarray  # (groups, tiles, R, LANES): of the slope that the next step begins with
+    z: np.ndarray  # (R, LANES)
+    k: np.ndarray  # (S+1, R, LANES)
+    t: (
+        np.ndarray
+    )  # (2, n LANES), of a group of n: at the step's start and at the stage, in the solve's dtype
+    h: np.ndarray  # (n LANES,)
+    theta: np.ndarray  # (groups, n n_params), or with of its own for each lane (groups, n n_params LANES); or nothing
+    point: np.ndarray  # (dim, LANES)
+    time: np.ndarray  # (2, LANES): as in Work
+    accepted: np.ndarray  # (tiles, LANES) uint8
+    who: np.ndarray  # (tiles, LANES) int64: the trajectory in this lane
+
+
+class Values(NamedTuple):
+    """What tangents of times are multiplied by; of no rows where they are 0."""
+
+    y: np.ndarray  # (tiles, dim, LANES)
+    k0: np.ndarray  # (tiles, dim, LANES)
+    k: np.ndarray  # (S+1, dim, LANES)
+    change: np.ndarray  # (dim, LANES)
+    cache: np.ndarray  # (n_cache, LANES)
+    lane_status: np.ndarray  # (LANES,) uint8
+
+
+class QueueDots(NamedTuple):
+    """The J tangents of what a queue holds and of its results."""
+
+    times: (
+        np.ndarray
+    )  # (J, 2 + n_outputs, n or 1), or (0, ...) where they are 0: of t0, t1 and the output times
+    y0: np.ndarray  # (J, n, dim), or (0, ...) where they are 0
+    theta: np.ndarray  # (J, n, n_params), of its own for each; else (J, n, 0)
+    ys: np.ndarray  # (J, n, n_outputs, dim)

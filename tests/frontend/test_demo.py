@@ -32,6 +32,13 @@ def test_short_run_learns_and_writes(short_run):
     assert_png(result.picture)
 
 
+def test_the_second_half_compares_two_trainings(short_run):
+    result, printed = short_run
+    assert list(result.nfe) == ["plain", "penalised"] and len(result.nfe["plain"]) == 1
+    assert "NFE, plain" in printed and "of the evaluations; accuracy changed by" in printed
+    assert_png(result.picture.with_name("regularised.png"))
+
+
 def test_gradient_agrees_with_central_differences(short_run):
     result, printed = short_run
     assert len(result.gradient_errors) == 5

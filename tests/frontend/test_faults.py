@@ -15,6 +15,7 @@ import pytest
 
 import tapeless
 from tapeless import (
+    Backsolve,
     Objective,
     SolverError,
     TrainingError,
@@ -32,6 +33,8 @@ from tapeless import (
     solve_ode,
 )  # fmt: skip
 from tapeless._optimiser import NotFinite
+from tapeless._regularised import Problem
+from tapeless._steps import StepsBar
 from tapeless.fields import (
     MLP,
     Activation,
@@ -45,6 +48,7 @@ from tapeless.fields import (
     Sum,
 )  # fmt: skip
 from tapeless.optim import Adam
+from tapeless.regularise import RNODE, STEER, Annealed, Functional, Global, Local, WeightDecay
 from tapeless_kernels.launch import cpu
 from tapeless_kernels.launch.user_field import NotCompiled
 from tapeless_kernels.status import MAX_STEPS, NON_FINITE, STEP_TOO_SMALL, SUCCESS
@@ -60,6 +64,32 @@ PER_SAMPLE = np.linspace(0.0, 0.4, 4)
 
 def solve(y0=Y0, t_span=(0.0, 1.0), theta=THETA, field=FIELD, **kwargs):
     return solve_ode(field, t_span, y0, theta, **kwargs)
+
+
+def measured(**bars):
+    """Give cotangents of steps to a solve that has measured them; "nan" stands for NaN in all of them."""
+    sol = solve(measure=True)
+    bars = {
+        k: np.full(sol.steps.h.shape, np.nan) if isinstance(x, str) else x for k, x in bars.items()
+    }
+    return sol.vjp(None, steps_bar=StepsBar(**bars))
+
+
+def passed(bar):
+    return solve(first_passage=(0, 0.5)).vjp(None, first_passage_bar=bar)
+
+
+def problem(method="tsit5"):
+    return Problem(FIELD, (0.0, 1.0), Y0, {"method": method}, 2)
+
+
+def train(**options):
+    objective = tapeless.Objective(FIELD, (0.0, 1.0), tapeless.losses.mse)
+    return tapeless.fit(objective, THETA, (Y0, Y0), epochs=1, **options)
+
+
+def backsolve(**kwargs):
+    return solve(adjoint="backsolve", **kwargs)
 
 
 def stiff(**kwargs):
@@ -87,6 +117,10 @@ def event(t, y):
 
 def still(t, y, theta, dy):
     dy[:] = 0.0
+
+
+def still_field(**kwargs):
+    return solve(field=Field(still, 2), theta=None, **kwargs)
 
 
 def prints(t, y, theta, dy):
@@ -149,7 +183,29 @@ FAULTS = (
     Fault(lambda: solve(method="rk4"), ValueError, "'rk4'"),
     Fault(lambda: solve(controller="pid"), ValueError, "'pid'"),
     Fault(lambda: solve(controller=np.ones(2)), ValueError, "shape (2,)"),
-    Fault(lambda: solve(adjoint="backsolve"), ValueError, "'backsolve'"),
+    Fault(lambda: solve(adjoint="tape"), ValueError, "'tape'"),
+    Fault(lambda: Backsolve(seminorm=1), TypeError, "1"),
+    Fault(lambda: Backsolve(at_outputs=None), TypeError, "None"),
+    Fault(lambda: Backsolve(resets=-1), ValueError, "-1"),
+    Fault(lambda: Backsolve(rtol=np.nan), ValueError, "nan"),
+    Fault(lambda: Backsolve(atol=np.ones(2)), ValueError, "shape (2,)"),
+    Fault(lambda: Backsolve(method="rk5"), ValueError, "'rk5'"),
+    Fault(lambda: solve(backsolve=Backsolve()), ValueError, "adjoint='store'"),
+    Fault(lambda: solve(adjoint="backsolve", backsolve=3), TypeError, "3"),
+    Fault(lambda: backsolve(backsolve=Backsolve(method="rk4")), ValueError, "'rk4'"),
+    Fault(lambda: backsolve(reduce=True), ValueError, "True"),
+    Fault(lambda: backsolve(first_passage=(0, 1.0)), ValueError, "(0, 1.0)"),
+    Fault(lambda: backsolve(stride=2), ValueError, "2 with adjoint='backsolve'"),
+    Fault(lambda: backsolve(field=Field(still, 2), theta=None), ValueError, "'backsolve'"),
+    Fault(
+        lambda: backsolve(measure=True).vjp(Y0, steps_bar=StepsBar()), ValueError, "keeps no steps"
+    ),
+    Fault(
+        lambda: backsolve(field=Network(1, [Dense(1)]), theta=[-80.0, 0.0], y0=[1.0]).vjp([1.0]),
+        SolverError,
+        "their size",
+    ),
+    Fault(lambda: adjoint_memory(FIELD, 4, 10, adjoint="backsolve"), ValueError, "'backsolve'"),
     Fault(lambda: solve(adjoint=np.ones(2)), ValueError, "shape (2,)"),
     Fault(lambda: solve(adjoint="every"), TypeError, "None"),
     Fault(lambda: solve(adjoint="every", stride=0), ValueError, "0"),
@@ -158,6 +214,24 @@ FAULTS = (
     Fault(lambda: solve(adjoint="binomial"), TypeError, "None"),
     Fault(lambda: solve(adjoint="binomial", budget=1.5), ValueError, "1.5"),
     Fault(lambda: solve(adjoint="binomial", budget=100), ValueError, "100"),
+    Fault(lambda: solve(adjoint="forward", stride=2), ValueError, "2 with adjoint='forward'"),
+    Fault(lambda: solve(adjoint="forward").vjp(Y0), ValueError, "adjoint='forward'"),
+    Fault(lambda: solve(adjoint=None).jvp(Y0), ValueError, "adjoint=None"),
+    Fault(lambda: solve().jvp(Y0[:3]), ValueError, "shape (3, 2)"),
+    Fault(lambda: solve().jvp(Y0 * np.nan), ValueError, "NaN"),
+    Fault(lambda: solve().jvp("up"), TypeError, "<U2"),
+    Fault(lambda: solve().jvp(theta_dot=THETA[:-1]), ValueError, "shape (16,)"),
+    Fault(lambda: solve().jvp(Y0, np.stack([THETA] * 3)), ValueError, "3 of `theta_dot`"),
+    Fault(lambda: solve().jvp(Y0[None], np.stack([THETA] * 3)), ValueError, "1 of `y0_dot`"),
+    Fault(lambda: solve().jvp(t0_dot=np.ones((2, 4))), ValueError, "shape (2, 4)"),
+    Fault(lambda: solve().jvp(t1_dot=np.inf), ValueError, "inf"),
+    Fault(lambda: solve().jvp(t_eval_dot=[1.0]), ValueError, "[1.0]"),
+    Fault(lambda: solve(t_eval=[0.5, 1.0]).jvp(t_eval_dot=[1.0]), ValueError, "shape (1,)"),
+    Fault(lambda: still_field(adjoint="forward"), TypeError, "Field(still"),
+    Fault(lambda: still_field().jvp(Y0), TypeError, "Field(still"),
+    Fault(lambda: Field(still, 2, jvp="symbolic"), TypeError, "SymPy"),
+    Fault(lambda: Field(still, 2, jvp=still), TypeError, "4 arguments"),
+    Fault(lambda: adjoint_memory(FIELD, 4, 10, adjoint="forward"), ValueError, "'forward'"),
     Fault(lambda: solve(adjoint="reversible"), ValueError, "'tsit5'"),
     Fault(lambda: solve(adjoint="reversible", method="alf", stride=2), ValueError, "2 with"),
     Fault(lambda: adjoint_memory(FIELD, 4, 10, adjoint="reversible"), ValueError, "'tsit5'"),
@@ -176,6 +250,39 @@ FAULTS = (
     Fault(lambda: solve(method="alf", time_gradients=True), ValueError, "True"),
     Fault(lambda: contracts(10.0, 1000), SolverError, "drift apart"),
     Fault(lambda: contracts(2.8, 1400), SolverError, "could not be taken back"),
+    Fault(lambda: solve(measure="all"), ValueError, "'all'"),
+    Fault(lambda: solve().steps, ValueError, "did not measure"),
+    Fault(lambda: solve(method="bosh3", measure=True).looks_stiff, ValueError, "no pair"),
+    Fault(lambda: solve().vjp(Y0, times=True), ValueError, "slopes that were not kept"),
+    Fault(lambda: still_field(time_gradients=True), ValueError, "Field(still"),
+    Fault(lambda: solve().vjp(None, steps_bar=StepsBar()), ValueError, "did not measure"),
+    Fault(lambda: measured(error=np.ones(3)), ValueError, "shape (3,)"),
+    Fault(lambda: measured(error="nan"), ValueError, "NaN or inf"),
+    Fault(lambda: measured(y=np.ones((4, 2, 2))), ValueError, "shape (4, 2, 2)"),
+    Fault(lambda: solve().vjp(Y0, first_passage_bar=np.ones(4)), ValueError, "left out"),
+    Fault(lambda: passed(np.ones(3)), ValueError, "shape (3,)"),
+    Fault(lambda: passed(np.full(4, np.nan)), ValueError, "NaN or inf"),
+    Fault(lambda: Functional("errors"), ValueError, "'errors'"),
+    Fault(lambda: Functional("error", "min"), ValueError, "'min'"),
+    Fault(lambda: Functional().vjp(solve(measure=True).steps, 1.0), ValueError, "float"),
+    Fault(
+        lambda: Functional("stiffness").value(solve(method="bosh3", measure=True).steps),
+        ValueError,
+        "'stiffness'",
+    ),
+    Fault(lambda: Global(weight=-1.0), ValueError, "-1.0"),
+    Fault(lambda: Global("stiffness").prepare(problem("bosh3"), None), ValueError, "'bosh3'"),
+    Fault(lambda: Local(sampler="random"), ValueError, "'random'"),
+    Fault(lambda: Local(sampler="exact", h_reg="initial"), ValueError, "'initial'"),
+    Fault(lambda: Local(h_reg="first"), ValueError, "'first'"),
+    Fault(lambda: STEER(0.0), ValueError, "0.0"),
+    Fault(lambda: STEER(1.5).prepare(problem(), np.random.default_rng(0)), ValueError, "1.5"),
+    Fault(lambda: WeightDecay(np.inf), ValueError, "inf"),
+    Fault(lambda: RNODE(kinetic="1"), ValueError, "'1'"),
+    Fault(lambda: Annealed(1.0, 0.0, 10), ValueError, "0.0"),
+    Fault(lambda: Annealed(1.0, 0.1, 0), ValueError, "0"),
+    Fault(lambda: train(regularise="error"), TypeError, "'error'"),
+    Fault(lambda: train(regularise=Local()), ValueError, "None"),
     Fault(lambda: adjoint_memory(None, 4, 10), TypeError, "None"),
     Fault(lambda: adjoint_memory(FIELD, 0, 10), ValueError, "0"),
     Fault(lambda: adjoint_memory(FIELD, 4, 10.5), ValueError, "10.5"),

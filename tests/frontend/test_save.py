@@ -20,6 +20,7 @@ from tapeless.fields import (
     FourierFeatures,
     Frozen,
     GatedCell,
+    Kinetic,
     LayerNorm,
     LowRankDense,
     Network,
@@ -54,6 +55,7 @@ fields = [
     oscillator,
     oscillator + network,
     Slice(network, 40, 3),
+    Kinetic(network, jacobian=False),
     Frozen(network, network.init(rng=1)) + deep + Frozen(deep, deep.init(rng=2)),
 ]
 OPTIMISERS = [

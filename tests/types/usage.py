@@ -122,3 +122,8 @@ assert_type(trained.theta, Floats)
 assert_type(tapeless.losses.huber(y0, y0), tuple[float, Floats])
 assert_type(tapeless.fields.evaluate(field, 0.0, y0, theta), Floats)
 assert_type(tapeless.fields.jvp(field, 0.0, y0, theta, y_dot=y0), tuple[Floats, Floats])
+assert_type(
+    tapeless.fields.vjp_jvp(field, 0.0, y0, theta, y0, y_dot=y0),
+    tuple[Floats, Floats, Floats, Floats],
+)
+assert_type(tapeless.fields.Kinetic(field).initial(y0, 0), Floats)

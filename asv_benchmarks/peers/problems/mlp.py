@@ -15,11 +15,17 @@ MLP_SIZES = {
     "D64H128B256": (64, 128, 256, 20.0),
 }
 RTOL, ATOL = 1e-5, 1e-6
+TOLERANCES = ("1e-3", "1e-4", "1e-5", "1e-6", "1e-7")  # of W12
 PARAMS = ("W1", "b1", "W2", "b2", "W3", "b3")
 
 # RK4, the 3/8 rule: the method that torchdiffeq calls rk4.
 A38 = ((), (1 / 3,), (-1 / 3, 1.0), (1.0, -1.0, 1.0))
 B38 = (1 / 8, 3 / 8, 3 / 8, 1 / 8)
+
+
+def at_tolerances(sizes):
+    """Return the cases of W12: sizes, each at every tolerance; atol is a tenth of rtol."""
+    return [f"{size}@{tolerance}" for size in sizes for tolerance in TOLERANCES]
 
 
 def mlp(case):

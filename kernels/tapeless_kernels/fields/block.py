@@ -153,6 +153,7 @@ def bindings(itemsize):
         "block_from_rows": make_block(itemsize, full, FROM_ROWS),
         "block_onto": make_block(itemsize, full, ONTO),
         "block_added": make_block(itemsize, low + tall, ADD, masked=True),
+        "block_lines": make_block(itemsize, low, ONTO, masked=True),
         "line_onto": make_block(itemsize, lines, ONTO, masked=True),
         "turn": make_turn(itemsize),
         "ITEM": itemsize,

@@ -1,4 +1,4 @@
-"""Runs several fields as one, their sum, and its transpose: one compiled pair for every composition.
+"""Runs several fields as one, their sum, its transpose and its tangents: compiled once for every composition.
 
 dy = sum_i f_i(t, y, theta_i), each f_i reached by its address and theta_i a part of theta, or constants.
 """
@@ -72,4 +72,44 @@ def composed_field_vjp(
         if i > 0:
             add(term, 0, total, 0, n)
             add(time_term, 0, time_total, 0, lanes)
+    return np.int32(0)
+
+
+# Columns of the table of parts for tangents, whose THETA, START and CACHE are those of the other. AT: where its
+# parameters, PARAMS of them, begin in theta.
+JVP, JVP_CONTEXT, JVP_THETA, JVP_START, JVP_AT, JVP_CACHE, JVP_PARAMS = range(7)
+N_JVP_COLUMNS = 7
+# Places in their context: the table, how many parts, a term of the sum, the tangents of a part's theta, whether theta
+# has any, and how many parameters there are.
+JVP_PARTS, N_JVP_PARTS, JVP_TERM, THETA_DOTS, WITH_THETA, N_PARAMS = range(6)
+
+
+def composed_field_tangents(
+    t, y, theta, theta_stride, cache, t_dot, y_dot, theta_dot, dy_dot, context, n, dim, lanes
+):
+    """Run n tangents of the parts one after the other; those of a part's theta are gathered first."""
+    parts = array_at(context[JVP_PARTS], np.int64, (context[N_JVP_PARTS], N_JVP_COLUMNS))
+    size, own = n * dim * lanes, 1 if theta_stride == 0 else lanes
+    total, term = flat(dy_dot, size), array_at(context[JVP_TERM], Real, (size,))
+    n_params = context[N_PARAMS] * own
+    gathered = array_at(context[THETA_DOTS], Real, (n * n_params,))
+    given = flat(theta_dot, n * n_params * context[WITH_THETA])
+    for i in range(context[N_JVP_PARTS]):
+        part = parts[i]
+        constant, n_part = part[JVP_THETA] != 0, part[JVP_PARAMS] * own
+        if context[WITH_THETA] and not constant:
+            for j in range(n):
+                copy(given, j * n_params + part[JVP_AT] * own, gathered, j * n_part, n_part)
+        at = part[JVP_THETA] if constant else address_of(theta) + part[JVP_START] * own
+        code = call_address(
+            part[JVP], t, y, pointer_like(at, theta), theta_stride * (0 if constant else 1),
+            pointer_like(address_of(cache) + part[JVP_CACHE] * lanes, cache), t_dot, y_dot,
+            pointer_like(context[THETA_DOTS], theta_dot),
+            pointer_like(address_of(dy_dot) if i == 0 else context[JVP_TERM], dy_dot),
+            pointer_like(part[JVP_CONTEXT], context), n, dim, lanes,
+        )  # fmt: skip
+        if code != 0:
+            return code
+        if i > 0:
+            add(term, 0, total, 0, size)
     return np.int32(0)

@@ -15,7 +15,7 @@ from .block import MAX_LINE, MAX_ROWS, TALLEST, VECTORS, bring_near
 LANES, Real = 1, np.float64
 DEPTH = 128  # rows of 256 bytes: the part of x that stays in the first-level cache, or nearly so
 # What `bindings` gives a meaning for each dtype and width:
-block_from_rows = block_onto = block_added = line_onto = turn = None
+block_from_rows = block_onto = block_added = block_lines = line_onto = turn = None
 ITEM = VECTOR = COLUMNS = PANEL_SIZE = 1  # the last: numbers of the scratch `panel`
 FROM_BIAS, FROM_0, ONTO = range(3)  # what the sums of `dense` start from: b, 0, or what is in out
 TURNED = False  # whether `dense_vjp_input` takes its weights turned round, (n_out, n_in)
@@ -249,6 +249,37 @@ def dense_line(theta, at, x, x_at, out, out_at, n_in, n_out, start):
 
 
 @kernel
+def dense_side_by_side(theta, at, x, out, n_in, n_out, start, n):
+    """`dense` of n tiles, whose x and out are pairs of an array, an offset and how far apart the tiles lie.
+
+    A start at a bias is none of tangents.
+    """
+    for j in range(n):
+        dense(theta, at, x[0], x[1] + j * x[2], out[0], out[1] + j * out[2], n_in, n_out, start)
+
+
+@kernel
+def dense_lines(theta, at, x, out, n_in, n_out, start, n):
+    """`dense_side_by_side` for single trajectories: each weight is loaded for several of them."""
+    w, row = theta.ctypes.data + at * ITEM, out[2] * ITEM
+    if start == FROM_0:
+        for j in range(n):
+            clear(out[0], out[1] + j * out[2], n_out)
+    j = 0
+    while j < n:
+        rows = block_rows(n - j)
+        a = x[0].ctypes.data + (x[1] + j * x[2]) * ITEM
+        o = out[0].ctypes.data + (out[1] + j * out[2]) * ITEM
+        for m in range(0, n_out, COLUMNS):
+            n_m, c = min(COLUMNS, n_out - m), m * ITEM
+            shape = (rows - 1) * VECTORS + (n_m - 1) // VECTOR
+            block_lines(
+                shape, a, x[2] * ITEM, ITEM, w + c, n_out * ITEM, o + c, row, o + c, row, n_in, n_m
+            )
+        j += rows
+
+
+@kernel
 def dense_vjp_input_line(
     turned, at, out_bar, out_bar_at, x_bar, x_bar_at, n_in, n_out, fresh, panel
 ):
@@ -293,6 +324,8 @@ def bindings(itemsize, lanes):
     """Return what the names of this file mean for one float type and width on the host."""
     blocks = {"LANES": lanes, "TURNED": lanes == 1, **block.bindings(itemsize)}
     blocks["PANEL_SIZE"] = (lanes + 1) * blocks["COLUMNS"]  # turned cotangents, and their sums
+    if lanes == 1:
+        blocks["dense_side_by_side"] = dense_lines
     forms = (dense_line, dense_vjp_input_line, dense_vjp_theta_line)
     if lanes > 1:
         forms = (dense_blocks, dense_vjp_input_blocks, dense_vjp_theta_blocks)

@@ -1,4 +1,4 @@
-"""The cubic Hermite interpolant of one step in one lane, and its transpose."""
+"""The cubic Hermite interpolant of one step in one lane, its transpose, and its derivative in time."""
 
 from .._jit import inlined, kernel
 from ..tile import Real

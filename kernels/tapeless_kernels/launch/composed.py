@@ -8,7 +8,8 @@ from numba import types
 
 from ..field_abi import Field, field_signature, field_vjp_signature
 from ..fields import composed
-from ..fields.composed import composed_field, composed_field_vjp
+from ..fields.composed import composed_field, composed_field_tangents, composed_field_vjp
+from ..tangent_abi import field_tangents_signature
 from .array import carve
 from .cpu import bound, family
 
@@ -52,6 +53,7 @@ class ComposedField:
         real = types.float32 if dtype.itemsize == 4 else types.float64
         sources = [bound(part.program, dtype, lanes, transpose) for part in program.parts]
         self._sources, self._parts = sources, program.parts
+        self._program, self._dtype, self._lanes, self._kernels = program, dtype, lanes, kernels
         # The table and the context are addresses in these.
         n = program.dim * lanes
         rows = (len(sources), composed.N_COLUMNS)
@@ -59,7 +61,8 @@ class ComposedField:
         table, context, term, bar, time_term = carve(
             [(rows, "i8"), ((5,), "i8"), ((n,), dtype), ((backward,), dtype), ((lanes,), dtype)]
         )
-        self._arrays, self.n_cache = [table, context, term, bar, time_term], 0
+        self._arrays = [table, context, term, bar, time_term]
+        self.n_cache, self._table = 0, table
         for row, source, part in zip(table, sources, program.parts, strict=True):
             row[:3] = source.field[:3]
             row[3:] = 0, 0, part.start * dtype.itemsize, self.n_cache * dtype.itemsize
@@ -86,3 +89,30 @@ class ComposedField:
         for part, source in zip(self._parts, self._sources, strict=True):
             if part.constants is None:
                 source.prepare_vjp(theta[part.start : part.start + part.program.n_params])
+
+    def tangents(self, n, with_theta, own):
+        """Return the address of n tangents at a time, their context, and what is to be kept alive."""
+        program, dtype, lanes, kernels = self._program, self._dtype, self._lanes, self._kernels
+        table, context, term, theta_dots = carve(
+            [
+                ((len(self._sources), composed.N_JVP_COLUMNS), "i8"), ((6,), "i8"),
+                ((n * program.dim * lanes,), dtype), ((n * program.n_params * (lanes if own else 1),), dtype),
+            ]
+        )  # fmt: skip
+        kept = [table, term, theta_dots]
+        for row, given, source, part in zip(
+            table, self._table, self._sources, program.parts, strict=True
+        ):
+            address, inner, keep = source.tangents(n, with_theta and part.constants is None, own)
+            kept += [inner, keep]
+            row[:] = (
+                address, inner.ctypes.data, given[composed.THETA], given[composed.START], part.start,
+                given[composed.CACHE], part.program.n_params,
+            )  # fmt: skip
+        context[:] = (
+            table.ctypes.data, len(table), term.ctypes.data, theta_dots.ctypes.data, with_theta,
+            program.n_params,
+        )  # fmt: skip
+        real = types.float32 if dtype.itemsize == 4 else types.float64
+        address = kernels.address(composed_field_tangents, field_tangents_signature(real))
+        return address, context, kept

@@ -15,11 +15,20 @@ from ..buffers import Control, Method
 from ..field_abi import Field, field_jvp_signature, field_signature, field_vjp_signature
 from ..fields import dense
 from ..fields.program import program_field, program_field_vjp, turn_all
-from ..fields.tangent import program_field_jvp
+from ..fields.tangent import (
+    DOTS,
+    N_PLACES,
+    WITH_THETA,
+    ZEROS,
+    program_field_jvp,
+    program_field_tangents,
+)
 from ..status import BUDGET_SPENT, BUFFER_FULL, DONE, FIELD_ERROR
+from ..tangent_abi import field_tangents_signature
 from . import table as at
 from .array import carve
 from .entry import begin, begin_vjp, checkpoint, finish, finish_vjp, go_back, run, run_vjp
+from .rolling import ROLLING, Rolling
 from .step_log import StepLog
 from .table import bars_layout, bytes_of, layout, n_evaluations, turns_layout
 from .tape import TIMES_ALONE, Checkpointed, Stored, Timed, step_bytes
@@ -109,6 +118,22 @@ class ProgramField:
         """Return the address of the tangent, compiled when it is first asked for."""
         return self._kernels.address(program_field_jvp, field_jvp_signature(self._real))
 
+    def tangents(self, n, with_theta, own):
+        """Return the address of n tangents at a time, compiled when it is first asked for, and their context."""
+        program, dtype, lanes = self._program, self._scratch[0].dtype, self._kernels.bind["LANES"]
+        dots, zeros = (
+            np.zeros(n * program.n_scratch * lanes, dtype),
+            np.zeros(program.n_params, dtype),
+        )
+        context = np.zeros(N_PLACES, np.int64)
+        context[: len(self._context)] = self._context
+        context[DOTS], context[WITH_THETA] = dots.ctypes.data, with_theta
+        context[ZEROS] = zeros.ctypes.data
+        address = self._kernels.address(
+            program_field_tangents, field_tangents_signature(self._real)
+        )
+        return address, context, (dots, zeros)
+
     def prepare_vjp(self, theta):
         """Make ready for calls of the transpose with this theta."""
         if self._turn:
@@ -155,7 +180,7 @@ class Chunk:
         self.table[at.SLOPES] = plan.slopes
         arrays = (*method[:6], control.numbers, *self._arrays)
         self.table[at.METHOD : at.RECORD] = [array.ctypes.data for array in arrays]
-        self._bars, work = None, self._work_per_iteration()
+        self._bars, work = None, self.work_per_iteration()
         bytes_ = step_bytes(plan, tiles, source.n_cache)
         most = max(1, BYTES_PER_CALL // bytes_) if plan.keep else UNBOUNDED
         self._budget, self._budget_vjp = Budget(work, most), Budget(3 * work)
@@ -180,6 +205,8 @@ class Chunk:
 
     def _tape_of(self, memory):
         where = (self.plan, self.tiles, self._source.n_cache, self.table)
+        if memory == ROLLING:
+            return Rolling(*where)
         if memory == TIMES_ALONE:
             return Timed(*where)
         return Stored(*where) if memory is None else Checkpointed(*where, memory)
@@ -276,6 +303,14 @@ class Chunk:
                     break
         self._check(arrive(table, theta, theta_bar))
 
+    def onward(self, theta, stop):
+        """Yield the number of iterations in the record, part by part from the first; those not kept are taken again."""
+        yield from self._tape.onward(lambda: self.run(theta, stop, again=True))
+
+    def tangents(self, n, with_theta):
+        """Return the address of n tangents of the field at a time, their context, and what is to be kept alive."""
+        return self._source.tangents(n, with_theta, self.plan.theta_stride > 0)
+
     def _reverse_table(self):
         """Return the table of the reverse pass: as that of the solve at its end, but for what both write."""
         if self._bars is None:
@@ -289,7 +324,7 @@ class Chunk:
             self._reverse = table
         return self._reverse
 
-    def _work_per_iteration(self):
+    def work_per_iteration(self):
         program = self.plan.program
         per_lane = program.flops + 60 * program.dim + 200
         return n_evaluations(self.plan.method) * self.tiles * self.plan.lanes * per_lane

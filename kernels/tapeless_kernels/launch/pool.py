@@ -25,7 +25,8 @@ class Pool:
     counts as if it lay here already.
     """
 
-    def __init__(self):
+    def __init__(self, make=Chunk):
+        self._make = make
         self._forget()
         os.register_at_fork(after_in_child=self._forget)
 
@@ -44,7 +45,7 @@ class Pool:
                 self._bytes -= chunk.n_bytes
                 return chunk
             # One thread at a time: what a chunk calls is made with the first of its kind.
-            return Chunk(plan, tiles)
+            return self._make(plan, tiles)
 
     def give(self, chunk):
         """Take back a chunk that nobody owns any more, unless there is no room for it."""

@@ -315,4 +315,5 @@ def to_tiles(x, like):
 
 def from_tiles(x, n):
     """Return the first n trajectories of x (tiles, ..., lanes) as (n, ...)."""
-    return np.moveaxis(x, -1, 1).reshape(x.shape[0] * x.shape[-1], *x.shape[1:-1])[:n]
+    rows = x.shape[0] * x.shape[-1]
+    return np.moveaxis(x, -1, 1).reshape(rows, *x.shape[1:-1])[:n]

@@ -38,7 +38,7 @@ class Machine:
         whole = family(dtype, 1).bind["WHOLE"]
         state = (-(-dim // whole) * whole, 1)
         numbers, h, y, e, y_next, z, k, q, pair, rtol, atol, x, time, lane_status, n = carve(
-            [((10,), dtype), ((1,), dtype), (state, dtype), (state, dtype), (state, dtype),
+            [((11,), dtype), ((1,), dtype), (state, dtype), (state, dtype), (state, dtype),
              (state, dtype), ((rows, *state), dtype), ((degree, *state), dtype), ((2, *state), dtype),
              ((dim,), dtype), ((dim,), dtype), ((X_PLACES,), "f8"), ((1,), dtype), ((1,), "u1"),
              ((entry.TABLE,), "i8")]

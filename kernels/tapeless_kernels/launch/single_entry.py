@@ -32,7 +32,7 @@ def single_of(n):
     at, last, capacity, n_stops = ARRAYS, n[place.STAGES] + 1, n[place.CAPACITY], n[place.N_STOPS]
     wide = (dim + WHOLE - 1) // WHOLE * WHOLE
     return Single(
-        n, array_at(n[at], Time, (place.X_PLACES,)), array_at(n[at + 1], Real, (10,)),
+        n, array_at(n[at], Time, (place.X_PLACES,)), array_at(n[at + 1], Real, (11,)),
         array_at(n[at + 2], Real, (rows, rows)), array_at(n[at + 3], Real, (rows,)),
         array_at(n[at + 4], Real, (degree, rows)), array_at(n[at + 5], Real, (2, last)),
         array_at(n[at + 6], Real, (1,)), array_at(n[at + 7], Real, (wide, 1)),

@@ -55,6 +55,12 @@ class Stored:
             self._use(block)
             yield int(block.filled[0])
 
+    def onward(self, go_on):
+        """Yield the number of iterations in the record, block by block, the first first: no steps are taken."""
+        for block in self._blocks[: self._n_blocks]:
+            self._use(block)
+            yield int(block.filled[0])
+
     def _steps_ahead(self):
         """Return the steps to make room for: those known to come, or as many as there were."""
         control, filled = self._plan.control, self._filled()

@@ -1,7 +1,8 @@
 """A Python function of one trajectory as a field of tiles: the loop over lanes around it, compiled and cached.
 
 The function is `f(t, y, theta, dy)` and fills dy; its transpose `f_vjp(t, y, theta, dy_bar, y_bar,
-theta_bar)` fills y_bar and adds to theta_bar, and with one more argument, t_bar of one entry, fills that.
+theta_bar)` fills y_bar and adds to theta_bar, and with one more argument, t_bar of one entry, fills that; its
+tangent `f_jvp(t, y, theta, t_dot, y_dot, theta_dot, dy_dot)` fills dy_dot.
 """
 
 import contextlib
@@ -17,11 +18,13 @@ from .. import elementary
 from .._jit import compile_content, inlined, rebind
 from ..field_abi import Field, address_of, array_at, field_signature, field_vjp_signature
 from ..status import FIELD_FAILED
+from ..tangent_abi import field_tangents_signature
 from ..tile import LANES, Real
 from .content import digest, may_raise, rebound
 
-user_field = user_field_vjp = transposed = None  # bound for each field, as are
+user_field = user_field_vjp = user_field_jvp = transposed = None  # bound for each field, as are
 DIM = N_PARAMS = 1
+FUN, VJP, JVP = "fun", "vjp", "jvp"  # a user's functions, by the names of `tapeless.field`
 FLOPS = 20  # of a component, at a guess: how long a call may last is corrected as it goes
 
 
@@ -33,6 +36,7 @@ class UserProgram:
     transpose: object
     dim: int
     n_params: int
+    tangent: object = None
 
     @property
     def flops(self):
@@ -138,6 +142,40 @@ def user_tile_vjp(
     return 0
 
 
+def user_tile_jvp(
+    t, y, theta, theta_stride, cache, t_dot, y_dot, theta_dot, dy_dot, context, n, dim, lanes
+):
+    """Evaluate n tangents in every lane; context[0] says whether theta has any, context[1] where there are zeros."""
+    time, states = (
+        array_at(address_of(t), Real, (LANES,)),
+        array_at(address_of(y), Real, (DIM, LANES)),
+    )
+    times_dot = array_at(address_of(t_dot), Real, (n, LANES))
+    states_dot = array_at(address_of(y_dot), Real, (n, DIM, LANES))
+    slopes_dot = array_at(address_of(dy_dot), Real, (n, DIM, LANES))
+    some = context[0] != 0
+    at, rows = address_of(theta_dot) if some else context[1], n if some else 1
+    for j in range(n):
+        row = j if some else 0
+        if theta_stride == 0:
+            shared = array_at(address_of(theta), Real, (N_PARAMS,))
+            shared_dot = array_at(at, Real, (rows, N_PARAMS))[row]
+            for lane in range(LANES):
+                user_field_jvp(
+                    time[lane], states[:, lane], shared, times_dot[j, lane], states_dot[j, :, lane], shared_dot,
+                    slopes_dot[j, :, lane],
+                )  # fmt: skip
+        else:
+            own = array_at(address_of(theta), Real, (N_PARAMS, LANES))
+            own_dot = array_at(at, Real, (rows, N_PARAMS, LANES))[row]
+            for lane in range(LANES):
+                user_field_jvp(
+                    time[lane], states[:, lane], own[:, lane], times_dot[j, lane], states_dot[j, :, lane],
+                    own_dot[:, lane], slopes_dot[j, :, lane],
+                )  # fmt: skip
+    return 0
+
+
 @inlined
 def clear_idle(bars, states_bar, time_bar, added):
     """Set what the lanes whose cotangent is 0 have given to 0; the last row of `added` is scratch."""
@@ -179,10 +217,11 @@ class UserField:
 
     def __init__(self, program, dtype, lanes, transpose):
         real = types.float32 if dtype.itemsize == 4 else types.float64
-        self._forward = _compiled(program, dtype, lanes, False, field_signature(real))
+        self._of = program, dtype, lanes, real
+        self._forward = _compiled(program, dtype, lanes, FUN, field_signature(real))
         self._backward = None
         if transpose and program.transpose is not None:
-            self._backward = _compiled(program, dtype, lanes, True, field_vjp_signature(real))
+            self._backward = _compiled(program, dtype, lanes, VJP, field_vjp_signature(real))
         backward, scratch = 0, np.zeros(1, dtype)
         if self._backward:
             backward, scratch = (
@@ -195,39 +234,51 @@ class UserField:
     def prepare_vjp(self, theta):
         """Do nothing: this field has nothing to make ready."""
 
+    def tangents(self, n, with_theta, own):
+        """Return the address of its tangents, their context, and what is to be kept alive."""
+        program, dtype, lanes, real = self._of
+        compiled = _compiled(program, dtype, lanes, JVP, field_tangents_signature(real))
+        zeros = np.zeros(program.n_params * (lanes if own else 1), dtype)
+        return (
+            compiled.address,
+            np.array([with_theta, zeros.ctypes.data], np.int64),
+            (compiled, zeros),
+        )
+
 
 @functools.lru_cache(maxsize=256)
-def _compiled(program, dtype, lanes, transpose, signature):
-    function = program.transpose if transpose else program.function
+def _compiled(program, dtype, lanes, which, signature):
+    function = {FUN: program.function, VJP: program.transpose, JVP: program.tangent}[which]
     function = getattr(function, "py_func", function)
-    key = digest(function, program.dim, program.n_params, dtype.name, lanes, transpose)
+    key = digest(function, program.dim, program.n_params, dtype.name, lanes, which)
     with contextlib.suppress(NumbaError):
         vectorised = rebound(function, _meanings(dtype))
-        return _compile(program, vectorised, dtype, lanes, transpose, signature, key)
+        return _compile(program, vectorised, dtype, lanes, which, signature, key)
     try:  # with math and NumPy as they are: np.sin(y, dy) is of arrays
         as_it_is = rebound(function, {"inlined": inlined})
-        return _compile(program, as_it_is, dtype, lanes, transpose, signature, key)
+        return _compile(program, as_it_is, dtype, lanes, which, signature, key)
     except NumbaError as error:
         lines = [line.strip() for line in str(error).splitlines()]
         why = next((x for x in lines if x and not x.startswith("Failed in nopython mode")), "")
         raise NotCompiled(
-            f"field: `{'vjp' if transpose else 'fun'}` must be a function that Numba compiles, of numbers and "
+            f"field: `{which}` must be a function that Numba compiles, of numbers and "
             f"the arrays it is given; its compiler says: {why.rstrip('.')}."
         ) from error
 
 
-def _compile(program, function, dtype, lanes, transpose, signature, key):
+def _compile(program, function, dtype, lanes, which, signature, key):
     user = inlined(function)
+    names = {FUN: "user_field", VJP: "user_field_vjp", JVP: "user_field_jvp"}
     bind = {
         "LANES": lanes, "Real": dtype.type, "DIM": program.dim, "N_PARAMS": program.n_params,
-        "user_field_vjp" if transpose else "user_field": user,
+        names[which]: user,
     }  # fmt: skip
     made = {function: user}
-    if transpose:
+    if which == VJP:
         with_time = gives_time_bar(program.transpose)
         bind["transposed"] = vjp_with_time if with_time else vjp_without_time
     loop = user_tile_that_raises if may_raise(function, set()) else user_tile
-    loop = user_tile_vjp if transpose else loop
+    loop = {FUN: loop, VJP: user_tile_vjp, JVP: user_tile_jvp}[which]
     adapted = rebind(loop, bind, made, lambda function, inline: inlined(function))
     return compile_content(adapted, signature, key)
 

@@ -10,7 +10,7 @@ class Single(NamedTuple):
 
     n: np.ndarray  # int64, the places below; the addresses of the arrays follow
     x: np.ndarray  # float64, the places below
-    numbers: np.ndarray  # (10,): `controllers.step_size` names them
+    numbers: np.ndarray  # (11,): `controllers.step_size` names them
     a: np.ndarray  # (R, R)
     c: np.ndarray  # (R,)
     dense: np.ndarray  # (degree, R): weights of the slopes in q

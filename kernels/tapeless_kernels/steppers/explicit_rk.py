@@ -1,11 +1,12 @@
-"""One step of an explicit Runge-Kutta method on a tile, and its transpose."""
+"""One step of an explicit Runge-Kutta method on a tile, its transpose and its tangents."""
 
 import numpy as np
 
 from .._jit import apart, inlined
 from ..field_abi import call_field, call_field_vjp
 from ..ieee import fma
-from ..tile import LANES, Real, add, combine, contract, fill, put, take
+from ..tangent_abi import call_field_jvp
+from ..tile import LANES, Real, add, combine, combine_whole, contract, fill, put, take
 from .estimates import add_estimates
 
 # Rows of the cotangents of time: of an evaluation's, the step's start and its size.
@@ -131,3 +132,59 @@ def add_size(t_bars, h, k, k_bar):
         for m in range(k.shape[0]):
             total += k[m, lane] * k_bar[m, lane]
         t_bars[H_BAR, lane] += total / h[lane] if h[lane] != Real(0) else Real(0)
+
+
+@inlined
+def slopes_again(field, method, h, theta, record, work, values):
+    """Fill the slopes `values.k` of a step again, from the stage states of its record."""
+    z, time, k = record[0], work, values.k
+    status = 0
+    for i in range(method.fsal, method.stages + method.fsal):
+        stage_time(time[1], time[0], method.c[i], h)
+        slot = i - method.fsal  # its cache is not written again: a step that failed has cleared it
+        status |= call_field(field, time[1], z[slot], theta, values.cache, k[i], values.lane_status)
+    return status
+
+
+@inlined
+def step_jvp(tangent, method, h, theta, record, time, dots, values, theta_dot):
+    r"""Fill the tangents of the slopes, and leave those of y_next in `z_dot`.
+
+    .. math::
+        \dot z_i = \dot y + h \sum_{j<i} a_{ij} \dot k_j + \dot h \sum_{j<i} a_{ij} k_j, \qquad
+        \dot k_i = \partial f_i \, (\dot t + c_i \dot h, \dot z_i, \dot\theta), \qquad
+        \dot y' = \dot z_S
+
+    for several tangents, whose rows lie one after the other. Those of time and of h, and the slopes k, are read if
+    `values` has rows: the others are 0 then.
+    """
+    z, cache = record
+    y_dot, z_dot, k_dot, t_dot, h_dot = dots
+    status = 0
+    for i in range(method.fsal, method.stages + method.fsal):
+        slot = i - method.fsal
+        if i == 0:
+            put(z_dot, y_dot)
+        else:
+            combine_whole(z_dot, y_dot, h, method.a[i], k_dot, i)
+            add_change(z_dot, h_dot, method.a[i], values, i)
+        stage_time(time[1], time[0], method.c[i], h)
+        if values.y.shape[1] > 0:
+            stage_time(t_dot[1], t_dot[0], method.c[i], h_dot)
+        status |= call_field_jvp(
+            tangent, time[1], z[slot], theta, cache[slot], t_dot[1], z_dot, theta_dot, k_dot[i]
+        )
+    if not method.fsal:
+        combine_whole(z_dot, y_dot, h, method.a[method.stages], k_dot, method.stages)
+        add_change(z_dot, h_dot, method.a[method.stages], values, method.stages)
+    return status
+
+
+@inlined
+def add_change(z_dot, h_dot, w, values, n):
+    """z_dot += h_dot sum(w[j] k[j] for j < n), for each of the tangents of h."""
+    dim, lanes = values.y.shape[1], values.y.shape[2]
+    if dim > 0:
+        for j in range(len(h_dot) // lanes):
+            contract(values.change, h_dot[j * lanes : (j + 1) * lanes], w, values.k, 0, n)
+            add(z_dot[j * dim : (j + 1) * dim], values.change)
