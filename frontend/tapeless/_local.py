@@ -12,7 +12,7 @@ from tapeless._solution import Solution
 from tapeless._steps import Floats, Steps, StepsBar
 
 if TYPE_CHECKING:
-    from tapeless.regularise import Local
+    from tapeless._regularisers import Local
 
 LOCAL_SAMPLERS = ("unbiased", "biased", "exact")
 # Of solve_ode: what a fresh step has in common with the solve that it belongs to.

@@ -164,7 +164,7 @@ class Solution:
 
     @property
     def backward_stats(self) -> "BackwardStats | None":
-        """With adjoint="backsolve", what happened in the last call of `vjp`; before it, None."""
+        """The evaluations and steps of the last `vjp` with adjoint="backsolve"; before it, None."""
         stats = getattr(self._reverse, "stats", None)
         return type(stats)(*(x[0] for x in stats)) if stats is not None and self._single else stats
 
@@ -175,7 +175,7 @@ class Solution:
 
     @property
     def looks_stiff(self) -> NDArray[np.bool_]:
-        """Whether steps as long as the method is stable for follow one another: 15 of them at 0.9 |h| S or more."""
+        """The answer to whether steps at the limit of stability follow one another: 15 of 0.9 |h| S or more."""
         if self._stability_size is None:
             raise ValueError(
                 "Solution.looks_stiff: the method has no pair of stages at one time that would tell; methods with one "
@@ -260,13 +260,13 @@ class Solution:
         return in_plane(self, x, y, ax, names)
 
     @overload
-    def vjp(
+    def vjp(  # numpydoc ignore=GL08
         self, ys_bar: ArrayInput | None, *, steps_bar: StepsBar | None = None,
         first_passage_bar: ArrayInput | None = None, times: Literal[False] = False,
     ) -> tuple[Floats, Floats]: ...  # fmt: skip
 
     @overload
-    def vjp(
+    def vjp(  # numpydoc ignore=GL08
         self, ys_bar: ArrayInput | None, *, steps_bar: StepsBar | None = None,
         first_passage_bar: ArrayInput | None = None, times: Literal[True],
     ) -> Gradient: ...  # fmt: skip
