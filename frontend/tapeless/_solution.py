@@ -178,15 +178,16 @@ class Solution:
         """The answer to whether steps at the limit of stability follow one another: 15 of 0.9 |h| S or more."""
         if self._stability_size is None:
             raise ValueError(
-                "Solution.looks_stiff: the method has no pair of stages at one time that would tell; methods with one "
-                f"are {', '.join(t.name for t in EXPLICIT if t.stability_pair)}."
+                "Solution.looks_stiff: `method` must be one with a pair of stages at one time, from which stiffness is "
+                f"estimated: {', '.join(t.name for t in EXPLICIT if t.stability_pair)}."
             )
         return looks_stiff(self._measured().steps, self._stability_size)
 
     def _measured(self) -> StepLog:
         if self._log is None:
             raise ValueError(
-                "Solution.steps: solve_ode did not measure its steps; call it with measure=True."
+                "Solution.steps: `measure` must be True or 'states' in solve_ode for its steps to be measured; got "
+                "False."
             )
         return self._log
 
@@ -322,8 +323,8 @@ class Solution:
         if self._reverse is None:
             if self._adjoint == "forward":
                 raise ValueError(
-                    "Solution.vjp: solve_ode was called with adjoint='forward', which has `jvp` alone; gradients by "
-                    "`vjp` have the adjoints 'store', 'every' and 'binomial'."
+                    "Solution.vjp: `adjoint` must be 'store', 'every', 'binomial', 'reversible' or 'backsolve' in "
+                    "solve_ode; got 'forward', which has `jvp` alone."
                 )
             if self._without_vjp:
                 raise ValueError(

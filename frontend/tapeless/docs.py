@@ -35,7 +35,8 @@ an FSAL method one more at the very start: its last slope is the first of the ne
 is the order of the second solution that the error estimate is the difference to; methods without
 one need `n_steps`, or `first_step` in `solve_ivp`; `dop853` has a second one, of order 3, that
 steadies the first. "Stable" is the real interval of h times the eigenvalue on which the method does
-not blow up. "Dense" is the order of the dense output of `solve_ivp` and, in brackets, the
+not blow up; it is given for methods with a pair of stages at one time, from which `measure=True` tells the
+stiffness. "Dense" is the order of the dense output of `solve_ivp` and, in brackets, the
 evaluations that it takes in a step from which an output is asked for; methods that are not listed
 below the table have the cubic Hermite interpolant.
 The order conditions of all of these are checked, in rationals where the source has them, by

@@ -2,11 +2,13 @@
 
 import functools
 import importlib.util
+import math
 import re
 from types import SimpleNamespace
 from typing import NamedTuple
 from unittest import mock
 
+import numpy as np
 from llvmlite import ir
 
 from ._jit import pasted
@@ -55,7 +57,13 @@ def bindings():
     """
     cuda = numba_cuda()
     if simulated():
-        return {"cuda": cuda, "fma": exact_fma, "to_bits": bits_of, "from_bits": float_of}
+        return {
+            "cuda": cuda,
+            "fma": exact_fma,
+            "to_bits": bits_of,
+            "from_bits": float_of,
+            "sqrt": np.sqrt,
+        }
     from numba.cuda import types
     from numba.cuda.extending import intrinsic
 
@@ -85,7 +93,7 @@ def bindings():
             values[0], kinds[floats[x]]
         )
 
-    return {"cuda": cuda, "fma": fma, "to_bits": to_bits, "from_bits": from_bits}
+    return {"cuda": cuda, "fma": fma, "to_bits": to_bits, "from_bits": from_bits, "sqrt": math.sqrt}
 
 
 def signature(arguments):

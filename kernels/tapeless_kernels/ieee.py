@@ -8,6 +8,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from ._jit import inlined
+
 _BITS = {types.float32: types.int32, types.float64: types.int64}
 
 
@@ -26,6 +28,12 @@ def fma(typing, a, b, c):
         return builder.call(function, values)
 
     return a(a, a, a), codegen
+
+
+@inlined
+def sqrt(x):
+    """Return the square root, rounded once; on CUDA it is of `math`, which has no ufuncs."""
+    return np.sqrt(x)
 
 
 @intrinsic

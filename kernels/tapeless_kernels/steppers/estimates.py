@@ -8,9 +8,8 @@ for two stages x, y at one time (Shampine, 1977; Hairer and Wanner, Solving ODEs
 second estimate has E as DOP853 does, see `steady`.
 """
 
-import numpy as np
-
 from .._jit import inlined, kernel
+from ..ieee import sqrt
 from ..tile import LANES, Real, error_squares
 
 # Rows of Work.squares besides the first three: of k_x - k_y, of z_x - z_y, of y; of the error, and of the second.
@@ -67,7 +66,7 @@ def error_of(squares, n_errors, lane):
     q = squares[M0, lane]
     if n_errors == 2 and q > Real(0):
         q = q * (q / (q + Real(0.01) * squares[M1, lane]))
-    return np.sqrt(q) if q > Real(0) else q
+    return sqrt(q) if q > Real(0) else q
 
 
 @inlined
@@ -75,7 +74,7 @@ def stiffness_of(squares, noise, lane):
     """Return S of one lane; 0 where z_x - z_y is rounding, or equal stages leave nothing to compare."""
     if not squares[GG, lane] > noise * squares[YY, lane]:
         return Real(0)
-    return np.sqrt(squares[KK, lane] / squares[GG, lane])
+    return sqrt(squares[KK, lane] / squares[GG, lane])
 
 
 @inlined
@@ -130,7 +129,8 @@ def estimates_vjp(method, noise, count, step, tolerance, squares, bars, out, add
             out[SLOPES, m, lane] = by_slopes * slopes
             scale_bar = -(out[FIRST, m, lane] * e + out[SECOND, m, lane] * steadying) / scale
             larger = y[m, lane] if a > b else z[m, lane]
-            size_bar = tolerance[0, lane] * scale_bar * np.sign(larger)
+            size_bar = tolerance[0, lane] * scale_bar
+            size_bar = size_bar if larger > Real(0) else -size_bar
             if a > b:
                 out[START, m, lane] = size_bar
             else:
