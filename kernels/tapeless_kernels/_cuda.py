@@ -62,7 +62,7 @@ def bindings():
             "fma": exact_fma,
             "to_bits": bits_of,
             "from_bits": float_of,
-            "sqrt": np.sqrt,
+            "square_root": np.sqrt,
         }
     from numba.cuda import types
     from numba.cuda.extending import intrinsic
@@ -93,7 +93,13 @@ def bindings():
             values[0], kinds[floats[x]]
         )
 
-    return {"cuda": cuda, "fma": fma, "to_bits": to_bits, "from_bits": from_bits, "sqrt": math.sqrt}
+    return {
+        "cuda": cuda,
+        "fma": fma,
+        "to_bits": to_bits,
+        "from_bits": from_bits,
+        "square_root": math.sqrt,
+    }
 
 
 def signature(arguments):

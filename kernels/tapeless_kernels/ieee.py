@@ -31,7 +31,7 @@ def fma(typing, a, b, c):
 
 
 @inlined
-def sqrt(x):
+def square_root(x):
     """Return the square root, rounded once; on CUDA it is of `math`, which has no ufuncs."""
     return np.sqrt(x)
 

@@ -104,7 +104,7 @@ class PlainKernels:
             "fma": exact_fma if real == dtype and ieee else plain_fma,
             "to_bits": bits_of,
             "from_bits": float_of,
-            "sqrt": np.sqrt,
+            "square_root": np.sqrt,
             **fields,
         }
 

@@ -9,7 +9,7 @@ second estimate has E as DOP853 does, see `steady`.
 """
 
 from .._jit import inlined, kernel
-from ..ieee import sqrt
+from ..ieee import square_root
 from ..tile import LANES, Real, error_squares
 
 # Rows of Work.squares besides the first three: of k_x - k_y, of z_x - z_y, of y; of the error, and of the second.
@@ -66,7 +66,7 @@ def error_of(squares, n_errors, lane):
     q = squares[M0, lane]
     if n_errors == 2 and q > Real(0):
         q = q * (q / (q + Real(0.01) * squares[M1, lane]))
-    return sqrt(q) if q > Real(0) else q
+    return square_root(q) if q > Real(0) else q
 
 
 @inlined
@@ -74,7 +74,7 @@ def stiffness_of(squares, noise, lane):
     """Return S of one lane; 0 where z_x - z_y is rounding, or equal stages leave nothing to compare."""
     if not squares[GG, lane] > noise * squares[YY, lane]:
         return Real(0)
-    return sqrt(squares[KK, lane] / squares[GG, lane])
+    return square_root(squares[KK, lane] / squares[GG, lane])
 
 
 @inlined
