@@ -206,7 +206,7 @@ def local_bars():
         cuda.local.array((1, 1, 1, 1), Real)[:0],
         cuda.local.array((1, 1, 1), Real)[:, :0], cuda.local.array((1, 2, 1), Time),
         cuda.local.array((1, 2, 1), Real), cuda.local.array((1, 1, 1), Time)[:, :0],
-        cuda.local.array((1, 1, 1), Real), cuda.local.array((1, 1), Real),
+        cuda.local.array((1, 1, 1), Real)[:, :0], cuda.local.array((1, 1), Real),
     )  # fmt: skip
 
 
