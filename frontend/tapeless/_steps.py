@@ -40,6 +40,8 @@ class Steps(NamedTuple):
     y : ndarray, shape (batch, n, dim), or None
         The states in which the steps begin, with ``measure="states"``; those of a coupled solve too have the batch
         axis.
+    n_rounding : ndarray of int64, shape (batch,)
+        The number of steps whose stiffness is 0 because rounding was all that there was.
     """
 
     t: NDArray[np.float64]
@@ -48,6 +50,13 @@ class Steps(NamedTuple):
     stiffness: Floats | None
     rejected: NDArray[np.int64]
     y: Floats | None = None
+
+    @property
+    def n_rounding(self) -> NDArray[np.int64]:
+        """The number of steps of each trajectory whose stiffness is 0, rounding being all that there was."""
+        if self.stiffness is None:
+            return np.zeros(self.h.shape[:-1], np.int64)
+        return np.count_nonzero(self.stiffness == 0, axis=-1)
 
 
 class StepsBar(NamedTuple):

@@ -54,6 +54,7 @@ def test_equal_stages_and_single_steps_have_defined_results():
 
     sol = tapeless.solve_ode(constant, (0, 1), [[1.0]], [0.0], measure=True)
     assert not sol.steps.error.any() and not sol.steps.stiffness.any()
+    assert np.array_equal(sol.steps.n_rounding, sol.stats.accepted)
     for kind in ("error", "error_squared", "stiffness"):
         for reduce in ("sum", "mean", "max"):
             functional = Functional(kind, reduce)
@@ -169,3 +170,31 @@ def test_the_time_of_a_first_passage_is_differentiated(batch):
         np.testing.assert_allclose(found, difference, rtol=1e-4)
     never = tapeless.solve_ode(decay, (0, 1), y0, [0.01], first_passage=(0, 0.5))
     assert not any(x.any() for x in never.vjp(None, first_passage_bar=weights))
+
+
+@pytest.mark.parametrize("batch", [3, 40])
+def test_steps_that_are_not_finite_leave_no_nan_in_gradients(batch):
+    @tapeless.field(dim=1, n_params=1, vjp="symbolic")
+    def explodes(t, y, theta, dy):
+        dy[0] = theta[0] * y[0] * y[0]
+
+    y0 = np.linspace(0.2, 2.0, batch)[:, None]  # those above 0.5 are infinite before t = 2
+    sol = tapeless.solve_ode(
+        explodes, (0.0, 2.0), y0, [1.0], t_eval=[0.1, 2.0], measure=True, time_gradients=True, throw=False
+    )  # fmt: skip
+    assert not sol.success and sol.stats.status[0] == 1
+    bar = Functional("stiffness").vjp(sol.steps, np.ones(batch))
+    gradient = sol.vjp(np.ones_like(sol.ys), steps_bar=bar, times=True)
+    assert all(np.isfinite(x).all() for x in gradient)
+    again = sol.vjp(np.ones_like(sol.ys), steps_bar=bar, times=True)
+    assert again.t_eval.tobytes() == gradient.t_eval.tobytes()
+    wanted = tapeless.solve_ode(
+        explodes, (0.0, 2.0), y0, [1.0], t_eval=[0.1, 2.0], time_gradients=True, throw=False
+    )
+    plain = sol.vjp(np.ones_like(sol.ys), times=True).t_eval
+    assert np.array_equal(wanted.vjp(np.ones_like(sol.ys), times=True).t_eval, plain)
+    alone = tapeless.solve_ode(
+        explodes, (0.0, 2.0), y0[0], [1.0], t_eval=[0.1, 2.0], measure=True, time_gradients=True
+    )
+    one = Functional("stiffness").vjp(alone.steps, 1.0)
+    assert alone.vjp(np.ones((2, 1)), steps_bar=one, times=True).y0 == gradient.y0[0]

@@ -119,8 +119,11 @@ def take_back(queue, turns, queue_bars, places, theta, theta_bar, tile, lane, i)
         head.y[tile, m, lane] = turns.y[i, m]
     for m in range(head.cache.shape[1]):
         head.cache[tile, m, lane] = turns.cache[i, m]
-    for e in range(turns.emitted[i]):
+    for e in range(
+        outputs.times.shape[1]
+    ):  # also those that were not reached: steps were to end there
         outputs.times[tile, e, lane] = queue.times[e, 0 if queue.times.shape[1] == 1 else i]
+    for e in range(turns.emitted[i]):
         for m in range(head.y.shape[1]):
             outputs.ys[tile, e, m, lane] = queue_bars.ys[i, e, m]
     j = 0 if queue.numbers.shape[1] == 1 else i
