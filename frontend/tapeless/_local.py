@@ -62,7 +62,7 @@ def local_penalty(
         if local.h_reg == "accepted":
             size = size_at(solved.sol.steps, time)
         fresh = fresh_step(solved, time, states, size)
-        value, theta_bar, y_bar = error_of(fresh, weight, local.through_state)
+        value, theta_bar, y_bar = error_of(fresh, weight, local)
         ys_bar = None
         if y_bar is not None:
             ys_bar = np.zeros_like(solved.sol.ys)
@@ -87,7 +87,7 @@ def local_penalty(
     states = states_at(steps.y, j)
     fresh = fresh_step(solved, t, states, h if local.h_reg == "accepted" else None)
     by = np.abs(factor / h) if local.sampler == "exact" else None
-    value, theta_bar, y_bar = error_of(fresh, weight, local.through_state, by)
+    value, theta_bar, y_bar = error_of(fresh, weight, local, by)
     steps_bar = None
     if y_bar is not None:
         states_bar = np.zeros(steps.y.shape)
@@ -132,7 +132,7 @@ def fresh_step(solved: Solved, t: Any, states: Floats, size: Any) -> Solution:
 
 
 def error_of(
-    fresh: Solution, weight: float, through_state: bool, by: Floats | None = None
+    fresh: Solution, weight: float, local: "Local", by: Floats | None = None
 ) -> tuple[float, Floats | None, Floats | None]:
     """Return weight |h| E in the mean over trajectories, and its gradients in theta and, if wanted, the state.
 
@@ -148,8 +148,8 @@ def error_of(
     bar = np.zeros(steps.h.shape)
     bar[..., 0] = factor * scale
     value = float(np.sum(factor * np.nan_to_num(error)) * scale)
-    y_bar, theta_bar = fresh._steps_vjp(StepsBar(error=bar), hold_start=not through_state)
-    return value, theta_bar, y_bar if through_state else None
+    y_bar, theta_bar = fresh._steps_vjp(StepsBar(error=bar), hold_start=local.hold_slope)
+    return value, theta_bar, y_bar if local.through_state else None
 
 
 def at(x: Floats, j: NDArray[np.intp]) -> Floats:

@@ -138,7 +138,10 @@ class Local:
         "exact" asks for "accepted", which is the default there.
     through_state : bool
         Whether the gradient goes on through the state in which the step begins. If not, as published, the state
-        and the first slope are held constant.
+        is held constant.
+    hold_slope : bool
+        Whether the step's first slope is held constant too, as in the authors' code; not with `through_state`. The
+        error then has a gradient where it is constant, and trainings have led to more evaluations, not fewer.
 
     Raises
     ------
@@ -155,6 +158,7 @@ class Local:
     sampler: Literal["unbiased", "biased", "exact"] = "unbiased"
     h_reg: Literal["initial", "accepted"] | None = None
     through_state: bool = False
+    hold_slope: bool = False
     draws, last = True, True
 
     def __post_init__(self) -> None:
@@ -164,6 +168,10 @@ class Local:
             size = "accepted" if self.sampler == "exact" else "initial"
             object.__setattr__(self, "h_reg", size)
         check.one_of("Local", "h_reg", self.h_reg, ("initial", "accepted"))
+        if self.hold_slope and self.through_state:
+            raise complain(
+                ValueError, "Local", "hold_slope", "false with through_state=True", "True"
+            )
         if self.sampler == "exact" and self.h_reg != "accepted":
             wanted = "'accepted' with sampler='exact', which draws accepted steps"
             raise complain(ValueError, "Local", "h_reg", wanted, describe(self.h_reg))

@@ -276,6 +276,7 @@ FAULTS = (
     Fault(lambda: Local(sampler="random"), ValueError, "'random'"),
     Fault(lambda: Local(sampler="exact", h_reg="initial"), ValueError, "'initial'"),
     Fault(lambda: Local(h_reg="first"), ValueError, "'first'"),
+    Fault(lambda: Local(through_state=True, hold_slope=True), ValueError, "True"),
     Fault(lambda: STEER(0.0), ValueError, "0.0"),
     Fault(lambda: STEER(1.5).prepare(problem(), np.random.default_rng(0)), ValueError, "1.5"),
     Fault(lambda: WeightDecay(np.inf), ValueError, "inf"),

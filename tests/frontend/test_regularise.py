@@ -94,19 +94,21 @@ def test_the_exact_sampler_expects_the_global_penalty():
     np.testing.assert_allclose(share @ np.array(gradients), whole, rtol=1e-9, atol=1e-12)
 
 
-def test_a_fresh_step_holds_its_state_and_first_slope_constant():
-    """Of Heun's method e = h (k_1 - k_0) / 2, whose gradient then is that through k_1 alone."""
+@pytest.mark.parametrize("hold_slope", [False, True])
+def test_a_fresh_step_holds_its_state_constant(hold_slope):
+    """Of Heun's method e = h (k_1 - k_0) / 2; where k_0 is held, its gradient is that through k_1 alone."""
     options = {"method": "heun21", "n_steps": 4, "rtol": 1e-3, "atol": 1e-3}
-    one = Local(1.0, "unbiased", "accepted")
+    one = Local(1.0, "unbiased", "accepted", hold_slope=hold_slope)
     u = 0.6
     (_, theta_bar, _), penalty = evaluate(one, Given(u), **options)
     sol = tapeless.solve_ode(
         FIELD, (0, 1), Y0, THETA, t_eval=[u, 1.0], interpolate=True, **options
     )  # fmt: skip
     z, h = sol.ys[:, 0], 0.25
-    k0 = tapeless.fields.evaluate(FIELD, u, z, THETA)
+    held = tapeless.fields.evaluate(FIELD, u, z, THETA)
 
     def value(theta):
+        k0 = held if hold_slope else tapeless.fields.evaluate(FIELD, u, z, theta)
         k1 = tapeless.fields.evaluate(FIELD, u + h, z + h * k0, theta)
         end = z + h / 2 * (k0 + k1)
         scale = 1e-3 + 1e-3 * np.maximum(abs(z), abs(end))
