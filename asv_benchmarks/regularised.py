@@ -123,9 +123,10 @@ def table(results, chosen, epochs):
         "|---|---|---|---|---|---|",
     ]
     for name, runs in results.items():
+        weight = f"{chosen[name]:g}" if chosen[name] else ""
         ratios = {k: mean(runs, k) / mean(plain, k) for k in ("nfe", "prediction", "training")}
         lines.append(
-            f"| {name} | {f'{chosen[name]:g}' if chosen[name] else ''} | {mean(runs, 'nfe'):.1f} ({ratios['nfe']:.2f}) | "
+            f"| {name} | {weight} | {mean(runs, 'nfe'):.1f} ({ratios['nfe']:.2f}) | "
             f"{1e3 * mean(runs, 'prediction'):.1f} ({ratios['prediction']:.2f}) | "
             f"{mean(runs, 'training'):.1f} ({ratios['training']:.2f}) | "
             f"{100 * mean(runs, 'accuracy'):.2f} ({100 * (mean(runs, 'accuracy') - mean(plain, 'accuracy')):+.2f}) |"

@@ -6,6 +6,10 @@ import tapeless
 from tapeless._regularised import regularised
 from tapeless.regularise import Global, Local
 
+from . import compile_kernels
+
+setup_cache = compile_kernels
+
 REGULARISERS = {
     "none": (),
     "global": (Global("error", 1.0),),
