@@ -54,7 +54,7 @@ CONFIGURATIONS = {
     "local, exact": (lambda w, n: (Local(annealed(w, n), "exact"),), (0.3, 1, 3)),
     "STEER": (lambda w, n: (STEER(w),), (0.5,)),
     "weight decay": (lambda w, n: (WeightDecay(w),), (1e-4, 1e-3, 1e-2)),
-    "RNODE": (lambda w, n: (RNODE(w, w),), (0.001, 0.01, 0.1)),
+    "RNODE": (lambda w, n: (RNODE(w, w),), (0.1, 1, 10)),
 }
 
 
