@@ -164,6 +164,16 @@ def test_pickle_and_immutability(tableau):
         tableau.order = 1
 
 
+def pair_of(tableau):
+    """Return the weights of z_x - z_y and of k_x - k_y for the pair of stages at one time."""
+    n = tableau.stages + 1
+    if tableau.stability_pair is None:
+        return [[0] * n, [0] * n]
+    states = [[*tableau.a[i], *[0] * (n - i)] for i in tableau.stability_pair]
+    slopes = [[int(j == i) for j in range(n)] for i in tableau.stability_pair]
+    return [[x - y for x, y in zip(*rows, strict=True)] for rows in (states, slopes)]
+
+
 @every
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longdouble])
 def test_arrays_are_the_nearest_numbers_of_the_dtype(tableau, dtype):
@@ -176,6 +186,8 @@ def test_arrays_are_the_nearest_numbers_of_the_dtype(tableau, dtype):
         chain(*columns),
         tableau.c,
         [*(tableau.error or [0] * n), *(tableau.lower_error or [0] * n)],
+        chain(*pair_of(tableau)),
+        [1],  # the coupling of a reversible method
     )
     for array, rational in zip(rounded, rationals, strict=True):
         assert array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned
@@ -210,7 +222,7 @@ def test_arrays_are_cached_native_and_real():
     ids=["bosh3", "dopri5"],
 )
 def test_agrees_with_scipy(tableau, scipy_method):
-    a, _, c, error = arrays(tableau, np.float64)
+    a, _, c, error, *_ = arrays(tableau, np.float64)
     rows, columns = scipy_method.A.shape
     np.testing.assert_array_equal(a[:rows, :columns], scipy_method.A)
     np.testing.assert_array_equal(a[-1, :-1], scipy_method.B)
@@ -220,7 +232,7 @@ def test_agrees_with_scipy(tableau, scipy_method):
 
 
 def test_dop853_agrees_with_scipy():
-    a, _, c, error = arrays(DOP853, np.float64)
+    a, _, c, error, *_ = arrays(DOP853, np.float64)
     n, ulp = DOP853.stages, 2.0**-52
     np.testing.assert_array_equal(a[:-1, :-1], scipy.integrate.DOP853.A[:n, :n])
     np.testing.assert_array_equal(a[-1, :-1], scipy.integrate.DOP853.B)
