@@ -14,6 +14,7 @@ KEPT, COUNTED, TIMED, TAKEN_BACK = 1, 2, 3, 4
 RUNGE_KUTTA, PAIRED, REVERSIBLE_HEUN, LEAPFROG = range(4)
 # Whether kernels know the others too: a name that a family may bind to False.
 REVERSIBLE_TOO = True
+MEASURES_TOO = True  # likewise: what is measured of steps, and gradients with respect to times
 
 
 class Method(NamedTuple):

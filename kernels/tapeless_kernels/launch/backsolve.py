@@ -6,7 +6,7 @@ import numpy as np
 from numba import types
 
 from .._jit import kernel
-from ..buffers import KEPT
+from ..buffers import KEPT, Lanes
 from ..field_abi import Field, field_signature
 from ..fields import lower
 from ..fields.backsolve import backsolve_field
@@ -144,7 +144,7 @@ class BackwardChunk(Chunk):
 
     def slopes(self, n):
         """Return dy/dt of the n trajectories where they have set out."""
-        k0 = self._arrays[at.OUTPUTS - 1 - at.LANES_AT][:, 0, : self._dim]
+        k0 = self._arrays[Lanes._fields.index("k")][:, 0, : self._dim]
         return np.moveaxis(k0, 1, 2).reshape(-1, self._dim)[:n].copy()
 
     def _empty(self):

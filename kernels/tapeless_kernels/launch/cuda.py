@@ -224,6 +224,7 @@ class CudaKernels:
             "DIM": dim,
             "STAGES": stages,
             "SLOPES": stages + 1,
+            "MEASURES_TOO": False,
             "REVERSIBLE_TOO": False,  # their branches would take registers
             "Real": dtype.type,
             "Time": np.dtype(time).type,

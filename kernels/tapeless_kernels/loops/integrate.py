@@ -3,7 +3,7 @@
 import numpy as np
 
 from .._jit import inlined, kernel
-from ..buffers import KEPT, REVERSIBLE_TOO, RUNGE_KUTTA
+from ..buffers import KEPT, MEASURES_TOO, REVERSIBLE_TOO, RUNGE_KUTTA
 from ..controllers.step_size import LARGEST, LEAST, factors, factors_after_rejection
 from ..status import BUDGET_SPENT, BUFFER_FULL, DONE, FIELD_ERROR, RUNNING
 from ..steppers.estimates import KK, M0, measure_squares
@@ -53,7 +53,7 @@ def iterate(field, method, control, lanes, outputs, record, work, theta, budget,
         if method.n_errors == 2:
             to_means(work.squares, 1, lanes.y.shape[1], control)
             steady(work.squares)
-        if control.measure:
+        if MEASURES_TOO and control.measure:
             for row in range(KK, M0 + method.n_errors):
                 to_means(work.squares, row, lanes.y.shape[1], control)
         moved = running = 0
@@ -63,11 +63,11 @@ def iterate(field, method, control, lanes, outputs, record, work, theta, budget,
                 running += count_running(lanes, tile)
             else:
                 rest(lanes, record, tile)
-                if control.measure:
+                if MEASURES_TOO and control.measure:
                     log_nothing(outputs, tile)
         if record.keep and moved > 0:
             record.filled[0] += 1
-        if control.measure and moved > 0:
+        if MEASURES_TOO and control.measure and moved > 0:
             outputs.log.filled[0] += 1
         if running == 0:
             return DONE, left - 1, idled
@@ -136,7 +136,7 @@ def attempt(field, method, control, lanes, outputs, record, work, theta, tile):
             spoil_by_slopes(squares, h, k[0])
             spoil_by_slopes(squares, h, k[method.stages])
     note_slopes(record, n, tile, y, k)
-    if control.measure:
+    if MEASURES_TOO and control.measure:
         rtol, atol = lanes.rtol[tile], lanes.atol[tile]
         measure_squares(work.squares[tile], method, h, k, y, z, rtol, atol)
     for i in range(record.z.shape[2]):  # a saturated activation hides what its input has become
@@ -185,7 +185,7 @@ def advance(method, control, lanes, outputs, record, work, tile):
         note(lanes, record, work, tile)
     elif reversible:
         note_times(lanes, record, tile)
-    if control.measure:
+    if MEASURES_TOO and control.measure:
         log_start(outputs, lanes, tile)
     moved, plain = 0, 0
     if control.adaptive:
@@ -219,7 +219,7 @@ def advance(method, control, lanes, outputs, record, work, tile):
                 record.h[n, tile, lane] = work.h[tile, lane]
             elif not work.squares[tile, 0, lane] < Real(np.inf):
                 forget(record, y, n, tile, lane)
-    if control.measure:
+    if MEASURES_TOO and control.measure:
         log_step(method, control, outputs, lanes, work, tile)
     if reduces(outputs):
         for lane in range(LANES):

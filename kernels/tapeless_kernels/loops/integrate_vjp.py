@@ -3,6 +3,7 @@
 import numpy as np
 
 from .._jit import inlined
+from ..buffers import MEASURES_TOO
 from ..field_abi import call_field_vjp
 from ..interpolants.hermite import hermite_vjp
 from ..status import DONE, FIELD_ERROR
@@ -24,7 +25,8 @@ def integrate_vjp(field, scheme, outputs, bars, record, work, theta, theta_bar, 
     `scheme` is (method, control); span[2] iterations came before those of the record.
     """
     method, control = scheme
-    kept, measured = record.slopes.shape[2] > 0, bars.steps.shape[0] > 0
+    kept = MEASURES_TOO and record.slopes.shape[2] > 0
+    measured = MEASURES_TOO and bars.steps.shape[0] > 0
     for n in range(span[1] - 1, span[0] - 1, -1):
         if measured:
             measure_again(scheme, bars, record, work, n)
@@ -58,7 +60,7 @@ def integrate_vjp(field, scheme, outputs, bars, record, work, theta, theta_bar, 
             if measured:
                 add(bars.y[tile], bars.estimates[4])
             add_outputs(outputs, bars, record, n, tile, START)
-            if bars.states.shape[0] > 0:
+            if MEASURES_TOO and bars.states.shape[0] > 0:
                 add(bars.y[tile], bars.states[span[2] + n, tile])
             if kept:
                 passage_vjp(control, bars, record, n, tile, START)

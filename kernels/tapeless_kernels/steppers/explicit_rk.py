@@ -3,6 +3,7 @@
 import numpy as np
 
 from .._jit import apart, inlined
+from ..buffers import MEASURES_TOO
 from ..field_abi import call_field, call_field_vjp
 from ..ieee import fma
 from ..tangent_abi import call_field_jvp
@@ -81,7 +82,7 @@ def step_vjp(field, method, h, theta, record, time, bars, accepted, theta_bar):
     if method.fsal:
         fill(k_bar, Real(0))
         take(accepted, k_bar, k0_bar)
-        if estimates.shape[0] > 0:
+        if MEASURES_TOO and estimates.shape[0] > 0:
             add_estimates(k_bar, method, estimates, stages)
         fill(last_bar, Real(0))
         take(accepted, k0_bar, last_bar)
@@ -95,9 +96,9 @@ def step_vjp(field, method, h, theta, record, time, bars, accepted, theta_bar):
     put(y_bar, z_bar[stages])
     for i in range(stages - 1, method.fsal - 1, -1):
         contract(k_bar, h, a[i], z_bar, i + 1, stages + 1)
-        if k.shape[0] > 0:
+        if MEASURES_TOO and k.shape[0] > 0:
             add_size(t_bars, h, k[i], k_bar)
-        if estimates.shape[0] > 0:
+        if MEASURES_TOO and estimates.shape[0] > 0:
             add_estimates(k_bar, method, estimates, i)
         stage_time(time[1], time[0], method.c[i], h)
         slot = i - method.fsal
@@ -108,9 +109,9 @@ def step_vjp(field, method, h, theta, record, time, bars, accepted, theta_bar):
         add(y_bar, z_bar[i])
     if method.fsal:
         contract(k_bar, h, a[0], z_bar, 1, stages + 1)
-        if k.shape[0] > 0:
+        if MEASURES_TOO and k.shape[0] > 0:
             add_size(t_bars, h, k[0], k_bar)
-        if estimates.shape[0] > 0:
+        if MEASURES_TOO and estimates.shape[0] > 0:
             add_estimates(k_bar, method, estimates, np.int64(0))
         add(k0_bar, k_bar)
     return status
