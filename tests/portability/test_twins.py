@@ -166,7 +166,8 @@ def by_address(case, dtype, lanes, monkeypatch):
     numbers = np.array([[0, case.times[-1], case.h, TOLERANCE, TOLERANCE]]).T.copy()
     ys, y = np.empty((N, n_outputs, DIM), dtype), np.empty((N, DIM), dtype)
     counts, times, status = np.empty((N, 3), np.int64), np.empty((N, 2)), np.empty(N, np.uint8)
-    results = (ys, y, counts, times, status, np.empty((N, 0, DIM), dtype), np.empty((N, 0)))
+    kept = np.empty((N, 0, DIM), dtype), np.empty((N, 0)), np.empty((N, 0), dtype)
+    results = (ys, y, counts, times, status, *kept)
     chunk.begin(case.y0(dtype), numbers, np.array(case.times)[:, None], theta, results)
     chunk.run(theta, Stop())
     assert chunk.finish() == 0
