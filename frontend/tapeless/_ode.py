@@ -10,8 +10,9 @@ from tapeless import _arguments as arguments
 from tapeless import _check as check
 from tapeless import methods
 from tapeless._arguments import SOLVE
-from tapeless._backsolve import Backsolve, Backward
+from tapeless._backsolve import Backsolve
 from tapeless._backsolve import arrange as arrange_backsolve
+from tapeless._backward import Backward
 from tapeless._complain import check_arrival, complain, describe
 from tapeless._composition import VectorField
 from tapeless._forward import Forward, shapes_of, without_tangent
@@ -98,7 +99,8 @@ def solve_ode(
         gradient is that of the others but for what `Stats.reconstruction` says. A field without a `vjp`, or with
         a part that has none, keeps nothing. "backsolve" keeps the outputs only: `vjp` solves
         the continuous adjoint system backward in time, and its gradient is as exact as the tolerances. With
-        "forward" the initial states are kept, for `Solution.jvp`, which the others but None have too.
+        "forward" the initial states are kept, for `Solution.jvp`, which "store", "every" and "binomial" have too
+        unless the method is reversible.
     stride : int, optional
         With "every": the steps, of a tile of trajectories, from one state that is kept to the next.
     budget : int, optional

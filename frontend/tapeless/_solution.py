@@ -17,7 +17,8 @@ from tapeless_kernels.tableaus.explicit import EXPLICIT
 if TYPE_CHECKING:  # they import this module, or matplotlib
     from matplotlib.axes import Axes
 
-    from tapeless._backsolve import Backward, BackwardStats
+    from tapeless._backsolve import BackwardStats
+    from tapeless._backward import Backward
     from tapeless._forward import Forward
     from tapeless._solve import Reverse
 

@@ -50,7 +50,7 @@ BACKWARD = """\
 `solve_ode(..., method=NAME, adjoint="reversible")`: their steps can be taken back from the last state, so that a
 gradient needs no other. `tapeless.reversible(METHOD, coupling)` makes one of any method above, with two steps of it
 in one, and its order; an error estimate comes with it. `tapeless.methods.alf(damping)` is `alf` with damping, which
-leaves it of order 1. [gradients.md](gradients.md) says when they are stable, which for decay is hardly ever.
+leaves it of order 1. [reversible.md](reversible.md) says when they are stable, which for decay is hardly ever.
 """
 
 STEP_SIZES = """\

@@ -75,7 +75,9 @@ def test_local_penalties_are_of_one_step(sampler, through_state, t_eval):
     )
     plain = objective(**options)(THETA, Y0, target)
     assert found[1] > 0
-    np.testing.assert_allclose(found[0].loss - found[1], plain.loss, rtol=1e-3)
+    # A step that has to end on the time that is drawn changes the others.
+    close = 1e-3 if t_eval and sampler == "unbiased" else 1e-10
+    np.testing.assert_allclose(found[0].loss - found[1], plain.loss, rtol=close)
     assert not np.array_equal(found[0].theta_bar, plain.theta_bar)
 
 
