@@ -125,6 +125,9 @@ class StepLog:
 
     def spread(self, bars: StepsBar) -> list[tuple[NDArray[Any], NDArray[Any] | None]]:
         """Return the cotangents of estimates and of states by iteration, of each chunk."""
+        if not isinstance(bars, StepsBar):
+            wanted = "a tapeless.StepsBar, say StepsBar(error=...)"
+            raise complain(TypeError, "Solution.vjp", "steps_bar", wanted, describe(bars))
         steps = self.steps
         rows = [
             _checked(name, bar, steps.h, np.isnan(steps.h)).reshape(-1, steps.h.shape[-1])

@@ -19,29 +19,14 @@ def derived_vjp(function: Callable[..., None], dim: int, n_params: int) -> Calla
     """Return ``vjp(t, y, theta, dy_bar, y_bar, theta_bar, t_bar)`` of ``f(t, y, theta, dy)``."""
     sympy = _sympy()
     t = sympy.Symbol("t", real=True)
-    y, theta, bars = (
-        sympy.symbols(f"{name}:{n}", real=True)
-        for name, n in (("y", dim), ("theta", n_params), ("bar", dim))
-    )
+    y, theta, bars = _vectors(sympy, y=dim, theta=n_params, bar=dim)
     slopes = _trace(sympy, function, t, y, theta, dim)
     paired = sum((bar * slope for bar, slope in zip(bars, slopes, strict=True)), sympy.Integer(0))
-    wanted = [sympy.diff(paired, x) for x in (*y, *theta, t)]
-    shared, wanted = sympy.cse(wanted, symbols=sympy.numbered_symbols("x"))
-    rows = (("y", y), ("theta", theta), ("dy_bar", bars))
-    local = {x: sympy.Symbol(f"{name}_{i}") for name, row in rows for i, x in enumerate(row)}
-
-    def text(expression: Any) -> str:
-        return sympy.pycode(expression.xreplace(local))
-
-    lines = [f"{name}_{i} = {name}[{i}]" for name, row in rows for i in range(len(row))]
-    lines += [f"{x} = {text(expression)}" for x, expression in shared]
     targets = [f"y_bar[{i}] =" for i in range(dim)]
     targets += [f"theta_bar[{i}] +=" for i in range(n_params)] + ["t_bar[0] ="]
-    lines += [f"{target} {text(e)}" for target, e in zip(targets, wanted, strict=True)]
-    scope: dict[str, Any] = {"math": math}
-    head = "def vjp(t, y, theta, dy_bar, y_bar, theta_bar, t_bar):"
-    exec("\n    ".join([head, *lines]), scope)
-    return scope["vjp"]
+    wanted = [sympy.diff(paired, x) for x in (*y, *theta, t)]
+    head = "vjp(t, y, theta, dy_bar, y_bar, theta_bar, t_bar)"
+    return _written(sympy, head, {"y": y, "theta": theta, "dy_bar": bars}, targets, wanted)
 
 
 @functools.lru_cache(maxsize=256)
@@ -49,24 +34,41 @@ def derived_jvp(function: Callable[..., None], dim: int, n_params: int) -> Calla
     """Return ``jvp(t, y, theta, t_dot, y_dot, theta_dot, dy_dot)`` of ``f(t, y, theta, dy)``."""
     sympy = _sympy()
     t, t_dot = sympy.Symbol("t", real=True), sympy.Symbol("t_dot", real=True)
-    y, theta, y_dot, theta_dot = (
-        sympy.symbols(f"{name}:{n}", real=True)
-        for name, n in (("y", dim), ("theta", n_params), ("y_dot", dim), ("theta_dot", n_params))
+    y, theta, y_dot, theta_dot = _vectors(
+        sympy, y=dim, theta=n_params, y_dot=dim, theta_dot=n_params
     )
     slopes = _trace(sympy, function, t, y, theta, dim, "jvp")
     directions = list(zip((t, *y, *theta), (t_dot, *y_dot, *theta_dot), strict=True))
     zero = sympy.Integer(0)
     wanted = [sum((dot * slope.diff(x) for x, dot in directions), zero) for slope in slopes]
+    rows = {"y": y, "theta": theta, "y_dot": y_dot, "theta_dot": theta_dot}
+    head = "jvp(t, y, theta, t_dot, y_dot, theta_dot, dy_dot)"
+    return _written(sympy, head, rows, [f"dy_dot[{i}] =" for i in range(dim)], wanted)
+
+
+def _vectors(sympy: Any, **sizes: int) -> list[Any]:
+    """Return tuples of symbols, so many of each name."""
+    return [sympy.symbols(f"{name}:{n}", real=True) for name, n in sizes.items()]
+
+
+def _written(
+    sympy: Any, head: str, rows: dict[str, Any], targets: list[str], wanted: list[Any]
+) -> Callable[..., None]:
+    """Return the function that sets targets to what is wanted; entries of its arrays are the symbols of `rows`."""
     shared, wanted = sympy.cse(wanted, symbols=sympy.numbered_symbols("x"))
-    rows = (("y", y), ("theta", theta), ("y_dot", y_dot), ("theta_dot", theta_dot))
-    local = {x: sympy.Symbol(f"{name}_{i}") for name, row in rows for i, x in enumerate(row)}
-    lines = [f"{name}_{i} = {name}[{i}]" for name, row in rows for i in range(len(row))]
-    lines += [f"{x} = {sympy.pycode(e.xreplace(local))}" for x, e in shared]
-    lines += [f"dy_dot[{i}] = {sympy.pycode(e.xreplace(local))}" for i, e in enumerate(wanted)]
+    local = {
+        x: sympy.Symbol(f"{name}_{i}") for name, row in rows.items() for i, x in enumerate(row)
+    }
+
+    def text(expression: Any) -> str:
+        return sympy.pycode(expression.xreplace(local))
+
+    lines = [f"{name}_{i} = {name}[{i}]" for name, row in rows.items() for i in range(len(row))]
+    lines += [f"{x} = {text(expression)}" for x, expression in shared]
+    lines += [f"{target} {text(e)}" for target, e in zip(targets, wanted, strict=True)]
     scope: dict[str, Any] = {"math": math}
-    head = "def jvp(t, y, theta, t_dot, y_dot, theta_dot, dy_dot):"
-    exec("\n    ".join([head, *lines]), scope)
-    return scope["jvp"]
+    exec("\n    ".join([f"def {head}:", *lines]), scope)
+    return scope[head.partition("(")[0]]
 
 
 def _trace(sympy, function, t, y, theta, dim, which="vjp"):
