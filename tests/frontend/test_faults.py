@@ -257,7 +257,7 @@ FAULTS = (
     Fault(lambda: solve().vjp(Y0, times=True), ValueError, "slopes that were not kept"),
     Fault(lambda: still_field(time_gradients=True), ValueError, "Field(still"),
     Fault(lambda: solve().vjp(None, steps_bar=StepsBar()), ValueError, "got False"),
-    Fault(lambda: solve(measure=True).vjp(None, steps_bar=(1.0,)), TypeError, "tuple"),
+    Fault(lambda: solve(measure=True).vjp(None, steps_bar=(1.0,)), TypeError, "(1.0,)"),
     Fault(lambda: measured(error=np.ones(3)), ValueError, "shape (3,)"),
     Fault(lambda: measured(error="nan"), ValueError, "NaN or inf"),
     Fault(lambda: measured(y=np.ones((4, 2, 2))), ValueError, "shape (4, 2, 2)"),
