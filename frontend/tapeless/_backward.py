@@ -247,7 +247,7 @@ class _Way:
             )
             nothing, dtype = np.zeros((n, 0, self.states.shape[1]), states.dtype), states.dtype
             none = np.zeros((n, 0))
-            results = nothing, states, counts, times, status, nothing, none, none.astype(dtype)
+            results = nothing, states, counts, times, status, nothing, none, none
             theta, theta_bar = self.theta, self.theta_bar
             if own is not None:
                 room = self.plan.lanes * own.shape[1]
@@ -295,7 +295,7 @@ class _Way:
         nothing = np.zeros((n, 0, states.shape[1]), states.dtype)
         results = (
             nothing, np.empty_like(states), np.zeros((n, 3), np.int64), np.zeros((n, 2)), np.zeros(n, np.uint8),
-            nothing, np.zeros((n, 0)), np.zeros((n, 0), states.dtype),
+            nothing, np.zeros((n, 0)), np.zeros((n, 0)),
         )  # fmt: skip
         own = None if self.own is None else self.own[some]
         theta = self.theta if own is None else np.empty(self.plan.lanes * own.shape[1], own.dtype)

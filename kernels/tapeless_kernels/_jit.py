@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import threading
 from types import CodeType, FunctionType
 
 import numba
@@ -15,6 +16,7 @@ from numba.core.types import unliteral
 
 from ._cache import ContentCache, KernelCache
 
+_COMPILING = threading.RLock()
 # Strict: no fast-math flag (kernels/README.md, 6). Kernels allocate nothing, so nothing is counted.
 OPTIONS = {"nogil": True, "error_model": "numpy", "_nrt": False}
 
@@ -187,14 +189,15 @@ class Family:
 
     def address(self, function, signature):
         """Return the address of `function` compiled as a C callback of `signature`."""
-        if function not in self._addresses:
-            rebound = rebind(function, self.bind, self._called, self._compile)
-            rebound = _rename(rebound, f"{self.label}_address")
-            callback = CFunc(rebound, (signature.args, signature.return_type), {}, OPTIONS)
-            if self.cached:
-                callback._cache = KernelCache(rebound)
-            callback.compile()
-            self._addresses[function] = callback
+        with _COMPILING:  # threads may ask for the first time at once
+            if function not in self._addresses:
+                rebound = rebind(function, self.bind, self._called, self._compile)
+                rebound = _rename(rebound, f"{self.label}_address")
+                callback = CFunc(rebound, (signature.args, signature.return_type), {}, OPTIONS)
+                if self.cached:
+                    callback._cache = KernelCache(rebound)
+                callback.compile()
+                self._addresses[function] = callback
         return self._addresses[function].address
 
     def _compile(self, function, inline):

@@ -67,6 +67,23 @@ def error_squares(squares, h, w, k, n, y, z, rtol, atol):
             squares[lane] = fma(ratio, ratio, squares[lane])
 
 
+@kernel
+def pair_squares(squares, h, w, v, k, n, y):
+    """Rows of squares = sums over m of (sum(v[j] k[j]))**2, of (h sum(w[j] k[j]))**2 and of y**2."""
+    for lane in range(LANES):
+        squares[0, lane] = squares[1, lane] = squares[2, lane] = Real(0)
+    for m in range(y.shape[0]):
+        for lane in range(LANES):
+            first, second = v[0] * k[0, m, lane], w[0] * k[0, m, lane]
+            for j in range(1, n):
+                first = fma(v[j], k[j, m, lane], first)
+                second = fma(w[j], k[j, m, lane], second)
+            second *= h[lane]
+            squares[0, lane] = fma(first, first, squares[0, lane])
+            squares[1, lane] = fma(second, second, squares[1, lane])
+            squares[2, lane] = fma(y[m, lane], y[m, lane], squares[2, lane])
+
+
 @apart
 def take(accepted, y, z):
     """Y = z in the lanes where accepted is 1, and y stays elsewhere."""
@@ -236,6 +253,22 @@ def _emit_error_squares(tile, values):
     tile.store_row(loop.results, squares)
 
 
+def _emit_pair_squares(tile, values):
+    v, builder, n = tile.v, tile.builder, tile.n
+    squares, h, w, second, k, _, y = (tile.data(i) if i != 5 else None for i in range(7))
+    stride = builder.mul(tile.dim(6), int64(tile.row))
+    with Loop(builder, tile.dim(6), [v.constant(0)] * (3 * n)) as loop:
+        row = builder.mul(loop.index, int64(tile.row))
+        at = builder.add(k, row)
+        slopes = tile.weighted(second, at, stride, values[5])
+        states = tile.weighted(w, at, stride, values[5])
+        moves = [builder.fmul(x, s) for x, s in zip(states, tile.load_row(h), strict=True)]
+        terms = slopes + moves + tile.load_row(builder.add(y, row))
+        loop.carry = [v.fma(x, x, s) for x, s in zip(terms, loop.values, strict=True)]
+    for i in range(3):
+        tile.store_row(loop.results[i * n : (i + 1) * n], tile.at(squares, i * n))
+
+
 def bindings(itemsize, lanes):
     """Return the explicit-vector operations of one float type and width."""
 
@@ -252,8 +285,13 @@ def bindings(itemsize, lanes):
         arrays = (squares, h, w, k, n, y, z, rtol, atol)
         return _typed(_emit_error_squares, itemsize, lanes, *arrays)
 
+    @intrinsic
+    def pair_squares(typing, squares, h, w, v, k, n, y):
+        return _typed(_emit_pair_squares, itemsize, lanes, squares, h, w, v, k, n, y)
+
     if lanes == 1:
         whole = {"combine_whole": combine, "contract_whole": contract}
         return {"LANES": 1, "WHOLE": vector_bytes() // itemsize, **whole}
-    vectors = {"combine": combine, "contract": contract, "error_squares": error_squares}
+    squares = {"error_squares": error_squares, "pair_squares": pair_squares}
+    vectors = {"combine": combine, "contract": contract, **squares}
     return {"LANES": lanes, **vectors}

@@ -6,7 +6,16 @@ import pytest
 from tapeless_kernels import tile
 from tapeless_kernels._jit import inlined, kernel, retarget
 from tapeless_kernels.launch import cpu
-from tapeless_kernels.tile import add, combine, contract, error_squares, fill, put, take
+from tapeless_kernels.tile import (
+    add,
+    combine,
+    contract,
+    error_squares,
+    fill,
+    pair_squares,
+    put,
+    take,
+)
 
 every_dtype = pytest.mark.parametrize("dtype", cpu.WIDTHS, ids=str)
 DIMS, WEIGHTS = (1, 2, 3, 5, 8, 13), range(1, 8)
@@ -27,6 +36,11 @@ def call_error_squares(squares, h, w, k, n, y, z, rtol, atol):
     error_squares(squares, h, w, k, n, y, z, rtol, atol)
 
 
+@kernel
+def call_pair_squares(squares, h, w, v, k, n, y):
+    pair_squares(squares, h, w, v, k, n, y)
+
+
 def compiled(function, bind):
     return retarget(function, bind, {}, lambda f, inline: inlined(f) if inline else kernel(f))
 
@@ -37,7 +51,7 @@ def both(function, dtype):
     lanes = cpu.WIDTHS[dtype]
     bind = {"LANES": lanes, "Real": dtype.type}
     vectors = tile.bindings(dtype.itemsize, lanes)
-    assert vectors.keys() == {"LANES", "combine", "contract", "error_squares"}
+    assert vectors.keys() == {"LANES", "combine", "contract", "error_squares", "pair_squares"}
     return compiled(function, bind | vectors), compiled(function, bind)
 
 
@@ -131,6 +145,25 @@ def test_error_squares_in_vectors_gives_the_bits_of_the_loop(dtype):
 
 
 @every_dtype
+def test_pair_squares_in_vectors_gives_the_bits_of_the_loop(dtype):
+    fast, slow = both(call_pair_squares, dtype)
+    rng, lanes = np.random.default_rng(6), cpu.WIDTHS[dtype]
+    for dim in DIMS:
+        for n in WEIGHTS:
+            h, w, v, k, y = (
+                numbers(rng, dtype, *shape)
+                for shape in ((lanes,), (8,), (8,), (8, dim, lanes), (dim, lanes))
+            )
+            results = []
+            for function in (fast, slow):
+                squares, block = guarded(dtype, 3, lanes)
+                function(squares, h, w, v, k, n, y)
+                results.append(block)
+            assert same(*results), (dim, n)
+            assert (results[0][[0, -1]] == 7.25).all()
+
+
+@every_dtype
 def test_operations_are_their_formulas(dtype):
     rng, lanes, dim, n = np.random.default_rng(3), cpu.WIDTHS[dtype], 5, 6
     y, z, k = (
@@ -147,6 +180,10 @@ def test_operations_are_their_formulas(dtype):
     both(call_error_squares, dtype)[0](squares, h, w, k, n, y, z, rtol, atol)
     ratio = h_ * np.tensordot(w_, k_, 1) / (atol_ + rtol_ * np.maximum(abs(y_), abs(z_)))
     np.testing.assert_allclose(squares, (ratio**2).sum(0), tolerance)
+    rows, v = np.empty((3, lanes), dtype), rng.random(n).astype(dtype)
+    both(call_pair_squares, dtype)[0](rows, h, w, v, k, n, y)
+    slopes, moves = np.tensordot(v.astype(np.longdouble), k_, 1), h_ * np.tensordot(w_, k_, 1)
+    np.testing.assert_allclose(rows, [(x**2).sum(0) for x in (slopes, moves, y_)], tolerance)
 
 
 @every_dtype

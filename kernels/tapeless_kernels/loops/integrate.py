@@ -6,9 +6,9 @@ from .._jit import inlined, kernel
 from ..buffers import KEPT, MEASURES_TOO, REVERSIBLE_TOO, RUNGE_KUTTA
 from ..controllers.step_size import LARGEST, LEAST, factors, factors_after_rejection
 from ..status import BUDGET_SPENT, BUFFER_FULL, DONE, FIELD_ERROR, RUNNING
-from ..steppers.estimates import KK, M0, measure_squares
+from ..steppers.estimates import KK, M0, error_rows, measure_pair, steadied
 from ..steppers.reversible import take_step
-from ..tile import LANES, Real, Time, error_squares, put, take
+from ..tile import LANES, Real, Time, put, take
 from .lane import end_of_grid_step, move_lane
 from .lanes import ODD, accept_lanes, aim_lanes, find_plain, reject_lanes, spoil, spoil_by_slopes
 from .log import log_is_full, log_nothing, log_start, log_step
@@ -123,12 +123,14 @@ def attempt(field, method, control, lanes, outputs, record, work, theta, tile):
     in_record = method.fsal and not reversible
     z = record.z[n, tile, record.z.shape[2] - 1] if in_record else work.y_next[tile]
     squares = work.squares[tile, 0]
-    if control.adaptive:
+    if control.adaptive or (MEASURES_TOO and control.measure):
         weights = method.stages + (1 if reversible else method.fsal)
         rtol, atol = lanes.rtol[tile], lanes.atol[tile]
-        for i in range(method.n_errors):
-            error_squares(work.squares[tile, i], h, method.error[i], k, weights, y, z, rtol, atol)
-    else:
+        error_rows(work.squares[tile], 0, method, weights, h, k, y, z, rtol, atol)
+    if MEASURES_TOO and control.measure:
+        put(work.squares[tile, M0 : M0 + method.n_errors], work.squares[tile])
+        measure_pair(work.squares[tile], method, h, k, y)
+    if not control.adaptive:
         for lane in range(LANES):
             squares[lane] = Real(0)
         spoil(squares, z)
@@ -136,9 +138,6 @@ def attempt(field, method, control, lanes, outputs, record, work, theta, tile):
             spoil_by_slopes(squares, h, k[0])
             spoil_by_slopes(squares, h, k[method.stages])
     note_slopes(record, n, tile, y, k)
-    if MEASURES_TOO and control.measure:
-        rtol, atol = lanes.rtol[tile], lanes.atol[tile]
-        measure_squares(work.squares[tile], method, h, k, y, z, rtol, atol)
     for i in range(record.z.shape[2]):  # a saturated activation hides what its input has become
         spoil(squares, record.z[n, tile, i])
     if reversible:
@@ -148,15 +147,10 @@ def attempt(field, method, control, lanes, outputs, record, work, theta, tile):
 
 @kernel
 def steady(squares):
-    """Turn the mean squares q of the two error estimates into q0 q0 / (q0 + 0.01 q1).
-
-    The error as DOP853 measures it: Hairer, Norsett and Wanner, Solving ODEs I, section II.10.
-    """
+    """Turn the mean squares of the two error estimates into that of the error."""
     for tile in range(squares.shape[0]):
         for lane in range(LANES):
-            q = squares[tile, 0, lane]
-            steadied = q * (q / (q + Real(0.01) * squares[tile, 1, lane]))
-            squares[tile, 0, lane] = steadied if q > Real(0) else q
+            squares[tile, 0, lane] = steadied(squares[tile, 0, lane], squares[tile, 1, lane])
 
 
 @kernel

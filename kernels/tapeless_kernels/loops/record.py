@@ -1,7 +1,7 @@
 """What is kept of an iteration for the transpose."""
 
 from .._jit import inlined, kernel
-from ..buffers import KEPT, TIMED
+from ..buffers import KEPT, MEASURES_TOO, REVERSIBLE_TOO, TIMED
 from ..tile import LANES, Real, put
 
 
@@ -24,7 +24,7 @@ def rest(lanes, record, tile):
 @inlined
 def note_times(lanes, record, tile):
     """Keep when the iteration begins in the lanes of a tile, or once if they share it."""
-    if record.keep == TIMED and tile < record.times.shape[1]:
+    if REVERSIBLE_TOO and record.keep == TIMED and tile < record.times.shape[1]:
         for lane in range(record.times.shape[2]):
             record.times[record.filled[0], tile, lane] = lanes.t[tile, lane]
 
@@ -32,10 +32,11 @@ def note_times(lanes, record, tile):
 @inlined
 def note_slopes(record, n, tile, y, k):
     """Record a step's slopes and where it began, if they are kept."""
-    for i in range(record.slopes.shape[2]):
-        put(record.slopes[n, tile, i], k[i])
-    for i in range(record.y.shape[2]):
-        put(record.y[n, tile, i], y)
+    if MEASURES_TOO:
+        for i in range(record.slopes.shape[2]):
+            put(record.slopes[n, tile, i], k[i])
+        for i in range(record.y.shape[2]):
+            put(record.y[n, tile, i], y)
 
 
 @inlined
@@ -58,7 +59,7 @@ def forget(record, y, n, tile, lane):
             record.z[n, tile, e, m, lane] = y[m, lane] if finite else Real(0)
         for m in range(record.cache.shape[3]):
             record.cache[n, tile, e, m, lane] = Real(0)
-    for m in range(record.slopes.shape[3]):
+    for m in range(record.slopes.shape[3] if MEASURES_TOO else 0):
         for i in range(record.slopes.shape[2]):
             record.slopes[n, tile, i, m, lane] = Real(0)
         for i in range(record.y.shape[2]):

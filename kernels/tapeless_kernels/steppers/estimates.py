@@ -10,7 +10,7 @@ second estimate has E as DOP853 does, see `steady`.
 
 from .._jit import inlined, kernel
 from ..ieee import square_root
-from ..tile import LANES, Real, error_squares
+from ..tile import LANES, Real, contract, error_squares, pair_squares
 
 # Rows of Work.squares besides the first three: of k_x - k_y, of z_x - z_y, of y; of the error, and of the second.
 KK, GG, YY, M0, M1 = range(3, 8)
@@ -18,54 +18,47 @@ KK, GG, YY, M0, M1 = range(3, 8)
 FIRST, SECOND, STATES, SLOPES, START = range(5)
 
 
-@kernel
-def pair_squares(squares, h, pair, k, n, y):
-    """Sum the squares of k_x - k_y, of z_x - z_y = h sum(pair[0, j] k[j] for j < n), and of y."""
-    for lane in range(LANES):
-        squares[KK, lane] = squares[GG, lane] = squares[YY, lane] = Real(0)
-    for m in range(y.shape[0]):
-        for lane in range(LANES):
-            states, slopes = weigh(pair, k, n, m, lane)
-            states *= h[lane]
-            a, b, c = abs(slopes), abs(states), abs(y[m, lane])
-            squares[KK, lane] += a * a
-            squares[GG, lane] += b * b
-            squares[YY, lane] += c * c
-
-
 @inlined
-def weigh(weights, k, n, m, lane):
-    """Return sum(weights[r, j] k[j]) for both rows r."""
-    first, second = weights[0, 0] * k[0, m, lane], weights[1, 0] * k[0, m, lane]
-    for j in range(1, n):
-        first += weights[0, j] * k[j, m, lane]
-        second += weights[1, j] * k[j, m, lane]
-    return first, second
+def error_rows(squares, first, method, n, h, k, y, z, rtol, atol):
+    """Sum the squares of the errors of a step from y to z in so many rows, each an estimate's; n slopes are weighed."""
+    for i in range(method.n_errors):
+        error_squares(squares[first + i], h, method.error[i], k, n, y, z, rtol, atol)
 
 
 @inlined
 def measure_squares(squares, method, h, k, y, z, rtol, atol):
     """Sum the squares that the estimates of a step from y to z are made of."""
-    for i in range(method.n_errors):
-        error_squares(
-            squares[M0 + i], h, method.error[i], k, method.stages + method.fsal, y, z, rtol, atol
-        )
+    n = method.stages + method.fsal
+    error_rows(squares, M0, method, n, h, k, y, z, rtol, atol)
+    measure_pair(squares, method, h, k, y)
+
+
+@inlined
+def measure_pair(squares, method, h, k, y):
+    """Sum the squares that the stiffness of a step from y is made of; a method without errors has 0 for theirs."""
     if method.n_errors == 0:
         for lane in range(LANES):
             squares[M0, lane] = Real(0)
-    pair_squares(squares, h, method.pair, k, method.stages + method.fsal, y)
+    n = method.stages + method.fsal
+    pair_squares(squares[KK : YY + 1], h, method.pair[0], method.pair[1], k, n, y)
+
+
+@inlined
+def steadied(q, second):
+    """Return the mean square of a method's error from those of its two estimates, q0 q0 / (q0 + 0.01 q1).
+
+    The error as DOP853 measures it: Hairer, Norsett and Wanner, Solving ODEs I, section II.10.
+    """
+    found = q * (q / (q + Real(0.01) * second))
+    return found if q > Real(0) else q
 
 
 @inlined
 def error_of(squares, n_errors, lane):
-    """Return E of one lane from mean squares q0, and q1 of a second estimate.
-
-    E**2 = q0 q0 / (q0 + 0.01 q1) then, as DOP853 measures its error: Hairer, Norsett and Wanner, Solving ODEs I,
-    section II.10.
-    """
+    """Return E of one lane from the mean squares of its estimates."""
     q = squares[M0, lane]
-    if n_errors == 2 and q > Real(0):
-        q = q * (q / (q + Real(0.01) * squares[M1, lane]))
+    if n_errors == 2:
+        q = steadied(q, squares[M1, lane])
     return square_root(q) if q > Real(0) else q
 
 
@@ -100,6 +93,10 @@ def estimates_vjp(method, noise, count, step, tolerance, squares, bars, out, add
     h, k, y, z = step
     z_bar, h_bar = added
     n, sharing = method.stages + method.fsal, count / Real(y.shape[0])
+    contract(out[FIRST], h, method.error[0], k, 0, n)
+    contract(out[SECOND], h, method.error[1], k, 0, n)
+    contract(out[STATES], h, method.pair[0], k, 0, n)
+    contract(out[SLOPES], h, method.pair[1], k, 0, n)
     for lane in range(LANES):
         error_bar, stiff_bar, size = bars[0, lane], bars[1, lane], h[lane]
         stiffness = stiffness_of(squares, noise, lane)
@@ -107,27 +104,27 @@ def estimates_vjp(method, noise, count, step, tolerance, squares, bars, out, add
         first, second = error_of_vjp(squares, method.n_errors, lane, error_bar)
         by_slopes = by_states = Real(0)
         if moved and stiffness > Real(0):
-            by_slopes = stiff_bar * stiffness / (squares[KK, lane] * count)
-            by_states = -stiff_bar * stiffness / (squares[GG, lane] * count)
+            by_slopes = stiff_bar * stiffness / (squares[KK, lane] * count) / size
+            by_states = -stiff_bar * stiffness / (squares[GG, lane] * count) * size
             h_bar[lane] -= stiff_bar * stiffness / (size * sharing)
         if moved:
             error = error_of(squares, method.n_errors, lane)
             h_bar[lane] += (bars[2, lane] + error_bar * error / size) / sharing
         for m in range(y.shape[0]):
-            for row in range(START + 1):
-                out[row, m, lane] = Real(0)
+            out[START, m, lane] = Real(0)
             if not moved:  # nor is anything of it known to be finite
+                for row in range(START):
+                    out[row, m, lane] = Real(0)
                 continue
             a, b = abs(y[m, lane]), abs(z[m, lane])
             scale = tolerance[0, lane] * (a if a > b else b) + tolerance[1, lane]
-            e, steadying = weigh(method.error, k, n, m, lane)
-            states, slopes = weigh(method.pair, k, n, m, lane)
-            per = Real(2) * size / (count * scale * scale)
-            out[FIRST, m, lane] = first * per * (size * e)
-            out[SECOND, m, lane] = second * per * (size * steadying)
-            out[STATES, m, lane] = by_states * size * (size * states)
-            out[SLOPES, m, lane] = by_slopes * slopes
-            scale_bar = -(out[FIRST, m, lane] * e + out[SECOND, m, lane] * steadying) / scale
+            e, steadying = out[FIRST, m, lane], out[SECOND, m, lane]
+            per = Real(2) / (count * scale * scale)
+            scale_bar = -per / scale * (first * e * e + second * steadying * steadying)
+            out[FIRST, m, lane] = first * per * size * e
+            out[SECOND, m, lane] = second * per * size * steadying
+            out[STATES, m, lane] *= by_states
+            out[SLOPES, m, lane] *= by_slopes
             larger = y[m, lane] if a > b else z[m, lane]
             size_bar = tolerance[0, lane] * scale_bar
             size_bar = size_bar if larger > Real(0) else -size_bar
