@@ -240,14 +240,8 @@ class _Way:
             numbers = np.zeros((5, len(some)))
             numbers[[T0, T1, RTOL, ATOL]] = start[some], end[some], rtol[some], atol[some]
             n, own = len(some), None if self.own is None else self.own[some]
-            counts, times = np.zeros((n, 3), np.int64), np.zeros((n, 2))
-            states, status = (
-                np.empty((n, self.states.shape[1]), self.states.dtype),
-                np.zeros(n, np.uint8),
-            )
-            nothing, dtype = np.zeros((n, 0, self.states.shape[1]), states.dtype), states.dtype
-            none = np.zeros((n, 0))
-            results = nothing, states, counts, times, status, nothing, none, none
+            results, dtype = self.plan.results(n), self.states.dtype
+            _, states, counts, times, status, *_ = results
             theta, theta_bar = self.theta, self.theta_bar
             if own is not None:
                 room = self.plan.lanes * own.shape[1]
@@ -292,14 +286,11 @@ class _Way:
         states[:, : self.dim] = y[some]
         numbers = np.ones((5, n))
         numbers[T0], numbers[T1] = t[some], t[some] + np.maximum(1, abs(t[some]))
-        nothing = np.zeros((n, 0, states.shape[1]), states.dtype)
-        results = (
-            nothing, np.empty_like(states), np.zeros((n, 3), np.int64), np.zeros((n, 2)), np.zeros(n, np.uint8),
-            nothing, np.zeros((n, 0)), np.zeros((n, 0)),
-        )  # fmt: skip
         own = None if self.own is None else self.own[some]
         theta = self.theta if own is None else np.empty(self.plan.lanes * own.shape[1], own.dtype)
-        self.chunk.start(states, numbers, theta, own, results, n_steps=1, n_trajectories=n)
+        self.chunk.start(
+            states, numbers, theta, own, self.plan.results(n), n_steps=1, n_trajectories=n
+        )
         return self.chunk.slopes(n)
 
     def _of_theta(self, failed):

@@ -13,7 +13,6 @@ from tapeless._steps import StepLog
 from tapeless_kernels.launch.cpu import Measured
 from tapeless_kernels.launch.pool import POOL
 from tapeless_kernels.launch.rolling import ROLLING
-from tapeless_kernels.launch.table import is_reversible
 from tapeless_kernels.launch.tape import TIMES_ALONE
 from tapeless_kernels.launch.threads import THREADS
 from tapeless_kernels.loops.reversal import RECONSTRUCTION
@@ -48,13 +47,7 @@ class Solve:
         self.chunks = [None] * len(self.parts)
         if not self.refills:
             self.chunks = [POOL.take(plan, self._tiles) for _ in self.parts]
-        n, dim = self.batch, plan.program.dim
-        self._results = (
-            np.empty((n, plan.n_outputs, dim), plan.dtype), np.empty((n, dim), plan.dtype),
-            np.empty((n, 3), np.int64), np.empty((n, 2)), np.empty(n, np.uint8),
-            np.empty((n, plan.n_reduced, dim), plan.dtype), np.empty((n, plan.n_passages)),
-            np.empty((n, 3 * is_reversible(plan.method))),
-        )  # fmt: skip
+        self._results = plan.results(self.batch)
         self.lock = threading.Lock()  # two passes through one solve would share scratch
         self.backward = None  # makes the reverse pass of a continuous adjoint
         self._lent, self._failed = False, [None] * len(self.parts)  # how many; None: not yet known

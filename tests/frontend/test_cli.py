@@ -27,11 +27,32 @@ def rows(text):
     return re.findall(r"(\w+) +(float\d+) +(\d+) +(\d+\.\d+)", text)
 
 
+# A process in which nothing is cached compiles the kernels that others call, too.
+COMPILE = """
+import sys
+import numpy as np
+import tapeless
+from tapeless.__main__ import main
+from tapeless_kernels.launch import cpu
+code = main(["compile", *sys.argv[1:]])
+field, y0 = tapeless.fields.MLP(2, [3]), np.ones((1, 2), np.float32)
+options = {"method": "rk4", "n_steps": 40, "adjoint": "binomial", "budget": 1000}
+sol = tapeless.solve_ode(field, (0, 1), y0, field.init(rng=0), **options)
+sol.vjp(sol.ys)
+for dispatcher in cpu.family(np.dtype(np.float32), 1)._called.values():
+    if dispatcher.targetoptions.get("inline") != "always":
+        print("called", dispatcher.py_func.__name__, len(dispatcher.signatures))
+sys.exit(code)
+"""
+
+
 @pytest.mark.slow
-def test_compile_fills_the_cache_info_lists_it_and_clear_cache_empties_it(tmp_path):
+def test_compile_fills_the_cache_info_lists_it_and_clear_cache_empties_it(tmp_path, run_python):
     assert "none compiled yet" in tapeless("info", cache=tmp_path)
 
-    compiled = tapeless("compile", *FAMILY, cache=tmp_path)
+    compiled = run_python(COMPILE, *FAMILY, TAPELESS_CACHE_DIR=str(tmp_path))
+    called = re.findall(r"called (\w+) (\d+)", compiled)
+    assert len(called) > 20 and [name for name, n in called if int(n) > 1] == []
     kernels = {row[0] for row in rows(compiled)}
     assert len(kernels) >= 4 and "loaded" not in compiled
 

@@ -11,10 +11,6 @@ from tapeless_kernels import _cache
 from tapeless_kernels.launch import cpu
 
 KINDS = [(dtype, lanes) for dtype, wide in cpu.WIDTHS.items() for lanes in (1, wide)]
-EVERYTHING = """
-import numpy as np, warnings
-from tests_shapes import solve_shapes
-"""
 
 
 def entries(dtype, lanes):
@@ -116,28 +112,3 @@ def test_each_kernel_has_one_signature(dtype, lanes):
     of_solver = {d.py_func.__name__ for d in entered.values()}
     of_solver |= {name for name in ready if name.endswith(f"{label}address")}
     assert {name: ready[name] for name in of_solver} == dict.fromkeys(of_solver, 1)
-
-
-# A process in which nothing is cached compiles the kernels that others call, too.
-COMPILE = """
-import numpy as np
-import tapeless
-from tapeless_kernels.launch import cpu
-field = tapeless.fields.MLP(2, [3])
-sol = tapeless.solve_ode(field, (0, 1), np.ones((1, 2), np.float32), field.init(rng=0))
-sol.vjp(sol.ys)
-options = {"method": "rk4", "n_steps": 40, "adjoint": "binomial", "budget": 1000}
-sol = tapeless.solve_ode(field, (0, 1), np.ones((1, 2), np.float32), field.init(rng=0), **options)
-sol.vjp(sol.ys)
-for dispatcher in cpu.family(np.dtype(np.float32), 1)._called.values():
-    if dispatcher.targetoptions.get("inline") != "always":
-        print(dispatcher.py_func.__name__, len(dispatcher.signatures))
-"""
-
-
-def test_kernels_that_only_kernels_call_have_one_signature_too(run_python, tmp_path):
-    counts = dict(
-        line.split() for line in run_python(COMPILE, TAPELESS_CACHE_DIR=str(tmp_path)).splitlines()
-    )
-    assert len(counts) > 20
-    assert {name for name, n in counts.items() if int(n) > 1} == set()

@@ -164,10 +164,8 @@ def by_address(case, dtype, lanes, monkeypatch):
     )  # fmt: skip
     chunk = cpu.Chunk(plan, -(-N // lanes))
     numbers = np.array([[0, case.times[-1], case.h, TOLERANCE, TOLERANCE]]).T.copy()
-    ys, y = np.empty((N, n_outputs, DIM), dtype), np.empty((N, DIM), dtype)
-    counts, times, status = np.empty((N, 3), np.int64), np.empty((N, 2)), np.empty(N, np.uint8)
-    kept = np.empty((N, 0, DIM), dtype), np.empty((N, 0)), np.empty((N, 0), dtype)
-    results = (ys, y, counts, times, status, *kept)
+    results = plan.results(N)
+    ys, _, counts, times, *_ = results
     chunk.begin(case.y0(dtype), numbers, np.array(case.times)[:, None], theta, results)
     chunk.run(theta, Stop())
     assert chunk.finish() == 0

@@ -30,7 +30,7 @@ from .array import carve
 from .entry import begin, begin_vjp, checkpoint, finish, finish_vjp, go_back, run, run_vjp
 from .rolling import ROLLING, Rolling
 from .step_log import StepLog
-from .table import bars_layout, bytes_of, layout, n_evaluations, turns_layout
+from .table import bars_layout, bytes_of, is_reversible, layout, n_evaluations, turns_layout
 from .tape import TIMES_ALONE, Checkpointed, Stored, Timed, step_bytes
 
 WIDTHS = {np.dtype(np.float32): 64, np.dtype(np.float64): 32}  # rows of 256 bytes
@@ -72,6 +72,16 @@ class Plan:
     slopes: int = (
         0  # 1: slopes are kept too, for gradients with respect to times and to what is measured
     )
+
+    def results(self, n):
+        """Return arrays for outputs, last states, counts, times, status, reductions, passages and reversals."""
+        dim = self.program.dim
+        return (
+            np.empty((n, self.n_outputs, dim), self.dtype), np.empty((n, dim), self.dtype),
+            np.zeros((n, 3), np.int64), np.zeros((n, 2)), np.zeros(n, np.uint8),
+            np.empty((n, self.n_reduced, dim), self.dtype), np.empty((n, self.n_passages)),
+            np.empty((n, 3 * is_reversible(self.method))),
+        )  # fmt: skip
 
     @property
     def n_cache(self):

@@ -6,9 +6,9 @@ from .._jit import inlined, kernel
 from ..buffers import KEPT, MEASURES_TOO, REVERSIBLE_TOO, RUNGE_KUTTA
 from ..controllers.step_size import LARGEST, LEAST, factors, factors_after_rejection
 from ..status import BUDGET_SPENT, BUFFER_FULL, DONE, FIELD_ERROR, RUNNING
-from ..steppers.estimates import KK, M0, error_rows, measure_pair, steadied
+from ..steppers.estimates import KK, M0, measure_pair, steadied
 from ..steppers.reversible import take_step
-from ..tile import LANES, Real, Time, put, take
+from ..tile import LANES, Real, Time, error_squares, put, take
 from .lane import end_of_grid_step, move_lane
 from .lanes import ODD, accept_lanes, aim_lanes, find_plain, reject_lanes, spoil, spoil_by_slopes
 from .log import log_is_full, log_nothing, log_start, log_step
@@ -126,7 +126,8 @@ def attempt(field, method, control, lanes, outputs, record, work, theta, tile):
     if control.adaptive or (MEASURES_TOO and control.measure):
         weights = method.stages + (1 if reversible else method.fsal)
         rtol, atol = lanes.rtol[tile], lanes.atol[tile]
-        error_rows(work.squares[tile], 0, method, weights, h, k, y, z, rtol, atol)
+        for i in range(method.n_errors):
+            error_squares(work.squares[tile, i], h, method.error[i], k, weights, y, z, rtol, atol)
     if MEASURES_TOO and control.measure:
         put(work.squares[tile, M0 : M0 + method.n_errors], work.squares[tile])
         measure_pair(work.squares[tile], method, h, k, y)

@@ -19,17 +19,11 @@ FIRST, SECOND, STATES, SLOPES, START = range(5)
 
 
 @inlined
-def error_rows(squares, first, method, n, h, k, y, z, rtol, atol):
-    """Sum the squares of the errors of a step from y to z in so many rows, each an estimate's; n slopes are weighed."""
-    for i in range(method.n_errors):
-        error_squares(squares[first + i], h, method.error[i], k, n, y, z, rtol, atol)
-
-
-@inlined
 def measure_squares(squares, method, h, k, y, z, rtol, atol):
     """Sum the squares that the estimates of a step from y to z are made of."""
     n = method.stages + method.fsal
-    error_rows(squares, M0, method, n, h, k, y, z, rtol, atol)
+    for i in range(method.n_errors):
+        error_squares(squares[M0 + i], h, method.error[i], k, n, y, z, rtol, atol)
     measure_pair(squares, method, h, k, y)
 
 
