@@ -21,6 +21,7 @@ TITLES = {
     "W2": "W2 neural ODE, gradient of sum(y(1)^2) in all parameters and y0",
     "W3": "W3 RK4 (3/8 rule), 100 fixed steps",
     "W4": "W4 10,000 Lorenz systems, t in [0, 10] (rtol = atol, in the names of cases)",
+    "W6": "W6 a thousand increments of a Brownian path of (256, 16) numbers",
     "W9": "W9 fresh process to the first result",
     "W10": "W10 non-stiff single systems (rtol = atol, in the names of cases)",
     "W11": "W11 ten steps of Adam on a neural ODE (rtol 1e-5, atol 1e-6)",

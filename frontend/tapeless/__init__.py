@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from tapeless import fields, losses, methods, optim, plot, regularise, testing
 from tapeless._adjoint_memory import AdjointMemory, adjoint_memory
 from tapeless._backsolve import Backsolve, BackwardStats
+from tapeless._brownian import BrownianPath, Increment
 from tapeless._fit import fit
 from tapeless._gradient import Gradient
 from tapeless._ivp import IvpStats, OdeResult, OdeSolution, solve_ivp
@@ -22,10 +23,12 @@ __all__ = [
     "AdjointMemory",
     "Backsolve",
     "BackwardStats",
+    "BrownianPath",
     "Evaluation",
     "Fit",
     "Gradient",
     "History",
+    "Increment",
     "IvpStats",
     "Objective",
     "OdeResult",

@@ -62,6 +62,7 @@ class Backward:
             else np.take_along_axis(ys, rows, axis=1)
         )
 
+    keeps_slopes = False  # nor steps
     throw = False  # what goes wrong on the way back is said there
 
     def reconstruction(self) -> None:
@@ -76,11 +77,6 @@ class Backward:
         *, hold_start: bool = False,
     ) -> Cotangents:  # fmt: skip
         """Return the cotangents of y0 and theta, and those of times if they are asked for."""
-        if steps_bar is not None:
-            raise ValueError(
-                "Solution.vjp: `steps_bar` must be left out with adjoint='backsolve', which keeps no steps; it goes "
-                "with 'store', 'every' and 'binomial'."
-            )
         bars = np.zeros_like(self._ys)
         given = ys_bar[:, None] if self.final else ys_bar
         wanted = np.broadcast_to(self._arranged.wanted.T, given.shape[:2])

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tapeless import methods
 from tapeless._ode import solve_ode
 from tapeless._regularised import Penalty, Problem, Solved
 from tapeless._solution import Solution
 from tapeless._steps import Floats, Steps, StepsBar
+from tapeless_kernels.tableaus.reversible import ReversibleMethod
 
 if TYPE_CHECKING:
     from tapeless._regularisers import Local
@@ -23,14 +25,15 @@ def with_output(problem: Problem, key: int, share: float) -> Problem:
     """Return the problem with one more output, at this share of the span; its time and place are kept under `key`.
 
     Without output times of its own, and where they are interpolated, the additional one costs nothing: it is
-    interpolated too. Else a step has to end there.
+    interpolated too. Else a step has to end there, as it has with reversible methods.
     """
+    can = not isinstance(methods.find("Local", problem.method), ReversibleMethod)
     t0, t1 = (np.asarray(t, np.float64) for t in problem.t_span)
     time, given = t0 + share * (t1 - t0), problem.options.get("t_eval")
     if given is None:
         times = np.stack(np.broadcast_arrays(time, t1), axis=-1)
         outputs, place = np.array([1]), 0
-        problem = problem.with_options(interpolate=True)
+        problem = problem.with_options(interpolate=True) if can else problem
     else:
         given = np.asarray(given, np.float64)
         shape = np.broadcast_shapes(given.shape[:-1], time.shape)
@@ -116,9 +119,15 @@ def size_at(steps: Steps, time: Any) -> Floats:
 
 
 def fresh_step(solved: Solved, t: Any, states: Floats, size: Any) -> Solution:
-    """Return a measured step from states at times t: of these sizes, or Hairer's automatic first ones."""
+    """Return a measured step from states at times t: of these sizes, or Hairer's automatic first ones.
+
+    It is of the method of the solve; where that is reversible, of the one that it is made of.
+    """
     problem = solved.problem
     shared = {name: problem.options[name] for name in SHARED if name in problem.options}
+    method = methods.find("Local", problem.method)
+    if isinstance(method, ReversibleMethod):  # a single step is kept as it is
+        shared["method"] = method.base
     if size is None:
         end = np.broadcast_to(np.asarray(problem.t_span[1], np.float64), np.shape(t))
         options: dict[str, Any] = {"max_steps": 1}

@@ -175,7 +175,7 @@ def solve_ode(
     methods.check_adjoint(SOLVE, tableau, adjoint)
     if isinstance(tableau, ReversibleMethod):
         _check_reversible(
-            tableau, interpolate=interpolate, reduce=reduce, first_passage=first_passage, measure=measure,
+            tableau, interpolate=interpolate, reduce=reduce, first_passage=first_passage,
             time_gradients=time_gradients,
         )  # fmt: skip
     if n_steps is None and tableau.error is None:

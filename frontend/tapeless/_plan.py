@@ -31,12 +31,15 @@ def make_plan(
 ) -> cpu.Plan:  # fmt: skip
     """Return the Plan of these arguments, the same one each time."""
     # The interpolant needs the slope at the end of the step, and so may an estimate: every method is run as FSAL then.
-    fsal = int(tableau.fsal or interpolate or reduce or component >= 0 or measure)
-    kind, halves = RUNGE_KUTTA, 1
+    fsal, kind, halves = (
+        tableau.fsal or interpolate or reduce or component >= 0 or measure,
+        RUNGE_KUTTA,
+        1,
+    )
     if isinstance(tableau, ReversibleMethod):
-        kind, halves = tableau.kind, tableau.halves
+        fsal, kind, halves = tableau.fsal, tableau.kind, tableau.halves
     of_tableau = arrays_of(tableau, dtype)
-    method = Method(*of_tableau, tableau.stages, fsal, tableau.n_errors, kind, halves)
+    method = Method(*of_tableau, tableau.stages, int(fsal), tableau.n_errors, kind, halves)
     order = tableau.error_exponent_order or tableau.order
     control = Control(
         control_numbers(controller, order, dtype, level=level), int(n_steps == 0), int(coupled),
@@ -45,7 +48,8 @@ def make_plan(
     )  # fmt: skip
     return cpu.Plan(
         dtype, lanes, program, method, control, n_outputs, keep, 3 * reduce, int(component >= 0),
-        lanes if own_theta else 0, int(keep and (measure or time_gradients or component >= 0)),
+        lanes if own_theta else 0,
+        int(keep and kind == RUNGE_KUTTA and (measure or time_gradients or component >= 0)),
     )  # fmt: skip
 
 

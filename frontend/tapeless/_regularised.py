@@ -32,6 +32,11 @@ class Problem:
         default_factory=dict
     )  # what regularisers have kept
 
+    @property
+    def method(self) -> Any:
+        """What `solve_ode` is to be given."""
+        return self.options.get("method", "tsit5")
+
     def with_options(self, **options: Any) -> "Problem":
         """Return the problem with other options of `solve_ode`."""
         return replace(self, options=self.options | options)

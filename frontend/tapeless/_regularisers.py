@@ -152,8 +152,8 @@ class Local:
 
 def _needs(caller: str, problem: Problem, what: str) -> None:
     """Complain of a method that has no such estimate."""
-    method = methods.find(caller, problem.options.get("method", "tsit5"))
-    if getattr(method, what) is None:
+    method = methods.find(caller, problem.method)
+    if getattr(getattr(method, "base", method), what, None) is None:
         have = ", ".join(t.name for t in methods.EXPLICIT if getattr(t, what) is not None)
         estimate = "an error estimate" if what == "error" else "a pair of stages at one time"
         wanted = f"a method with {estimate}: {have}"

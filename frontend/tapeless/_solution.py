@@ -342,7 +342,15 @@ class Solution:
         if ys_bar.shape != self.ys.shape:
             wanted = f"of the shape of `ys`, {self.ys.shape}"
             raise complain(ValueError, "Solution.vjp", "ys_bar", wanted, describe(ys_bar))
-        spread = None if steps_bar is None else self._measured().spread(steps_bar)
+        spread = None
+        if steps_bar is not None:
+            spread = self._measured().spread(steps_bar)
+            if not self._reverse.keeps_slopes:
+                raise ValueError(
+                    "Solution.vjp: `steps_bar` must be left out after a solve by a reversible method or with "
+                    "adjoint='backsolve', which measures steps and keeps none of their slopes; it goes with adjoint="
+                    "'store', 'every' and 'binomial' of other methods."
+                )
         passage_bar = None
         if first_passage_bar is not None:
             passage_bar = self._passage_bar(first_passage_bar)

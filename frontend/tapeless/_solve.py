@@ -184,6 +184,7 @@ class Reverse:
     def __init__(self, solve, final, threads, throw):
         self._solve, self.final, self._threads, self.throw = solve, final, threads, throw
         self.shared, self.time_gradients = solve.shared, solve.time_gradients
+        self.keeps_slopes = bool(solve.plan.slopes)
 
     def nbytes(self) -> int:
         """Return the bytes kept, and those of the records that so many threads will make again."""

@@ -314,23 +314,26 @@ ELEMENTARY = (
 )
 
 
+# What the names above mean in each float type.
+MEANINGS = {
+    np.dtype(np.float32): {
+        "C": known.FLOAT32,
+        "Int": np.int32,
+        "exp_polynomial": known.polynomial5,
+        "exp2_polynomial": known.polynomial5,
+        "log_polynomial": known.polynomial4,
+        "log2_polynomial": known.polynomial3,
+        "sin_polynomial": known.polynomial4,
+        "normal_polynomial": known.polynomial12,
+        "gelu_polynomial": known.polynomial8,
+    },
+    np.dtype(np.float64): {},
+}
+
+
 def bindings(dtype, functions=ELEMENTARY):
     """Return functions by name, in one float type."""
-    meanings = {
-        np.dtype(np.float32): {
-            "C": known.FLOAT32,
-            "Int": np.int32,
-            "exp_polynomial": known.polynomial5,
-            "exp2_polynomial": known.polynomial5,
-            "log_polynomial": known.polynomial4,
-            "log2_polynomial": known.polynomial3,
-            "sin_polynomial": known.polynomial4,
-            "normal_polynomial": known.polynomial12,
-            "gelu_polynomial": known.polynomial8,
-        },
-        np.dtype(np.float64): {},
-    }[np.dtype(dtype)]
-    made = {}
+    meanings, made = MEANINGS[np.dtype(dtype)], {}
     return {
         f.__name__: retarget(f, meanings, made, lambda function, inline: inlined(function))
         for f in functions

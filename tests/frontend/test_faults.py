@@ -198,9 +198,7 @@ FAULTS = (
     Fault(lambda: backsolve(first_passage=(0, 1.0)), ValueError, "(0, 1.0)"),
     Fault(lambda: backsolve(stride=2), ValueError, "2 with adjoint='backsolve'"),
     Fault(lambda: backsolve(field=Field(still, 2), theta=None), ValueError, "'backsolve'"),
-    Fault(
-        lambda: backsolve(measure=True).vjp(Y0, steps_bar=StepsBar()), ValueError, "keeps no steps"
-    ),
+    Fault(lambda: backsolve(measure=True).vjp(Y0, steps_bar=StepsBar()), ValueError, "keeps none"),
     Fault(
         lambda: backsolve(field=Network(1, [Dense(1)]), theta=[-80.0, 0.0], y0=[1.0]).vjp([1.0]),
         SolverError,
@@ -247,7 +245,11 @@ FAULTS = (
     Fault(lambda: solve(method="alf", interpolate=True), ValueError, "True"),
     Fault(lambda: solve(method="alf", reduce=True), ValueError, "True"),
     Fault(lambda: solve(method="alf", first_passage=(0, 1.0)), ValueError, "(0, 1.0)"),
-    Fault(lambda: solve(method="alf", measure=True), ValueError, "True"),
+    Fault(
+        lambda: solve(method="alf", measure=True).vjp(Y0, steps_bar=StepsBar()),
+        ValueError,
+        "keeps none",
+    ),
     Fault(lambda: solve(method="alf", time_gradients=True), ValueError, "True"),
     Fault(lambda: contracts(10.0, 1000), SolverError, "drift apart"),
     Fault(lambda: contracts(2.8, 1400), SolverError, "could not be taken back"),

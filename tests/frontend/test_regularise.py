@@ -185,3 +185,44 @@ def test_what_methods_and_arguments_must_have():
     steps = tapeless.solve_ode(FIELD, (0, 1), Y0, THETA, method="bosh3", measure=True).steps
     with pytest.raises(ValueError, match="methods that have the stiffness are rk4"):
         Functional("stiffness").value(steps)
+
+
+WAYS = {
+    "store": {},
+    "every": {"adjoint": "every", "stride": 3},
+    "binomial": {"adjoint": "binomial", "budget": 20_000},
+    "backsolve": {"adjoint": "backsolve", "backsolve": tapeless.Backsolve(rtol=1e-11, atol=1e-11)},
+    "reversible": {"adjoint": "reversible", "method": tapeless.reversible("tsit5")},
+    "reversible stored": {"method": tapeless.reversible("tsit5")},
+}
+PUBLISHED = [
+    Local(3.0, "unbiased"),
+    Local(3.0, "unbiased", through_state=True),
+    Local(3.0, "biased"),
+    Local(3.0, "biased", "accepted"),
+    Local(3.0, "exact"),
+]
+
+
+@pytest.mark.parametrize("coupled", [False, True])
+@pytest.mark.parametrize("one", PUBLISHED, ids=repr)
+@pytest.mark.parametrize("name", WAYS)
+def test_local_penalties_go_with_any_adjoint(name, one, coupled):
+    """The penalty is that of stored steps; through_state=False holds the state, so differences do not show it."""
+    options = {"rtol": 1e-9, "atol": 1e-9, "coupled": coupled}
+    found, penalty = evaluate(one, **options, **WAYS[name])
+    stored = {"method": WAYS[name].get("method", "tsit5")}
+    wanted, same = evaluate(one, **options, **stored)
+    assert penalty > 0 and penalty == pytest.approx(same, rel=1e-6)
+    np.testing.assert_allclose(found.theta_bar, wanted.theta_bar, atol=1e-6)
+    alone, _ = regularised(objective(**options, **stored), [], THETA, (Y0, TARGET), 0, None)
+    assert abs(found.theta_bar - alone.theta_bar).max() > 1e-9
+
+
+@pytest.mark.parametrize("name", ["backsolve", "reversible"])
+def test_what_needs_slopes_names_the_adjoints_that_keep_them(name):
+    for one in (Global("error", 1.0), Local(1.0, "exact", "accepted", through_state=True)):
+        with pytest.raises(ValueError, match="'store', 'every' and 'binomial'"):
+            evaluate(one, **WAYS[name])
+    with pytest.raises(ValueError, match="`method` must be a method with an error estimate"):
+        evaluate(Local(1.0), method="alf", n_steps=5)

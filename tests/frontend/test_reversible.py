@@ -228,3 +228,24 @@ def test_what_a_method_cannot_have_is_named():
     wanted = r"`method` must be tapeless\.reversible\('tsit5'\), or one of 'reversible_heun', 'alf'"
     with pytest.raises(ValueError, match=wanted):
         tapeless.solve_ode(NET, (0, 1), np.ones((3, 2)), NET.init(rng=0), adjoint="reversible")
+
+
+@pytest.mark.parametrize("coupled", [False, True])
+@pytest.mark.parametrize("method", [PAIR, "reversible_heun", "alf"], ids=str)
+def test_steps_are_measured(method, coupled):
+    """E is what a step was accepted by; a pair of stages at one time there is none."""
+    y0 = np.random.default_rng(0).standard_normal((5, 2))
+    field = tapeless.fields.MLP(2, [8], time=True)
+    options = {"method": method, "rtol": 1e-4, "atol": 1e-4, "coupled": coupled}
+    plain = tapeless.solve_ode(field, (0.0, 2.0), y0, field.init(rng=0), **options)
+    sol = tapeless.solve_ode(field, (0.0, 2.0), y0, field.init(rng=0), measure="states", **options)
+    assert sol.ys.tobytes() == plain.ys.tobytes()
+    steps = sol.steps
+    counts = np.sum(~np.isnan(steps.h), axis=-1)
+    assert (counts == sol.stats.accepted).all() and steps.stiffness is None
+    there = ~np.isnan(steps.error)
+    assert (steps.error[there] <= 1).all() and (steps.error[there] > 0).all()
+    assert steps.error[there].max() > 0.1
+    np.testing.assert_array_equal(steps.y[:, 0], y0)
+    ends = np.nansum(steps.h, axis=-1)
+    np.testing.assert_allclose(ends, 2.0)

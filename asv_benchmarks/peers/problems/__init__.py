@@ -3,6 +3,7 @@
 One module per family of workloads. Adapters write `import problems as P` and use the names below.
 """
 
+from .brownian import QUERIES, QUERY_CASES, QUERY_SHAPE, queries, spread
 from .cache import cached
 from .ensemble import CHECKED, ENSEMBLE_CASES, ensemble, ensemble_reference
 from .mlp import (
@@ -32,6 +33,9 @@ __all__ = [
     "NONSTIFF",
     "NONSTIFF_CASES",
     "PARAMS",
+    "QUERIES",
+    "QUERY_CASES",
+    "QUERY_SHAPE",
     "RATE",
     "RTOL",
     "TRAINING_CASES",
@@ -49,8 +53,10 @@ __all__ = [
     "nonstiff",
     "nonstiff_reference",
     "pleiades_f",
+    "queries",
     "rk4_forward",
     "rk4_grad",
+    "spread",
     "training",
     "training_reference",
 ]

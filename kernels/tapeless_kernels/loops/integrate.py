@@ -143,6 +143,8 @@ def attempt(field, method, control, lanes, outputs, record, work, theta, tile):
         spoil(squares, record.z[n, tile, i])
     if reversible:
         watch(method, control, lanes, work, tile, z)
+        if MEASURES_TOO and control.measure and control.adaptive:  # by what the step is accepted
+            put(work.squares[tile, M0 : M0 + 1], work.squares[tile])
     return failed
 
 

@@ -115,7 +115,9 @@ def arrays_of(method, dtype) -> TableauArrays:
     if isinstance(method, ButcherTableau):
         return arrays(method, dtype)
     if method.kind == PAIRED:
-        return arrays(method.base, dtype)._replace(coupling=np.array([method.coupling], real))
+        known = arrays(method.base, dtype)
+        coupling, pair = np.array([method.coupling], real), np.zeros_like(known.pair)
+        return known._replace(coupling=coupling, pair=pair)
     leaps = method.kind == LEAPFROG
     gain = 2 * method.coupling if leaps else 1.0
     a = np.array([[0, 0.5], [0.5, 0]] if leaps else [[0.5, 0.5], [1, 0]], real)

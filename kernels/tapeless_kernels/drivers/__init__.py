@@ -1,0 +1,1 @@
+"""What drives a step besides time: Brownian motion."""
