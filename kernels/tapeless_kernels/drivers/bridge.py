@@ -19,9 +19,8 @@ polynomial in a; time reversed, H is -H and the parts change places.
 Values are rows of numbers, one for each channel of each sample: W alone or W, H and K.
 """
 
-import numpy as np
-
 from .._jit import inlined, kernel
+from ..ieee import square_root
 from ..tile import Real
 
 W, H, K = range(3)
@@ -35,7 +34,7 @@ def halve(first, second, whole, z, root):
         return
     half, quarter, eighth = Real(0.5), Real(0.25), Real(0.125)
     for_w = Real(root / 4.0)
-    for_h, for_k = Real(root / np.sqrt(768.0)), Real(root / np.sqrt(2880.0))
+    for_h, for_k = Real(root / square_root(768.0)), Real(root / square_root(2880.0))
     for i in range(len(z[0])):
         w, h, k = whole[W, i], whole[H, i], whole[K, i]
         z0, z1, z2 = for_w * z[0, i], for_h * z[1, i], for_k * z[2, i]
@@ -68,12 +67,12 @@ def part_law(a, law):
     hh = a / 12.0 - a * a * a * a / 12.0 - 1.25 * a * a * u * u
     hk = -a * a * a * a * u / 24.0
     kk = a * (1.0 - a * a * a * a * a) / 720.0
-    law[5] = np.sqrt(dd)
+    law[5] = square_root(dd)
     law[6] = dh / law[5]
-    law[7] = np.sqrt(hh - law[6] * law[6])
+    law[7] = square_root(hh - law[6] * law[6])
     law[8] = dk / law[5]
     law[9] = (hk - law[8] * law[6]) / law[7]
-    law[10] = np.sqrt(kk - law[8] * law[8] - law[9] * law[9])
+    law[10] = square_root(kk - law[8] * law[8] - law[9] * law[9])
 
 
 @kernel
@@ -84,7 +83,7 @@ def cut(part, whole, z, root, fraction, from_end, law):
     """
     f = fraction
     if len(whole) == 1:
-        spread = np.sqrt(f * (1.0 - f)) * root
+        spread = square_root(f * (1.0 - f)) * root
         share, spread = (1.0 - f, -spread) if from_end else (f, spread)
         cut_increment(part[W], whole[W], z[0], Real(share), Real(spread))
         return

@@ -10,8 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from .._jit import inlined, kernel
+from ..ieee import square_root
 from ..tile import Real
-from .bridge import cut, halve, join, take_off
+from .bridge import H, W, cut, halve, join, take_off
 from .normals import normal_pair
 from .philox import philox
 
@@ -81,11 +82,11 @@ def lead_to(path, span, leaf):
             level, parting = level - 1, parting >> 1
     else:
         draw(path.normals, path, np.int64(0))
-        spread(path.nodes[0, 0], path.normals, np.sqrt(span))
+        spread(path.nodes[0, 0], path.normals, square_root(span))
     for above in range(level, depth):
         node = leaf >> (depth - above)
         draw(path.normals, path, (np.int64(1) << above) + node)
-        root = np.sqrt(span / (np.int64(1) << above))
+        root = square_root(span / (np.int64(1) << above))
         halve(
             path.nodes[above + 1, 0],
             path.nodes[above + 1, 1],
@@ -100,9 +101,9 @@ def lead_to(path, span, leaf):
 def spread(values, z, root):
     """Set W, H and K of the whole interval, of length root**2."""
     copy(values, z)
-    scales = (root, root / np.sqrt(12.0), root / np.sqrt(720.0))
     for row in range(len(values)):
-        scale = Real(scales[row])
+        over = 1.0 if row == W else 12.0 if row == H else 720.0
+        scale = Real(root / square_root(over))
         for i in range(len(z[0])):
             values[row, i] *= scale
 
@@ -126,7 +127,7 @@ def part_of_leaf(part, path, span, leaf, fraction, from_end):
     if path.at[1] != leaf:
         draw(path.leaf, path, (np.int64(1) << depth) + leaf)
         path.at[1] = leaf
-    root = np.sqrt(span / (np.int64(1) << depth))
+    root = square_root(span / (np.int64(1) << depth))
     cut(part, whole, path.leaf, root, fraction, from_end, path.law)
 
 
@@ -166,10 +167,10 @@ def place(t, t0, span, depth):
     """Return the leaf of a time and how far in it that is; what is nearer to a leaf's end than rounding is there."""
     n = np.float64(np.int64(1) << depth)
     x = (t - t0) / span * n
-    nearest = np.floor(x + 0.5)
+    nearest = np.float64(np.int64(x + 0.5))
     x = nearest if abs(x - nearest) <= 8.9e-16 * n else x
-    leaf = np.floor(x)
-    return np.int64(leaf), x - leaf
+    leaf = np.int64(x)
+    return leaf, x - np.float64(leaf)
 
 
 @kernel
