@@ -58,6 +58,8 @@ def test_other_keys_samples_channels_and_families_are_other_numbers():
     d = BrownianPath(1, 0, 1, (50, 50))(0.2, 0.7)
     numbers = np.concatenate([x.ravel() for x in (a, b, c, d)])
     assert len(np.unique(numbers)) == len(numbers)
+    with_areas, without = (BrownianPath(1, 0, 1, (5000,), x)(0, 1) for x in ("space-time", "none"))
+    assert abs(np.corrcoef(with_areas.W, without)[0, 1]) < 0.07
 
 
 def test_asking_for_k_changes_neither_w_nor_h():
