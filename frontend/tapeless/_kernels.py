@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tapeless._brownian import BrownianPath
 from tapeless._check import FLOATS
 from tapeless._ivp import solve_ivp
 from tapeless._ode import solve_ode
@@ -51,6 +52,7 @@ def compile_kernels(dtype, lanes, adjoint=True):
         sol.vjp(y0)
     if lanes == 1:  # what `solve_ivp` runs on
         solve_ivp(lambda t, y: y, (0.0, 1.0), y0[0], dense_output=True).sol(0.5)
+        BrownianPath(0, 0.0, 1.0, (), dtype=dtype)(0.0, 1.0)
     made = used_kernels()[before:]
     _remember(f"{dtype}_{lanes}", [kernel for kernel in made if not kernel.loaded])
     return made

@@ -19,8 +19,14 @@ def gradient(options, case, dtype):
 
     def run():
         solution = tapeless.solve_ode(
-            *arguments, adjoint="backsolve", rtol=tol, atol=tol / 10, threads=1, **options
-        )
+            *arguments,
+            adjoint="backsolve",
+            rtol=tol,
+            atol=tol / 10,
+            threads=1,
+            throw=False,
+            **options,
+        )  # peers do not look whether they come back to y0: the gradient's error says it
         return solution, *solution.vjp(2 * solution.ys)
 
     def finish(out):

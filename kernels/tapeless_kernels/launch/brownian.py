@@ -19,7 +19,7 @@ def family(dtype):
     bind = {"LANES": 1, "Real": dtype.type} | MEANINGS[dtype]
     if dtype.itemsize == 4:
         bind["fraction"] = normals.short_fraction
-    return Family(f"brownian_{dtype.name}", bind)
+    return Family(f"brownian_{dtype.name}_1", bind)
 
 
 class Block:
