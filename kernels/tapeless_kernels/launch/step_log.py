@@ -12,12 +12,7 @@ class StepLog:
     def __init__(self, plan, tiles, table):
         self._row, self._dtype, self._table = (tiles, 2, plan.lanes), plan.dtype, table
         self._state = (tiles, plan.control.states, plan.program.dim, plan.lanes)
-        self._arrays = self._room(FIRST)
-
-    @property
-    def n_bytes(self):
-        """The bytes that it occupies."""
-        return sum(array.nbytes for array in self._arrays)
+        self._make_room(FIRST)
 
     @property
     def full(self):
@@ -27,27 +22,26 @@ class StepLog:
     def begin(self):
         """Start anew."""
         self._arrays[-1][0] = 0
-        self._point()
 
     def grow(self):
         """Have twice the room."""
         before = self._arrays
-        self._arrays = self._room(2 * len(before[0]))
+        self._make_room(2 * len(before[0]))
         for old, new in zip(before[:-1], self._arrays, strict=False):
             new[: len(old)] = old
         self._arrays[-1][:] = before[-1]
-        self._point()
 
     def read(self):
         """Return starts and sizes, estimates, counts and, if they are logged, states: the arrays of a Log."""
         n = int(self._arrays[-1][0])
         return tuple(array[:n].copy() for array in self._arrays[:-1])
 
-    def _room(self, capacity):
+    def _make_room(self, capacity):
         shape = (capacity, *self._row)
         states = ((capacity, *self._state), self._dtype)
-        return carve([(shape, "f8"), (shape, self._dtype), (shape, "i8"), states, ((1,), "i8")])
-
-    def _point(self):
+        self._arrays = carve(
+            [(shape, "f8"), (shape, self._dtype), (shape, "i8"), states, ((1,), "i8")]
+        )
+        self.n_bytes = sum(array.nbytes for array in self._arrays)
         self._table[at.N_LOG] = len(self._arrays[0])
         self._table[at.LOG : at.CHECKPOINTS] = [array.ctypes.data for array in self._arrays]
