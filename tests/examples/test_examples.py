@@ -69,3 +69,9 @@ def test_digits_are_read_by_the_estimator(run):
     assert len(searched) == 4
     share, n = numbers(tested)[:2]
     assert share > 97 and n == 450
+
+
+def test_geometric_brownian_motion_converges_as_theory_says(run):
+    for line in run(named("geometric_brownian")).splitlines():
+        found, theory = numbers(line.partition("order")[2])
+        assert abs(found - theory) < 0.15
