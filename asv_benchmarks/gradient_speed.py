@@ -14,7 +14,7 @@ from benchmarks.heuristics import REGULARISERS, RegularisedStep
 import tapeless
 from tapeless._regularised import regularised
 
-REPEATS, PAIR = 15, tapeless.reversible("tsit5")
+REPEATS, PAIR = 40, tapeless.reversible("tsit5")
 NETWORKS = {
     "2-50-50-2, 1": (tapeless.fields.MLP(2, [50, 50]), 1),
     "2-50-50-2, 64": (tapeless.fields.MLP(2, [50, 50]), 64),

@@ -6,7 +6,7 @@ import importlib
 import pytest
 
 MODULES = (
-    "tapeless._composition", "tapeless._fit", "tapeless._ivp.dense", "tapeless._ivp.public",
+    "tapeless._brownian", "tapeless._composition", "tapeless._fit", "tapeless._ivp.dense", "tapeless._ivp.public",
     "tapeless._kinetic", "tapeless._objective", "tapeless._ode", "tapeless._parameters",
     "tapeless._portrait", "tapeless._save", "tapeless._schedules", "tapeless._second",
     "tapeless._solution", "tapeless.fields", "tapeless.losses", "tapeless.methods", "tapeless.optim",
