@@ -16,8 +16,10 @@
  *
  * The field      writes dy, and in `cache` whatever its vjp wants to find there.
  * Its vjp        overwrites y_bar and t_bar, and adds to theta_bar; a shared theta_bar sums over
- * the lanes. Its jvp        overwrites dy_dot. NAME_bar is the cotangent of NAME, NAME_dot its
- * tangent.
+ * the lanes. Its jvp        overwrites dy_dot, from what the field has left in `cache` at this t
+ * and y, for n tangents at once: t_dot is (n, lanes), y_dot and dy_dot are (n, dim, lanes) and
+ * theta_dot (n, n_params), or (n, n_params, lanes) with a stride; it is not read where the context
+ * says so. NAME_bar is the cotangent of NAME, NAME_dot its tangent.
  *
  * All return 0. Anything else stops the whole call, which then returns TAPELESS_FIELD_ERROR. To
  * stop one lane only, a field sets its lane_status to TAPELESS_FIELD_FAILED or writes a NaN to its
@@ -71,13 +73,13 @@ typedef int32_t (*tapeless_vjp_f64)(const double* t, const double* y, const doub
                                     int64_t dim, int64_t lanes);
 
 typedef int32_t (*tapeless_jvp_f32)(const float* t, const float* y, const float* theta,
-                                    int64_t theta_stride, const float* t_dot, const float* y_dot,
-                                    const float* theta_dot, float* dy_dot, void* context,
-                                    int64_t dim, int64_t lanes);
+                                    int64_t theta_stride, const float* cache, const float* t_dot,
+                                    const float* y_dot, const float* theta_dot, float* dy_dot,
+                                    void* context, int64_t n, int64_t dim, int64_t lanes);
 typedef int32_t (*tapeless_jvp_f64)(const double* t, const double* y, const double* theta,
-                                    int64_t theta_stride, const double* t_dot, const double* y_dot,
-                                    const double* theta_dot, double* dy_dot, void* context,
-                                    int64_t dim, int64_t lanes);
+                                    int64_t theta_stride, const double* cache, const double* t_dot,
+                                    const double* y_dot, const double* theta_dot, double* dy_dot,
+                                    void* context, int64_t n, int64_t dim, int64_t lanes);
 
 #if defined(__GNUC__)
 #pragma GCC visibility push(default)
