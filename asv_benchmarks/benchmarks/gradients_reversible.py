@@ -1,7 +1,6 @@
 """Gradients by steps taken back, beside the same steps stored and those of the base method; one thread, equal steps."""
 
 import numpy as np
-from adapters.tapeless_adapter import problem
 from core import relative_error
 
 import tapeless
@@ -23,15 +22,22 @@ WAYS = {
 }
 
 
+def problem(dtype):
+    """Return a solve of the size of D2H50B64, of a field that does not grow: all methods come back."""
+    field = tapeless.fields.MLP(2, [50, 50])
+    y0 = np.random.default_rng(0).standard_normal((64, 2)).astype(dtype)
+    return field, (0.0, 1.0), y0, field.init(rng=0)
+
+
 class GradientReversible:
-    """W2: the gradient of sum(y(1)**2), for D2H50B64. The ratios of the ways are the targets."""
+    """The gradient of sum(y(1)**2). The ratios of the ways are the targets."""
 
     params = (list(WAYS), ["float32", "float64"])
     param_names = ("way", "dtype")
     n_steps = 200
 
     def setup(self, way, dtype):
-        self.arguments = problem("D2H50B64", dtype)
+        self.arguments = problem(dtype)
         method, adjoint = WAYS[way]
         self.options = {"method": method, "adjoint": adjoint, "threads": 1}
         self.gradient(self.n_steps)

@@ -11,6 +11,7 @@ from bench import RESULTS
 from floors import Rates
 from ratios import NOTE, ratio_table
 from ratios_backsolve import backsolve_tables
+from ratios_brownian import brownian_tables
 from ratios_ensemble import ensemble_tables
 from ratios_nonstiff import nonstiff_tables
 from tables import number, seconds, table
@@ -94,7 +95,9 @@ FURTHER = {
     "W11": (SOLVE_COLUMNS, solve_cells),
 }
 FURTHER["W3"] = FURTHER["W2"]
-RATIO_TABLES = {"W4": ensemble_tables, "W10": nonstiff_tables, "W12": backsolve_tables}
+RATIO_TABLES = {
+    "W4": ensemble_tables, "W6": brownian_tables, "W10": nonstiff_tables, "W12": backsolve_tables,
+}  # fmt: skip
 
 
 def full_table(workload, results, rates):
