@@ -7,9 +7,8 @@ float64, from t = 0 to 2, by Tsit5; the loss is a weighted sum of the states at 
 by the discrete adjoint at a tolerance of 1e-13.
 """
 
-import time
-
 import numpy as np
+from benchmarks.timing import least_in_turns
 
 import tapeless
 
@@ -45,17 +44,6 @@ def gradient(sol, adjoint):
     return sol.vjp(WEIGHTS)[1]
 
 
-def seconds(*functions):
-    """Return the least time of each, measured in turns."""
-    best = [np.inf] * len(functions)
-    for _ in range(REPEATS):
-        for i, function in enumerate(functions):
-            begun = time.perf_counter()
-            function()
-            best[i] = min(best[i], time.perf_counter() - begun)
-    return best
-
-
 def main():
     wanted = solve(rtol=1e-13, atol=1e-13, max_steps=100_000).vjp(WEIGHTS)[1]
     along = np.array([wanted @ DIRECTION])
@@ -72,9 +60,10 @@ def main():
             except tapeless.SolverError:
                 cells.append("fails")
         at = {"rtol": 1e-6, "atol": 1e-6}
-        forward, whole = seconds(
+        forward, whole = least_in_turns(
             lambda at=at: solve(adjoint=None, **at),
             lambda at=at, o=options, a=adjoint: gradient(solve(**at, **o), a),
+            repeats=REPEATS,
         )
         cells.append(f"{whole / forward:.1f}")
         for tol in TOLERANCES:

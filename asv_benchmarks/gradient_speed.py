@@ -6,32 +6,22 @@ Prints the table of docs/results/README.md. Minima of alternating runs, one thre
 """
 
 import functools
-import time
 
 import numpy as np
 from benchmarks.heuristics import REGULARISERS, RegularisedStep
+from benchmarks.timing import least_in_turns
 
 import tapeless
 from tapeless._regularised import regularised
 
-REPEATS, PAIR = 40, tapeless.reversible("tsit5")
+PAIR = tapeless.reversible("tsit5")
+least = functools.partial(least_in_turns, repeats=40)
 NETWORKS = {
     "2-50-50-2, 1": (tapeless.fields.MLP(2, [50, 50]), 1),
     "2-50-50-2, 64": (tapeless.fields.MLP(2, [50, 50]), 64),
     "16-64-64-16, 64": (tapeless.fields.MLP(16, [64, 64]), 64),
     "64-128-128-64, 256": (tapeless.fields.MLP(64, [128, 128]), 256),
 }
-
-
-def seconds(*functions):
-    """Return the least time of each, measured in turns."""
-    best = [np.inf] * len(functions)
-    for _ in range(REPEATS):
-        for i, function in enumerate(functions):
-            begun = time.perf_counter()
-            function()
-            best[i] = min(best[i], time.perf_counter() - begun)
-    return best
 
 
 def problem(name):
@@ -58,7 +48,7 @@ def measuring():
         cells = []
         for coupled in (False, True):
             ways = [functools.partial(solve, coupled=coupled, measure=m) for m in (False, True)]
-            plain, measured = seconds(*ways)
+            plain, measured = least(*ways)
             cells.append(f"{measured / plain:.3f}")
         print(f"  {name}: {cells[0]} alone, {cells[1]} in lockstep")
 
@@ -74,7 +64,7 @@ def regularising():
             return case.objective(case.theta, *case.batch)
         return regularised(case.objective, one, case.theta, case.batch, 0, rng)
 
-    times = seconds(*(lambda one=one: step(one) for one in REGULARISERS.values()))
+    times = least(*(lambda one=one: step(one) for one in REGULARISERS.values()))
     print(f"regularised / plain training step, N = {n} steps; 1 + 1.5 / N = {1 + 1.5 / n:.3f}:")
     for name, t in zip(REGULARISERS, times, strict=True):
         print(f"  {name}: {t / times[0]:.3f}")
@@ -92,7 +82,7 @@ def reversing():
             )
             sol.vjp(bar)
 
-        back, stored, base = seconds(
+        back, stored, base = least(
             lambda g=gradient: g(PAIR, "reversible"),
             lambda g=gradient: g(PAIR, "store"),
             lambda g=gradient: g("tsit5", "store"),
@@ -108,7 +98,7 @@ def tangents():
         dots = rng.standard_normal((8, *y0.shape)), rng.standard_normal((8, *theta.shape))
         options = {"rtol": 1e-6, "atol": 1e-6, "threads": 1}
         sol = tapeless.solve_ode(field, (0.0, 1.0), y0, theta, **options)
-        forward, some, both = seconds(
+        forward, some, both = least(
             lambda f=field, y=y0, p=theta, o=options: tapeless.solve_ode(
                 f, (0.0, 1.0), y, p, adjoint=None, **o
             ),
@@ -128,7 +118,7 @@ def times():
             sol = tapeless.solve_ode(field, (0.0, 1.0), y0, theta, **options)
             sol.vjp(sol.ys, times=wanted)
 
-        plain, more = seconds(lambda g=gradient: g(False), lambda g=gradient: g(True))
+        plain, more = least(lambda g=gradient: g(False), lambda g=gradient: g(True))
         print(f"  {name}: {more / plain:.2f}")
 
 

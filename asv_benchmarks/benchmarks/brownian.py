@@ -1,10 +1,13 @@
 """Queries of Brownian paths in order and at random: W6 of the peers, and its normals alone."""
 
 import numpy as np
+import problems as P
 
 import tapeless
 
-N, SHAPE = 1000, (256, 16)
+from . import compile_kernels
+
+setup_cache = compile_kernels
 
 
 class Queries:
@@ -14,16 +17,13 @@ class Queries:
     param_names = ("order", "levy_area", "dtype")
 
     def setup(self, order, levy_area, dtype):
-        i = np.arange(N)
-        if order == "random":
-            i = np.random.default_rng(3).permutation(N)
-        self.times = i / N, (i + 1) / N
+        self.times = P.queries(f"brownian1000@{order}")
         options = {"dtype": dtype, "resolution": 2.0**-10}
-        self.path = tapeless.BrownianPath(0, 0.0, 1.0, SHAPE, levy_area, **options)
+        self.path = tapeless.BrownianPath(0, 0.0, 1.0, P.QUERY_SHAPE, levy_area, **options)
         self.time_queries(order, levy_area, dtype)  # compiles
 
     def time_queries(self, order, levy_area, dtype):
         self.path(*self.times, threads=1)
 
     def track_bytes_per_number(self, order, levy_area, dtype):
-        return self.path.nbytes / np.prod(SHAPE)
+        return self.path.nbytes / np.prod(P.QUERY_SHAPE)

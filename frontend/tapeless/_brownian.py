@@ -16,6 +16,9 @@ from tapeless_kernels.launch.threads import THREADS, n_cores
 LevyArea = Literal["none", "space-time", "space-time-time"]
 LEVY_AREAS = ("none", "space-time", "space-time-time")
 DEEPEST = 48
+LAST_SAMPLE = (
+    2**32
+)  # counters have room for four times as many, so that a batch may go on from the last
 AT_ONCE = 256  # queries between looks at the interpreter: so long may a signal have to wait
 FEW = 1 << 16  # numbers, fewer than which are not worth a second thread
 
@@ -60,8 +63,8 @@ class BrownianPath:
         Of the values. Both types give one path, but for rounding.
     resolution : float
         The smallest distance of times, as a part of t1 - t0, at which the law is exact; it is rounded down to a power
-        of two, from 2**-48 to 1/2. Nearer ones lie on one sheet between two exact values: each of them has the
-        right law, their differences do not.
+        of two, from 2**-48 to 1/2. Nearer ones share a draw: increments add up, yet vary too little; areas over such an
+        interval have their law, and do not join those beside it.
     first_sample : int
         The number of the first sample: paths with ``first_sample=0, shape=(4,)`` and ``first_sample=4, shape=(2,)``
         are those of ``shape=(6,)``.
@@ -113,9 +116,7 @@ class BrownianPath:
         self.levy_area: LevyArea = one_of("BrownianPath", "levy_area", levy_area, LEVY_AREAS)
         self.dtype = float_dtype("BrownianPath", dtype)
         self.resolution = _resolution(resolution)
-        if first_sample != 0:
-            positive_int("BrownianPath", "first_sample", first_sample)
-        self.first_sample = int(first_sample)
+        self.first_sample = _first(first_sample)
         self._prepare()
 
     def _prepare(self):
@@ -220,6 +221,15 @@ def _key(key, rng):
     return int(key)
 
 
+def _first(number):
+    """Return the number of a sample."""
+    whole = isinstance(number, (int, np.integer)) and not isinstance(number, (bool, np.bool_))
+    if not whole or not 0 <= number < LAST_SAMPLE:
+        wanted = "an integer from 0 to 2**32 - 1"
+        raise complain(ValueError, "BrownianPath", "first_sample", wanted, describe(number))
+    return int(number)
+
+
 def _span(t0, t1):
     """Return both times."""
     times = [as_real("BrownianPath", name, t) for name, t in (("t0", t0), ("t1", t1))]
@@ -241,7 +251,7 @@ def _shape(shape):
     except TypeError:
         sizes = (shape,)
     for n in sizes:
-        if not isinstance(n, (int, np.integer)) or isinstance(n, bool) or not 0 <= n < 2**32:
+        if not isinstance(n, (int, np.integer)) or isinstance(n, bool) or not 0 <= n < LAST_SAMPLE:
             raise complain(ValueError, "BrownianPath", "shape", "a tuple of sizes", describe(shape))
     return tuple(map(int, sizes))
 

@@ -173,13 +173,17 @@ def test_conditional_laws(levy_area):
         assert along < 5 / np.sqrt(MANY) < off
 
 
-def test_below_the_resolution_each_value_has_its_law():
-    path = BrownianPath(6, 0, 1, (MANY,), "space-time-time", resolution=2.0**-4)
-    for s, t in ((0.51, 0.53), (0.5, 0.501), (0.56, 0.5625)):
-        found = path(s, t)
-        assert np.isfinite(stacked(found)).all()
-        np.testing.assert_allclose(path(0.5, s).W + found.W, path(0.5, t).W, atol=1e-14)
-    assert stats.kstest(path(0.5, 0.501).H / np.sqrt(0.001 / 12), "norm").pvalue > 1e-4
+@every_dtype
+@pytest.mark.parametrize(
+    ("s", "t"), [(0.51, 0.53), (0.52, 0.52 + 1e-9), (0.5, 0.501), (0.56, 0.5625)]
+)
+def test_below_the_resolution_areas_have_their_law_and_increments_add_up(s, t, dtype):
+    path = BrownianPath(6, 0, 1, (MANY,), "space-time-time", dtype=dtype, resolution=2.0**-4)
+    found, eps = path(s, t), np.finfo(dtype).eps
+    np.testing.assert_allclose(path(0.5, s).W + found.W, path(0.5, t).W, atol=8 * eps)
+    for x, kind in ((found.H, 1 / 12), (found.K, 1 / 720)):
+        assert stats.kstest(x / np.sqrt((t - s) * kind), "norm").pvalue > 1e-4
+    assert found.W.std() < 1.01 * np.sqrt(t - s)  # too little, where both times are within
 
 
 def test_the_dtype_shapes_and_empty_queries():
@@ -245,7 +249,9 @@ def test_state_is_small_and_many_queries_grow_nothing():
         ({"resolution": 0}, "`resolution` must be a number from 2\\*\\*-48 to 1/2"),
         ({"resolution": np.nan}, "`resolution`"),
         ({"resolution": 1.0}, "`resolution`"),
-        ({"first_sample": -3}, "`first_sample` must be a positive integer"),
+        ({"first_sample": -3}, "`first_sample` must be an integer from 0 to 2\\*\\*32 - 1"),
+        ({"first_sample": 2**40}, "`first_sample`"),
+        ({"first_sample": 1.5}, "`first_sample`"),
     ],
     ids=str,
 )

@@ -87,77 +87,36 @@ def guarded(dtype, dim, lanes):
     return block[1:-1], block
 
 
+# Of each operation: the kernel that calls it, shapes of its arguments (dim, lanes) but for the first and n, and
+# how many rows it writes, 0 standing for dim.
+OPERATIONS = {
+    "combine": (call_combine, lambda d, n: ((d, n), (n,), (8,), (8, d, n)), 0),
+    "contract": (call_contract, lambda d, n: ((n,), (10,), (10, d, n)), 0),
+    "error_squares": (
+        call_error_squares,
+        lambda d, n: ((n,), (8,), (8, d, n), (d, n), (d, n), (n,), (n,)),
+        1,
+    ),
+    "pair_squares": (call_pair_squares, lambda d, n: ((n,), (8,), (8,), (8, d, n), (d, n)), 3),
+}
+N_AT = {"combine": 4, "contract": 3, "error_squares": 3, "pair_squares": 4}  # where n is among them
+
+
 @every_dtype
-def test_combine_in_vectors_gives_the_bits_of_the_loop(dtype):
-    fast, slow = both(call_combine, dtype)
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_vectors_give_the_bits_of_the_loop(name, dtype):
+    call, shapes, written = OPERATIONS[name]
+    fast, slow = both(call, dtype)
     rng, lanes = np.random.default_rng(0), cpu.WIDTHS[dtype]
     for dim in DIMS:
         for n in WEIGHTS:
-            y, h, w, k = (
-                numbers(rng, dtype, *shape)
-                for shape in ((dim, lanes), (lanes,), (8,), (8, dim, lanes))
-            )
-            results = []
-            for function in (fast, slow):
-                out, block = guarded(dtype, dim, lanes)
-                function(out, y, h, w, k, n)
-                results.append(block)
-            assert same(*results), (dim, n)
-            assert (results[0][[0, -1]] == 7.25).all()
-
-
-@every_dtype
-def test_contract_in_vectors_gives_the_bits_of_the_loop(dtype):
-    fast, slow = both(call_contract, dtype)
-    rng, lanes = np.random.default_rng(1), cpu.WIDTHS[dtype]
-    for dim in DIMS:
-        for n in WEIGHTS:
+            arguments = [numbers(rng, dtype, *shape) for shape in shapes(dim, lanes)]
             start = int(rng.integers(0, 3))
-            h, w, k = (numbers(rng, dtype, *shape) for shape in ((lanes,), (10,), (10, dim, lanes)))
+            arguments[N_AT[name] : N_AT[name]] = (start, start + n) if name == "contract" else (n,)
             results = []
             for function in (fast, slow):
-                out, block = guarded(dtype, dim, lanes)
-                function(out, h, w, k, start, start + n)
-                results.append(block)
-            assert same(*results), (dim, start, n)
-            assert (results[0][[0, -1]] == 7.25).all()
-
-
-@every_dtype
-def test_error_squares_in_vectors_gives_the_bits_of_the_loop(dtype):
-    fast, slow = both(call_error_squares, dtype)
-    rng, lanes = np.random.default_rng(2), cpu.WIDTHS[dtype]
-    for dim in DIMS:
-        for n in WEIGHTS:
-            h, w, k, y, z, rtol, atol = (
-                numbers(rng, dtype, *shape)
-                for shape in (
-                    (lanes,), (8,), (8, dim, lanes), (dim, lanes), (dim, lanes), (lanes,), (lanes,),
-                )
-            )  # fmt: skip
-            results = []
-            for function in (fast, slow):
-                squares, block = guarded(dtype, 1, lanes)
-                function(squares[0], h, w, k, n, y, z, rtol, atol)
-                results.append(block)
-            assert same(*results), (dim, n)
-            assert (results[0][[0, -1]] == 7.25).all()
-
-
-@every_dtype
-def test_pair_squares_in_vectors_gives_the_bits_of_the_loop(dtype):
-    fast, slow = both(call_pair_squares, dtype)
-    rng, lanes = np.random.default_rng(6), cpu.WIDTHS[dtype]
-    for dim in DIMS:
-        for n in WEIGHTS:
-            h, w, v, k, y = (
-                numbers(rng, dtype, *shape)
-                for shape in ((lanes,), (8,), (8,), (8, dim, lanes), (dim, lanes))
-            )
-            results = []
-            for function in (fast, slow):
-                squares, block = guarded(dtype, 3, lanes)
-                function(squares, h, w, v, k, n, y)
+                out, block = guarded(dtype, written or dim, lanes)
+                function(out[0] if name == "error_squares" else out, *arguments)
                 results.append(block)
             assert same(*results), (dim, n)
             assert (results[0][[0, -1]] == 7.25).all()

@@ -143,18 +143,15 @@ def join(values, other, length, more, before):
 
 
 @kernel
-def take_off(values, other, length, more):
-    """Set values over an interval of `length` to those over the rest of it, after its start of length `more`."""
-    if len(values) == 1:
-        for i in range(len(values[0])):
-            values[W, i] -= other[W, i]
-        return
-    a, b = Real(more / length), Real((length - more) / length)
-    half, slope = Real(0.5), Real((length - 2.0 * more) / length / 12.0)
+def between(values, start, z, root):
+    """Set values from an interval's start to t to those from s to t, of length root**2, `start` being those up to s.
+
+    For two times that are nearer than the tree resolves, which share the draw z: increments add up, and areas have
+    their law. What would follow for the areas grows like 1 / (t - s).
+    """
     for i in range(len(values[0])):
-        w1, h1, k1 = other[W, i], other[H, i], other[K, i]
-        w2 = values[W, i] - w1
-        d = b * w1 - a * w2
-        h2 = (values[H, i] - a * h1 - half * d) / b
-        values[K, i] = (values[K, i] - a * a * k1 - half * a * b * (h1 - h2) - slope * d) / (b * b)
-        values[W, i], values[H, i] = w2, h2
+        values[W, i] -= start[W, i]
+    if len(values) > 1:
+        for_h, for_k = Real(root / square_root(12.0)), Real(root / square_root(720.0))
+        for i in range(len(values[0])):
+            values[H, i], values[K, i] = for_h * z[H, i], for_k * z[K, i]

@@ -12,7 +12,7 @@ import numpy as np
 from .._jit import inlined, kernel
 from ..ieee import square_root
 from ..tile import Real
-from .bridge import H, W, cut, halve, join, take_off
+from .bridge import H, W, between, cut, halve, join
 from .normals import normal_pair
 from .philox import philox
 
@@ -142,7 +142,7 @@ def increments(path, span, i, f, j, g):
         else:
             part_of_leaf(total, path, span, i, g, False)
             part_of_leaf(other, path, span, i, f, False)
-            take_off(total, other, g, f)
+            between(total, other, path.leaf, square_root(span * (g - f) / (np.int64(1) << depth)))
         return
     part_of_leaf(total, path, span, i, f, True)
     length, level, size = 1.0 - f, depth, 1.0

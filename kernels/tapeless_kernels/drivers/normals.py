@@ -8,7 +8,7 @@ second is the angle. Both float types give the same numbers but for rounding.
 import numpy as np
 
 from .._jit import inlined
-from ..elementary import log1p_near_0, log_parts, sin_near_0
+from ..elementary import MEANINGS, log1p_near_0, log_parts, sin_near_0
 from ..elementary_constants import FLOAT64 as C
 from ..ieee import fma, square_root
 from ..tile import Real
@@ -20,9 +20,8 @@ LARGEST, QUARTER = np.int32(0x7FFFFFFF), np.int32(1 << 30)
 @inlined
 def fraction(n, more):
     """Return (n + (more + 1/2) / 2**32) / 2**31, of a signed n."""
-    rest = Real(np.int32(more ^ SIGN)) + Real(
-        2.0**31 + 0.5
-    )  # a signed number is what vectors convert
+    # A signed number is what vectors convert.
+    rest = Real(np.int32(more ^ SIGN)) + Real(2.0**31 + 0.5)
     return fma(Real(n), Real(2.0**-31), rest * Real(2.0**-63))
 
 
@@ -53,3 +52,9 @@ def normal_pair(first, second, more_first, more_second):
         radius * sin_near_0(fma(over, C.pi, over * C.pi_rest)),
         radius * sin_near_0(fma(y, C.pi, y * C.pi_rest)),
     )
+
+
+def bindings(dtype):
+    """Return what the names of this file, and of those that it imports, mean in one float type."""
+    meanings = {"Real": dtype.type, **MEANINGS[dtype]}
+    return meanings | {"fraction": short_fraction} if dtype.itemsize == 4 else meanings

@@ -8,7 +8,6 @@ import numpy as np
 from .._jit import Family
 from ..drivers import brownian, normals
 from ..drivers.brownian import QUAD, Path
-from ..elementary import MEANINGS
 
 COLUMNS = 1024  # samples by channels of one block: its rows, of which a query touches a few, stay in the cache
 
@@ -16,10 +15,7 @@ COLUMNS = 1024  # samples by channels of one block: its rows, of which a query t
 @functools.cache
 def family(dtype):
     """Return the kernels of one float type."""
-    bind = {"LANES": 1, "Real": dtype.type} | MEANINGS[dtype]
-    if dtype.itemsize == 4:
-        bind["fraction"] = normals.short_fraction
-    return Family(f"brownian_{dtype.name}_1", bind)
+    return Family(f"brownian_{dtype.name}_1", {"LANES": 1, **normals.bindings(dtype)})
 
 
 class Block:

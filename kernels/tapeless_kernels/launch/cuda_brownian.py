@@ -9,7 +9,6 @@ from .. import _cuda
 from .._jit import rebind
 from ..drivers import normals
 from ..drivers.brownian import QUAD, Path, query
-from ..elementary import MEANINGS
 from ..tile import Real
 
 cuda = _cuda.numba_cuda()
@@ -43,13 +42,9 @@ class PathKernel:
 
     def __init__(self, dtype, depth, rows):
         dtype = np.dtype(dtype)
-        self._bind = {
-            "LANES": 1, "Real": dtype.type, "LEVELS": depth + 1, "ROWS": rows, "WORDS": dtype.itemsize // 4,
-            **MEANINGS[dtype], **_cuda.bindings(),
-        }  # fmt: skip
-        if dtype.itemsize == 4:
-            self._bind["fraction"] = normals.short_fraction
-        self._kernel = rebind(path_kernel, self._bind, {}, _cuda.device)
+        bind = {"LANES": 1, "LEVELS": depth + 1, "ROWS": rows, "WORDS": dtype.itemsize // 4}
+        bind |= normals.bindings(dtype) | _cuda.bindings()
+        self._kernel = rebind(path_kernel, bind, {}, _cuda.device)
 
     def __getitem__(self, configuration):
         """Return the kernel, to be launched with so many blocks and threads."""

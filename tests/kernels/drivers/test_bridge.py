@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.integrate import trapezoid
 
-from tapeless_kernels.drivers.bridge import cut, halve, join, take_off
+from tapeless_kernels.drivers.bridge import cut, halve, join
 from tapeless_kernels.launch.brownian import family
 
 FLOAT64 = np.dtype(np.float64)
@@ -58,8 +58,6 @@ def test_parts_of_any_size(rows, f):
     run(join, backward, first, 1 - f, f, True)
     np.testing.assert_allclose(together, whole, atol=1e-15)
     np.testing.assert_allclose(backward, whole, atol=1e-15)
-    run(take_off, together, first, 1.0, f)
-    np.testing.assert_allclose(together, last, atol=3e-15 / min(f, 1 - f) ** 2)
 
 
 def test_areas_are_the_integrals_of_a_path():
