@@ -178,9 +178,12 @@ class BrownianPath:
             wanted = f"a number or a flat array, of the shape of `s`, {s.shape}"
             raise complain(ValueError, "BrownianPath.__call__", "t", wanted, describe(t))
         for name, x in (("s", s), ("t", t)):
-            if not ((x >= self.t0) & (x <= self.t1)).all():
+            outside = np.atleast_1d(x)[~np.atleast_1d((x >= self.t0) & (x <= self.t1))]
+            if outside.size:
                 wanted = f"within [{self.t0}, {self.t1}], where the path is"
-                raise complain(ValueError, "BrownianPath.__call__", name, wanted, describe(x))
+                raise complain(
+                    ValueError, "BrownianPath.__call__", name, wanted, describe(outside[0])
+                )
         if (s > t).any():
             i = np.argmax(np.atleast_1d(s > t))
             got = f"{np.atleast_1d(t)[i]} with s = {np.atleast_1d(s)[i]}"

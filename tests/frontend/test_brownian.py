@@ -265,7 +265,7 @@ def test_a_bad_argument_gets_a_sentence(change, wanted):
     ("s", "t", "wanted"),
     [
         (-0.1, 0.5, "`s` must be within \\[0.0, 1.0\\]"),
-        (0.5, 1.1, "`t` must be within"),
+        (0.5, 1.1, "`t` must be within \\[0.0, 1.0\\], where the path is; got 1.1"),
         (np.nan, 0.5, "`s`"),
         (0.5, np.nan, "`t`"),
         (0.6, 0.5, "`t` must be at least `s`; got 0.5 with s = 0.6"),
