@@ -6,12 +6,15 @@ from tapeless import fields, losses, methods, optim, plot, regularise, testing
 from tapeless._adjoint_memory import AdjointMemory, adjoint_memory
 from tapeless._backsolve import Backsolve, BackwardStats
 from tapeless._brownian import BrownianPath, Increment
+from tapeless._diffusion import Diffusion, DiffusionNetwork, JointField, diffusion
 from tapeless._fit import fit
 from tapeless._gradient import Gradient
 from tapeless._ivp import IvpStats, OdeResult, OdeSolution, solve_ivp
 from tapeless._objective import Evaluation, Objective
 from tapeless._ode import solve_ode
 from tapeless._save import Saved, load, save
+from tapeless._sde import solve_sde
+from tapeless._sde_solution import SdeSolution, SdeStats
 from tapeless._solution import Solution, Stats
 from tapeless._steps import Steps, StepsBar
 from tapeless._training_result import Fit, History
@@ -24,16 +27,21 @@ __all__ = [
     "Backsolve",
     "BackwardStats",
     "BrownianPath",
+    "Diffusion",
+    "DiffusionNetwork",
     "Evaluation",
     "Fit",
     "Gradient",
     "History",
     "Increment",
     "IvpStats",
+    "JointField",
     "Objective",
     "OdeResult",
     "OdeSolution",
     "Saved",
+    "SdeSolution",
+    "SdeStats",
     "Solution",
     "SolverError",
     "Stats",
@@ -42,6 +50,7 @@ __all__ = [
     "TrainingError",
     "adjoint_memory",
     "check_tableau",
+    "diffusion",
     "field",
     "fields",
     "fit",
@@ -55,6 +64,7 @@ __all__ = [
     "save",
     "solve_ivp",
     "solve_ode",
+    "solve_sde",
     "testing",
 ]
 

@@ -32,6 +32,7 @@ class Evaluator:
         self._call_vjp = _FIELD_VJP(source.field.vjp_address) if transpose else None
         self._cache, self._status = np.zeros(source.n_cache + 1, dtype), np.zeros(1, np.uint8)
         self.dim, self.n_params, self._field, self._dtype = field.dim, field.n_params, field, dtype
+        self._n_rows = getattr(field.program, "n_rows", 0) or field.dim  # of a diffusion others
 
     def __call__(self, t: float, y: Floats, theta: Floats) -> Floats:
         """Return f(t, y, theta), NaN where the field reports a failure."""
@@ -58,7 +59,7 @@ class Evaluator:
         """Return f(t, y, theta) and its derivative along (t_dot, y_dot, theta_dot)."""
         call = _FIELD_JVP(self._source.jvp_address())
         theta = np.array(theta, self._dtype)
-        dy, dy_dot = (np.full(self.dim, np.nan, self._dtype) for _ in range(2))
+        dy, dy_dot = (np.full(self._n_rows, np.nan, self._dtype) for _ in range(2))
         theta_dot = self._field._effective_jvp(theta, np.array(dots[2], self._dtype))
         arrays = self._arrays(t, y, self._field.effective(theta), self._cache)
         given = (np.array([dots[0]], self._dtype), np.array(dots[1], self._dtype), theta_dot)
@@ -68,7 +69,7 @@ class Evaluator:
         return dy, dy_dot
 
     def _run(self, t: float, y: Floats, theta: Floats) -> Floats:
-        dy, self._status[0] = np.full(self.dim, np.nan, self._dtype), 0
+        dy, self._status[0] = np.full(self._n_rows, np.nan, self._dtype), 0
         arrays = self._arrays(t, y, theta, self._cache, dy, self._status)
         at = [array.ctypes.data for array in arrays]
         code = self._call(*at[:3], 0, *at[3:], self._context, self.dim, 1)

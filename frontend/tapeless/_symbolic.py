@@ -15,35 +15,45 @@ NUMPY_NAMES = {"atan": "arctan"}
 
 
 @functools.lru_cache(maxsize=256)
-def derived_vjp(function: Callable[..., None], dim: int, n_params: int) -> Callable[..., None]:
-    """Return ``vjp(t, y, theta, dy_bar, y_bar, theta_bar, t_bar)`` of ``f(t, y, theta, dy)``."""
+def derived_vjp(
+    function: Callable[..., None], dim: int, n_params: int, columns: int = 0, more: int = 0
+) -> Callable[..., None]:
+    """Return ``vjp(t, y, theta, dy_bar, y_bar, theta_bar, t_bar)`` of ``f(t, y, theta, dy)``.
+
+    The function may fill a matrix of so many columns, or a vector with more entries than dim.
+    """
     sympy = _sympy()
-    t = sympy.Symbol("t", real=True)
-    y, theta, bars = _vectors(sympy, y=dim, theta=n_params, bar=dim)
-    slopes = _trace(sympy, function, t, y, theta, dim)
+    t, n = sympy.Symbol("t", real=True), dim * max(columns, 1) + more
+    y, theta, bars = _vectors(sympy, y=dim, theta=n_params, bar=n)
+    slopes = _trace(sympy, function, t, y, theta, n, columns)
     paired = sum((bar * slope for bar, slope in zip(bars, slopes, strict=True)), sympy.Integer(0))
     targets = [f"y_bar[{i}] =" for i in range(dim)]
     targets += [f"theta_bar[{i}] +=" for i in range(n_params)] + ["t_bar[0] ="]
     wanted = [sympy.diff(paired, x) for x in (*y, *theta, t)]
     head = "vjp(t, y, theta, dy_bar, y_bar, theta_bar, t_bar)"
-    return _written(sympy, head, {"y": y, "theta": theta, "dy_bar": bars}, targets, wanted)
+    rows = {"y": y, "theta": theta, "dy_bar": bars}
+    return _written(sympy, head, rows, targets, wanted, {"dy_bar": columns})
 
 
 @functools.lru_cache(maxsize=256)
-def derived_jvp(function: Callable[..., None], dim: int, n_params: int) -> Callable[..., None]:
+def derived_jvp(
+    function: Callable[..., None], dim: int, n_params: int, columns: int = 0
+) -> Callable[..., None]:
     """Return ``jvp(t, y, theta, t_dot, y_dot, theta_dot, dy_dot)`` of ``f(t, y, theta, dy)``."""
     sympy = _sympy()
     t, t_dot = sympy.Symbol("t", real=True), sympy.Symbol("t_dot", real=True)
     y, theta, y_dot, theta_dot = _vectors(
         sympy, y=dim, theta=n_params, y_dot=dim, theta_dot=n_params
     )
-    slopes = _trace(sympy, function, t, y, theta, dim, "jvp")
+    n = dim * max(columns, 1)
+    slopes = _trace(sympy, function, t, y, theta, n, columns, "jvp")
     directions = list(zip((t, *y, *theta), (t_dot, *y_dot, *theta_dot), strict=True))
     zero = sympy.Integer(0)
     wanted = [sum((dot * slope.diff(x) for x, dot in directions), zero) for slope in slopes]
     rows = {"y": y, "theta": theta, "y_dot": y_dot, "theta_dot": theta_dot}
     head = "jvp(t, y, theta, t_dot, y_dot, theta_dot, dy_dot)"
-    return _written(sympy, head, rows, [f"dy_dot[{i}] =" for i in range(dim)], wanted)
+    targets = [f"dy_dot[{_place(i, columns)}] =" for i in range(n)]
+    return _written(sympy, head, rows, targets, wanted, {})
 
 
 def _vectors(sympy: Any, **sizes: int) -> list[Any]:
@@ -52,7 +62,12 @@ def _vectors(sympy: Any, **sizes: int) -> list[Any]:
 
 
 def _written(
-    sympy: Any, head: str, rows: dict[str, Any], targets: list[str], wanted: list[Any]
+    sympy: Any,
+    head: str,
+    rows: dict[str, Any],
+    targets: list[str],
+    wanted: list[Any],
+    columns: dict[str, int],
 ) -> Callable[..., None]:
     """Return the function that sets targets to what is wanted; entries of its arrays are the symbols of `rows`."""
     shared, wanted = sympy.cse(wanted, symbols=sympy.numbered_symbols("x"))
@@ -63,7 +78,11 @@ def _written(
     def text(expression: Any) -> str:
         return sympy.pycode(expression.xreplace(local))
 
-    lines = [f"{name}_{i} = {name}[{i}]" for name, row in rows.items() for i in range(len(row))]
+    lines = [
+        f"{name}_{i} = {name}[{_place(i, columns.get(name, 0))}]"
+        for name, row in rows.items()
+        for i in range(len(row))
+    ]
     lines += [f"{x} = {text(expression)}" for x, expression in shared]
     lines += [f"{target} {text(e)}" for target, e in zip(targets, wanted, strict=True)]
     scope: dict[str, Any] = {"math": math}
@@ -71,7 +90,25 @@ def _written(
     return scope[head.partition("(")[0]]
 
 
-def _trace(sympy, function, t, y, theta, dim, which="vjp"):
+def _place(i: int, columns: int) -> str:
+    """Return the index of the i-th entry of a vector, or of a matrix of so many columns."""
+    return f"{i // columns}, {i % columns}" if columns else str(i)
+
+
+class _Matrix:
+    """What a function fills instead of a matrix, row by row."""
+
+    def __init__(self, values, columns):
+        self._values, self._columns = values, columns
+
+    def __getitem__(self, at):
+        return self._values[at[0] * self._columns + at[1]]
+
+    def __setitem__(self, at, value):
+        self._values[at[0] * self._columns + at[1]] = value
+
+
+def _trace(sympy, function, t, y, theta, dim, columns=0, which="vjp"):
     """Return what the function computes, as expressions."""
     meanings = {"inlined": lambda inner: inner}
     for name in NAMES:
@@ -79,7 +116,8 @@ def _trace(sympy, function, t, y, theta, dim, which="vjp"):
         meanings[getattr(math, name)] = meanings[getattr(np, NUMPY_NAMES.get(name, name))] = meaning
     slopes = [None] * dim
     try:
-        rebound(getattr(function, "py_func", function), meanings)(t, y, theta, slopes)
+        out = _Matrix(slopes, columns) if columns else slopes
+        rebound(getattr(function, "py_func", function), meanings)(t, y, theta, out)
         expressions = [slope if slope is None else sympy.sympify(slope) for slope in slopes]
     except (TypeError, AttributeError, ValueError, sympy.SympifyError) as error:
         raise TypeError(

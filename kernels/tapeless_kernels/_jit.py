@@ -55,7 +55,9 @@ class _BeforeLowering(FunctionPass):
     def run_pass(self, state):
         state.library = _OnlyIR(state.targetctx.codegen(), state.func_id.func_qualname)
         state.library.apart = getattr(state.func_id.func, "apart", False)
-        state.library.inline = state.flags.forceinline
+        state.library.inline = state.flags.forceinline and not getattr(
+            state.func_id.func, "copied", False
+        )
         state.flags.no_compile = True
         state.flags.noalias = True  # no kernel writes what it also reads by another argument
         return False
@@ -96,6 +98,8 @@ CALLED = OPTIONS | {
 
 
 _APART = set()  # code of kernels that stay functions of their own
+_SEPARATE = set()  # of those that stay so with one lane too
+_COPIED = set()  # of those that are copied as they are
 _UNKNOWN = itertools.count()  # two functions in one process must not share a symbol
 
 
@@ -115,9 +119,24 @@ def apart(function):
     return kernel(function)
 
 
+def separate(function):
+    """Make `function` a kernel that LLVM never copies into its callers: one large, and called in several places."""
+    _SEPARATE.add(function.__code__)
+    return kernel(function)
+
+
 def inlined(function):
     """Make `function` a scalar kernel that LLVM copies into its callers, so that their lane loops vectorise."""
     return numba.njit(forceinline=True, **OPTIONS)(function)
+
+
+def copied(function):
+    """Make `function` a kernel that LLVM copies into its callers before it optimises them, and so optimises but once.
+
+    For what hands records of many arrays on: a call of a function of its own would pass every field.
+    """
+    _COPIED.add(function.__code__)
+    return inlined(function)
 
 
 def pasted(function):
@@ -203,10 +222,14 @@ class Family:
     def _compile(self, function, inline):
         if inline is pasted:
             return pasted(function)
+        function.copied = function.__code__ in _COPIED
         if inline is inlined:
             return numba.njit(forceinline=True, **CALLED)(_rename(function, self.label))
-        function.apart = function.__code__ in _APART and self.bind["LANES"] > 1
-        return _constants_as_variables(numba.njit(**CALLED)(_rename(function, self.label)))
+        code = function.__code__
+        function.apart = code in _SEPARATE or (code in _APART and self.bind["LANES"] > 1)
+        # What is called by one that is copied would be copied too, unless it is said that it is not.
+        options = CALLED | {"forceinline": False} if code in _SEPARATE else CALLED
+        return _constants_as_variables(numba.njit(**options)(_rename(function, self.label)))
 
 
 def _constants_as_variables(dispatcher):

@@ -9,6 +9,7 @@ NON_FINITE = 4
 FIELD_FAILED = 5
 INTERRUPTED = 6
 IRREVERSIBLE = 7
+BELOW_RESOLUTION = 8
 
 # Of one call of the loop.
 DONE = 0
@@ -29,4 +30,6 @@ CAUSE = {
     INTERRUPTED: "was interrupted; what it had reached is kept",
     IRREVERSIBLE: "could not go on, or back to its start: the two states of its reversible method drift apart, as "
     "where the field contracts; take more steps, a smaller coupling, or an ordinary method",
+    BELOW_RESOLUTION: "needed a step below the resolution of its Brownian path; make the path with a smaller "
+    "`resolution`, or loosen `rtol` and `atol`",
 }

@@ -19,14 +19,14 @@ polynomial in a; time reversed, H is -H and the parts change places.
 Values are rows of numbers, one for each channel of each sample: W alone or W, H and K.
 """
 
-from .._jit import inlined, kernel
+from .._jit import inlined, kernel, separate
 from ..ieee import square_root
 from ..tile import Real
 
 W, H, K = range(3)
 
 
-@kernel
+@separate
 def halve(first, second, whole, z, root):
     """Set the values over both halves of an interval of length root**2."""
     if len(whole) == 1:
@@ -75,7 +75,7 @@ def part_law(a, law):
     law[10] = square_root(kk - law[8] * law[8] - law[9] * law[9])
 
 
-@kernel
+@separate
 def cut(part, whole, z, root, fraction, from_end, law):
     """Set the values over the first fraction of an interval of length root**2, or over the last of it, from its end.
 
@@ -121,7 +121,7 @@ def cut_area(part, whole, z, law, root, a, b, first, wanted):
         part[K, i] = k1 if wanted else k2
 
 
-@kernel
+@separate
 def join(values, other, length, more, before):
     """Set values over an interval of `length` to those over it and one of length `more` after it, or before it."""
     if len(values) == 1:

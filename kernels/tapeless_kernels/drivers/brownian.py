@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._jit import inlined, kernel
+from .._jit import inlined, kernel, separate
 from ..ieee import square_root
 from ..tile import Real
 from .bridge import H, W, between, cut, halve, join
@@ -35,10 +35,12 @@ class Path(NamedTuple):
     leaf: np.ndarray  # (rows, n): the normals of a leaf
     parts: np.ndarray  # (2, rows, n): of an answer
     law: np.ndarray  # (11,) float64
-    at: np.ndarray  # (2,) int64: the leaf that was gone down to, and the leaf of `leaf`; -1: none
+    at: np.ndarray  # (3,) int64: the leaf that was gone down to, the leaf of `leaf`, -1: none; and a place in quads
+
+    # With a place, 0 to 3, columns are those of that sample of each quad alone; with -1 there are all four.
 
 
-@kernel
+@separate
 def draw(z, path, node):
     """Fill rows with the normals of a node."""
     low, high = np.uint64(node & 0xFFFFFFFF), node >> 32
@@ -51,6 +53,10 @@ def draw(z, path, node):
             count(path.words[1], low, second, path.quads, path.channels, path.key[0], path.key[1])
         n = len(path.quads)
         words, more = path.words[0], path.words[len(path.words) - 1]
+        if path.at[2] >= 0:
+            w, second_of = path.at[2] // 2 * 2, path.at[2] % 2
+            to_one_normal(z[row], words[w], words[w + 1], more[w], more[w + 1], second_of)
+            continue
         for w in range(0, QUAD, 2):
             halves = z[row, w * n : (w + 1) * n], z[row, (w + 1) * n : (w + 2) * n]
             to_normals(halves[0], halves[1], words[w], words[w + 1], more[w], more[w + 1])
@@ -73,6 +79,14 @@ def to_normals(z0, z1, first, second, more_first, more_second):
 
 
 @kernel
+def to_one_normal(z, first, second, more_first, more_second, second_of):
+    """Turn words into the first or the second normals of pairs."""
+    for i in range(len(z)):
+        z0, z1 = normal_pair(first[i], second[i], more_first[i], more_second[i])
+        z[i] = z1 if second_of else z0
+
+
+@separate
 def lead_to(path, span, leaf):
     """Go down to a leaf; above where the last way down parts from it, that is still good."""
     depth, level = len(path.nodes) - 1, 0
@@ -116,7 +130,7 @@ def copy(out, values):
             out[row, i] = values[row, i]
 
 
-@kernel
+@separate
 def part_of_leaf(part, path, span, leaf, fraction, from_end):
     """Set the values over the first part of the leaf gone down to, or over what is after it."""
     depth = len(path.nodes) - 1
@@ -131,7 +145,7 @@ def part_of_leaf(part, path, span, leaf, fraction, from_end):
     cut(part, whole, path.leaf, root, fraction, from_end, path.law)
 
 
-@kernel
+@separate
 def increments(path, span, i, f, j, g):
     """Set parts[0] to the values from the fraction f < 1 of leaf i to the fraction g > 0 of leaf j."""
     depth, total, other = len(path.nodes) - 1, path.parts[0], path.parts[1]
@@ -179,18 +193,24 @@ def query(path, t0, span, s, t, samples, out):
 
     `samples` are the number of the path's first one, and which rows of `out` are those of this path's quads.
     """
-    depth = len(path.nodes) - 1
     for q in range(len(s)):
-        i, f = place(s[q], t0, span, depth)
-        j, g = place(t[q], t0, span, depth)
-        if g == 0.0:
-            j, g = j - 1, 1.0
-        if i > j or (i == j and not f < g):
-            clear(path.parts[0])
-        else:
-            increments(path, span, i, f, j, g)
+        increments_between(path, t0, span, s[q], t[q])
         for row in range(out.shape[1]):
             write(out[q, row], path.parts[0, row], samples[0], samples[1], samples[2])
+
+
+@separate
+def increments_between(path, t0, span, s, t):
+    """Set parts[0] to the values over (s, t), 0 unless s < t."""
+    depth = len(path.nodes) - 1
+    i, f = place(s, t0, span, depth)
+    j, g = place(t, t0, span, depth)
+    if g == 0.0:
+        j, g = j - 1, 1.0
+    if i > j or (i == j and not f < g):
+        clear(path.parts[0])
+    else:
+        increments(path, span, i, f, j, g)
 
 
 @kernel

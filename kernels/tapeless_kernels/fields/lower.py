@@ -53,6 +53,7 @@ class Program:
     n_scratch: int  # rows of scratch, cotangents included
     parts: tuple  # a ParameterArray for each array in theta
     flops: int  # of one evaluation of one trajectory, counting an fma as two
+    n_rows: int = 0  # numbers that it computes: dim, but of a diffusion's
 
 
 class _Value:
@@ -247,25 +248,26 @@ def _check_size(layer, what, n):
         )
 
 
-def lower(layers, dim):
-    """Return the Program of `layers` applied one after the other to a state of `dim` entries."""
-    lowering = _Lowering(dim)
+def lower(layers, dim, n_rows=None, what="a vector field"):
+    """Return the Program of `layers` applied one after the other to a state of `dim` entries.
+
+    It computes as many numbers, unless `n_rows` says how many; `what` does so, for errors.
+    """
+    lowering, n_rows = _Lowering(dim), dim if n_rows is None else n_rows
     out = lowering.layers(lowering.input, tuple(layers))
-    if out.n != dim:
-        raise ValueError(
-            f"the layers map {dim} values to {out.n}; a vector field must return {dim}"
-        )
+    if out.n != n_rows:
+        raise ValueError(f"the layers map {dim} values to {out.n}; {what} must return {n_rows}")
     last = lowering.operations[-1] if lowering.operations else None
     if last is not None and last[CODE] == DENSE:  # straight into dy: nothing reads it again
         lowering.n_kept -= out.n
         last[[OUT, OUT_AT, OUT_BAR, OUT_BAR_AT]] = OUTPUT, 0, OUTPUT, 0
     else:
-        lowering.emit(COPY, out, _Value(dim, OUTPUT, 0, OUTPUT, 0))
+        lowering.emit(COPY, out, _Value(out.n, OUTPUT, 0, OUTPUT, 0))
     operations = np.array(lowering.operations).reshape(-1, len(COLUMNS))
     _mark_fresh(operations)
     return Program(
         operations, dim, lowering.n_params, lowering.n_kept, lowering.n_scratch,
-        tuple(lowering.parts), lowering.flops,
+        tuple(lowering.parts), lowering.flops, out.n,
     )  # fmt: skip
 
 

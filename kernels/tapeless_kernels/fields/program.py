@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._jit import kernel, pasted
+from .._jit import inlined, kernel, pasted
 from ..activations import ACTIVATIONS, activate, activate_in_place, activate_vjp
 from ..field_abi import address_of, array_at
 from ..ieee import from_bits
@@ -39,7 +39,7 @@ def program_field(t, y, theta, theta_stride, cache, dy, lane_status, context, di
         flat(theta, c[N_PARAMS]),
         flat(cache, c[N_KEPT] * LANES),
         array_at(c[SCRATCH], Real, (c[N_SCRATCH] * LANES,)),
-        flat(dy, dim * LANES),
+        flat(dy, n_values(operations) * LANES),
     )
     return np.int32(0)
 
@@ -60,11 +60,22 @@ def program_field_vjp(
         flat(y, dim * LANES),
         weights,
         flat(cache, c[N_KEPT] * LANES),
-        (flat(dy_bar, dim * LANES), flat(y_bar, dim * LANES), scratch, flat(t_bar, LANES)),
+        (
+            flat(dy_bar, n_values(operations) * LANES),
+            flat(y_bar, dim * LANES),
+            scratch,
+            flat(t_bar, LANES),
+        ),
         flat(theta_bar, c[N_PARAMS]),
         array_at(c[PANEL], Real, (PANEL_SIZE,)),
     )
     return np.int32(0)
+
+
+@inlined
+def n_values(operations):
+    """Return how many numbers a program computes: dim, but of a diffusion's."""
+    return operations[operations.shape[0] - 1, op.N_OUT]
 
 
 @pasted

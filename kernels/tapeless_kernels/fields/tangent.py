@@ -27,6 +27,7 @@ from .program import (
     area,
     copy,
     flat,
+    n_values,
     run,
     subtract,
 )
@@ -45,19 +46,21 @@ def program_field_jvp(
     c = context
     if theta_stride != 0 or lanes != LANES:
         return np.int32(1)
+    operations = array_at(c[OPERATIONS], np.int64, (c[N_OPERATIONS], N_COLUMNS))
+    n_rows = n_values(operations) * LANES
     evaluate_jvp(
-        array_at(c[OPERATIONS], np.int64, (c[N_OPERATIONS], N_COLUMNS)),
+        operations,
         flat(t, LANES),
         flat(y, dim * LANES),
         flat(theta, c[N_PARAMS]),
         flat(cache, c[N_KEPT] * LANES),
         array_at(c[SCRATCH], Real, (c[N_SCRATCH] * LANES,)),
-        flat(dy, dim * LANES),
+        flat(dy, n_rows),
         (
             flat(t_dot, LANES),
             flat(y_dot, dim * LANES),
             flat(theta_dot, c[N_PARAMS]),
-            flat(dy_dot, dim * LANES),
+            flat(dy_dot, n_rows),
             array_at(c[SCRATCH], Real, (c[N_SCRATCH] * LANES,)),
         ),
     )
@@ -72,8 +75,9 @@ def program_field_tangents(
     if theta_stride != 0 or lanes != LANES:
         return np.int32(1)
     zeros = array_at(c[ZEROS], Real, (c[N_PARAMS],))
+    operations = array_at(c[OPERATIONS], np.int64, (c[N_OPERATIONS], N_COLUMNS))
     evaluate_tangents(
-        array_at(c[OPERATIONS], np.int64, (c[N_OPERATIONS], N_COLUMNS)),
+        operations,
         flat(t, LANES),
         flat(y, dim * LANES),
         flat(theta, c[N_PARAMS]),
@@ -83,7 +87,7 @@ def program_field_tangents(
             flat(t_dot, n * LANES),
             flat(y_dot, n * dim * LANES),
             flat(theta_dot, n * c[N_PARAMS]) if c[WITH_THETA] else zeros,
-            flat(dy_dot, n * dim * LANES),
+            flat(dy_dot, n * n_values(operations) * LANES),
             array_at(c[DOTS], Real, (n * c[N_SCRATCH] * LANES,)),
         ),
         n,
@@ -108,6 +112,7 @@ def evaluate_tangents(operations, t, y, theta, kept, scratch, dots, n, with_thet
     output of a Dense layer is kept.
     """
     dim, n_scratch, n_params = y.shape[0], scratch.shape[0], theta.shape[0] if with_theta else 0
+    n_rows = dots[3].shape[0] // n
     for i in range(operations.shape[0]):
         if operations[i, op.REPLAY]:
             run(operations[i], t, y, theta, kept, scratch, scratch)
@@ -122,7 +127,7 @@ def evaluate_tangents(operations, t, y, theta, kept, scratch, dots, n, with_thet
                 one = (
                     dots[0][j * LANES : (j + 1) * LANES], dots[1][j * dim : (j + 1) * dim],
                     dots[2][j * n_params : j * n_params + theta.shape[0]],
-                    dots[3][j * dim : (j + 1) * dim],
+                    dots[3][j * n_rows : (j + 1) * n_rows],
                     dots[4][j * n_scratch : (j + 1) * n_scratch],
                 )  # fmt: skip
                 run_jvp(row, y, theta, kept, scratch, y, one, with_theta)

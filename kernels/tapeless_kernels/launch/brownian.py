@@ -30,7 +30,7 @@ class Block:
         words, of_channels = (dtype.itemsize // 4, QUAD, n), np.arange(channels, dtype=np.uint32)
         self.path = Path(
             key, of_quads, np.tile(of_channels, len(quads)), np.empty(words, np.uint32), np.empty(way, dtype),
-            np.empty(shape, dtype), np.empty(shape, dtype), np.empty((2, *shape), dtype), np.empty(11), np.full(2, -1),
+            np.empty(shape, dtype), np.empty(shape, dtype), np.empty((2, *shape), dtype), np.empty(11), np.full(3, -1),
         )  # fmt: skip
 
     @property

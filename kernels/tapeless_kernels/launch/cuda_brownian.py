@@ -24,9 +24,9 @@ def path_kernel(key, t0, span, s, t, first, out):
     start, stop = (start if start > 0 else 0), (stop if stop < samples else samples)
     if start < samples:
         of_quad, of_channel = cuda.local.array(1, np.uint32), cuda.local.array(1, np.uint32)
-        at, mine = cuda.local.array(2, np.int64), cuda.local.array(3, np.int64)
+        at, mine = cuda.local.array(3, np.int64), cuda.local.array(3, np.int64)
         of_quad[0], of_channel[0] = quad, channel
-        at[0] = at[1] = -1
+        at[0] = at[1] = at[2] = -1
         mine[0], mine[1], mine[2] = first, start, stop
         path = Path(
             key, of_quad, of_channel, cuda.local.array((WORDS, QUAD, 1), np.uint32),

@@ -2,7 +2,8 @@
 
 The function is `f(t, y, theta, dy)` and fills dy; its transpose `f_vjp(t, y, theta, dy_bar, y_bar,
 theta_bar)` fills y_bar and adds to theta_bar, and with one more argument, t_bar of one entry, fills that; its
-tangent `f_jvp(t, y, theta, t_dot, y_dot, theta_dot, dy_dot)` fills dy_dot.
+tangent `f_jvp(t, y, theta, t_dot, y_dot, theta_dot, dy_dot)` fills dy_dot. A diffusion that mixes channels of noise
+fills a matrix (dim, channels) in place of dy.
 """
 
 import contextlib
@@ -15,15 +16,23 @@ from numba import types
 from numba.core.errors import NumbaError
 
 from .. import elementary
-from .._jit import compile_content, inlined, rebind
-from ..field_abi import Field, address_of, array_at, field_signature, field_vjp_signature
+from .._jit import compile_content, inlined, pasted, rebind
+from ..field_abi import (
+    Field,
+    address_of,
+    array_at,
+    data_of,
+    field_signature,
+    field_vjp_signature,
+)
 from ..status import FIELD_FAILED
 from ..tangent_abi import field_tangents_signature
 from ..tile import LANES, Real
 from .content import digest, may_raise, rebound
 
 user_field = user_field_vjp = user_field_jvp = transposed = None  # bound for each field, as are
-DIM = N_PARAMS = 1
+DIM = N_PARAMS = N_ROWS = 1
+VALUE = (1, 1)  # the shape of a tile of values: (DIM, LANES), or of matrices (DIM, channels, LANES)
 FUN, VJP, JVP = "fun", "vjp", "jvp"  # a user's functions, by the names of `tapeless.field`
 FLOPS = 20  # of a component, at a guess: how long a call may last is corrected as it goes
 
@@ -37,6 +46,8 @@ class UserProgram:
     dim: int
     n_params: int
     tangent: object = None
+    channels: int = 0  # of a matrix that is filled instead of a vector; 0: none
+    more: int = 0  # numbers that a vector has beyond dim: a drift's, then a diffusion's
 
     @property
     def flops(self):
@@ -48,6 +59,11 @@ class UserProgram:
         """Rows kept for the transpose, at each evaluation: none."""
         return 0
 
+    @property
+    def n_rows(self):
+        """The numbers that it fills."""
+        return self.dim * max(self.channels, 1) + self.more
+
     def bind(self, dtype, lanes, transpose):
         """Return the field of one dtype and width, and its transpose if it is wanted."""
         return UserField(self, dtype, lanes, transpose)
@@ -57,19 +73,31 @@ class NotCompiled(TypeError):
     """A user's function is not one that can be compiled."""
 
 
+@pasted
+def column(values, lane):
+    """Return the vector of a lane."""
+    return values[:, lane]
+
+
+@pasted
+def column_of_matrices(values, lane):
+    """Return the matrix of a lane."""
+    return values[:, :, lane]
+
+
 def user_tile(t, y, theta, theta_stride, cache, dy, lane_status, context, dim, lanes):
     """Evaluate the function in every lane: two loops, which are a third faster than one that finds its column."""
     time = array_at(address_of(t), Real, (LANES,))
     states = array_at(address_of(y), Real, (DIM, LANES))
-    slopes = array_at(address_of(dy), Real, (DIM, LANES))
+    slopes = array_at(address_of(dy), Real, VALUE)
     if theta_stride == 0:
         shared = array_at(address_of(theta), Real, (N_PARAMS,))
         for lane in range(LANES):
-            user_field(time[lane], states[:, lane], shared, slopes[:, lane])
+            user_field(time[lane], states[:, lane], shared, column(slopes, lane))
     else:
         own = array_at(address_of(theta), Real, (N_PARAMS, LANES))
         for lane in range(LANES):
-            user_field(time[lane], states[:, lane], own[:, lane], slopes[:, lane])
+            user_field(time[lane], states[:, lane], own[:, lane], column(slopes, lane))
     return 0
 
 
@@ -77,16 +105,16 @@ def user_tile_that_raises(t, y, theta, theta_stride, cache, dy, lane_status, con
     """Evaluate a function that may raise: that ends its lane alone."""
     time = array_at(address_of(t), Real, (LANES,))
     states = array_at(address_of(y), Real, (DIM, LANES))
-    slopes = array_at(address_of(dy), Real, (DIM, LANES))
+    slopes = array_at(address_of(dy), Real, VALUE)
     shared = array_at(address_of(theta), Real, (N_PARAMS,))
     own = array_at(address_of(theta), Real, (N_PARAMS, LANES))
     status = array_at(address_of(lane_status), np.uint8, (LANES,))
     for lane in range(LANES):
         try:
             if theta_stride == 0:
-                user_field(time[lane], states[:, lane], shared, slopes[:, lane])
+                user_field(time[lane], states[:, lane], shared, column(slopes, lane))
             else:
-                user_field(time[lane], states[:, lane], own[:, lane], slopes[:, lane])
+                user_field(time[lane], states[:, lane], own[:, lane], column(slopes, lane))
         except Exception:
             status[lane] = FIELD_FAILED
     return 0
@@ -114,7 +142,7 @@ def user_tile_vjp(
     """
     time = array_at(address_of(t), Real, (LANES,))
     states = array_at(address_of(y), Real, (DIM, LANES))
-    bars = array_at(address_of(dy_bar), Real, (DIM, LANES))
+    bars = array_at(address_of(dy_bar), Real, VALUE)
     states_bar = array_at(address_of(y_bar), Real, (DIM, LANES))
     time_bar = array_at(address_of(t_bar), Real, (LANES,))
     if theta_stride == 0:
@@ -126,17 +154,18 @@ def user_tile_vjp(
                 added[j, lane] = Real(0)
         for lane in range(LANES):
             transposed(
-                time[lane], states[:, lane], shared, bars[:, lane], states_bar[:, lane],
+                time[lane], states[:, lane], shared, column(bars, lane), states_bar[:, lane],
                 added[:, lane], time_bar[lane : lane + 1],
             )  # fmt: skip
-        clear_idle(bars, states_bar, time_bar, added)
+        rows = array_at(address_of(dy_bar), Real, (N_ROWS, LANES))
+        clear_idle(rows, states_bar, time_bar, added)
         sum_lanes(sums, added)
     else:
         own = array_at(address_of(theta), Real, (N_PARAMS, LANES))
         own_bar = array_at(address_of(theta_bar), Real, (N_PARAMS, LANES))
         for lane in range(LANES):
             transposed(
-                time[lane], states[:, lane], own[:, lane], bars[:, lane], states_bar[:, lane],
+                time[lane], states[:, lane], own[:, lane], column(bars, lane), states_bar[:, lane],
                 own_bar[:, lane], time_bar[lane : lane + 1],
             )  # fmt: skip
     return 0
@@ -152,18 +181,19 @@ def user_tile_jvp(
     )
     times_dot = array_at(address_of(t_dot), Real, (n, LANES))
     states_dot = array_at(address_of(y_dot), Real, (n, DIM, LANES))
-    slopes_dot = array_at(address_of(dy_dot), Real, (n, DIM, LANES))
+    values_dot = array_at(address_of(dy_dot), Real, (n, N_ROWS * LANES))
     some = context[0] != 0
     at, rows = address_of(theta_dot) if some else context[1], n if some else 1
     for j in range(n):
         row = j if some else 0
+        slopes_dot = array_at(data_of(values_dot[j]), Real, VALUE)
         if theta_stride == 0:
             shared = array_at(address_of(theta), Real, (N_PARAMS,))
             shared_dot = array_at(at, Real, (rows, N_PARAMS))[row]
             for lane in range(LANES):
                 user_field_jvp(
                     time[lane], states[:, lane], shared, times_dot[j, lane], states_dot[j, :, lane], shared_dot,
-                    slopes_dot[j, :, lane],
+                    column(slopes_dot, lane),
                 )  # fmt: skip
         else:
             own = array_at(address_of(theta), Real, (N_PARAMS, LANES))
@@ -171,7 +201,7 @@ def user_tile_jvp(
             for lane in range(LANES):
                 user_field_jvp(
                     time[lane], states[:, lane], own[:, lane], times_dot[j, lane], states_dot[j, :, lane],
-                    own_dot[:, lane], slopes_dot[j, :, lane],
+                    own_dot[:, lane], column(slopes_dot, lane),
                 )  # fmt: skip
     return 0
 
@@ -182,7 +212,7 @@ def clear_idle(bars, states_bar, time_bar, added):
     counts = added[N_PARAMS]
     for lane in range(LANES):
         counts[lane] = Real(0)
-    for m in range(DIM):
+    for m in range(N_ROWS):
         for lane in range(LANES):
             counts[lane] = Real(1) if bars[m, lane] != Real(0) else counts[lane]
     for lane in range(LANES):
@@ -250,7 +280,9 @@ class UserField:
 def _compiled(program, dtype, lanes, which, signature):
     function = {FUN: program.function, VJP: program.transpose, JVP: program.tangent}[which]
     function = getattr(function, "py_func", function)
-    key = digest(function, program.dim, program.n_params, dtype.name, lanes, which)
+    key = digest(
+        function, program.dim, program.channels, program.more, program.n_params, dtype.name, lanes, which
+    )  # fmt: skip
     with contextlib.suppress(NumbaError):
         vectorised = rebound(function, _meanings(dtype))
         return _compile(program, vectorised, dtype, lanes, which, signature, key)
@@ -271,15 +303,17 @@ def _compile(program, function, dtype, lanes, which, signature, key):
     names = {FUN: "user_field", VJP: "user_field_vjp", JVP: "user_field_jvp"}
     bind = {
         "LANES": lanes, "Real": dtype.type, "DIM": program.dim, "N_PARAMS": program.n_params,
-        names[which]: user,
+        "N_ROWS": program.n_rows, "VALUE": (program.n_rows, lanes), names[which]: user,
     }  # fmt: skip
+    if program.channels:
+        bind |= {"VALUE": (program.dim, program.channels, lanes), "column": column_of_matrices}
     made = {function: user}
     if which == VJP:
         with_time = gives_time_bar(program.transpose)
         bind["transposed"] = vjp_with_time if with_time else vjp_without_time
     loop = user_tile_that_raises if may_raise(function, set()) else user_tile
     loop = {FUN: loop, VJP: user_tile_vjp, JVP: user_tile_jvp}[which]
-    adapted = rebind(loop, bind, made, lambda function, inline: inlined(function))
+    adapted = rebind(loop, bind, made, lambda function, inline: (inline or inlined)(function))
     return compile_content(adapted, signature, key)
 
 

@@ -1,0 +1,404 @@
+"""The public `solve_sde`: check, plan, launch."""
+
+import itertools
+from typing import Any, Literal
+
+import numpy as np
+
+from tapeless import _arguments as arguments
+from tapeless import _check as check
+from tapeless import _sde_methods as sde_methods
+from tapeless import methods
+from tapeless._brownian import BrownianPath, Increment
+from tapeless._complain import check_arrival, complain, describe
+from tapeless._composition import VectorField
+from tapeless._diffusion import JointField
+from tapeless._noise import kind_of_noise
+from tapeless._plan import lanes_for
+from tapeless._sde_grid import SOLVE, grid_of, make_path, output_times, source_of, span_of
+from tapeless._sde_solution import SdeSolution, SdeStats
+from tapeless._sde_solve import Adaptive, Memory, SdeReverse, SdeSolve
+from tapeless._types import RNG, ArrayInput, Integer
+from tapeless_kernels.controllers.step_size import Controller
+from tapeless_kernels.launch.sde import SdeChunk, SdePlan, Source
+from tapeless_kernels.launch.threads import n_cores
+from tapeless_kernels.status import INTERRUPTED, SUCCESS
+from tapeless_kernels.tableaus.stochastic import STOCHASTIC, STRATONOVICH, StochasticMethod
+
+Adjoint = Literal["store", "every", "binomial", "reversible", "backsolve"]
+ADJOINTS = ("store", "every", "binomial", "reversible", "backsolve", None)
+
+
+def solve_sde(
+    drift: VectorField,
+    diffusion: VectorField | None,
+    t_span: tuple[ArrayInput, ArrayInput],
+    y0: ArrayInput,
+    theta: ArrayInput | None = None,
+    *,
+    path: BrownianPath | Increment | ArrayInput | None = None,
+    rng: RNG = None,
+    method: str | StochasticMethod | None = None,
+    calculus: Literal["ito", "stratonovich"] | None = None,
+    dt: ArrayInput | None = None,
+    n_steps: Integer | None = None,
+    t_eval: ArrayInput | None = None,
+    rtol: float = 1e-2,
+    atol: float = 1e-3,
+    controller: str | Controller = "pi",
+    first_step: float | None = None,
+    adjoint: Adjoint | None = "store",
+    stride: Integer | None = None,
+    budget: Integer | None = None,
+    max_steps: Integer = 2**16,
+    throw: bool = True,
+    threads: Integer | None = None,
+) -> SdeSolution:
+    r"""Integrate :math:`dy = f(t, y, \theta) \, dt + g(t, y, \theta) \, dW` for a batch of initial states.
+
+    Parameters
+    ----------
+    drift : field
+        f: a `tapeless.field`, a network or a sum; or a `JointField` that has both, with ``diffusion=None``.
+    diffusion : Diffusion, DiffusionNetwork, field or None
+        g. A plain field has a channel of noise for each component.
+    t_span : tuple (t0, t1)
+        Initial and final time, t0 < t1.
+    y0 : array, shape (batch, dim) or (dim,)
+        Initial states, whose dtype, float32 or float64, is that of the solve.
+    theta : array, shape (n_params,) or (batch, n_params)
+        Parameters: those of the drift, then those of the diffusion. Of its own for each trajectory if both fields are
+        functions of yours.
+    path : BrownianPath, array or Increment, optional
+        The noise: a path of shape (batch, channels), or the increments of the steps, (n_steps, batch, channels), with
+        their areas as ``Increment(W, H)`` if the method needs them.
+    rng : numpy.random.Generator or int, optional
+        What draws the key of a path, if none is given.
+    method : str or StochasticMethod, optional
+        One of the table in the documentation. By default ``"euler_maruyama"``, or ``"heun"`` for Stratonovich.
+    calculus : "ito" or "stratonovich", optional
+        In which sense the equation is meant; by default that of the method. They differ unless noise is additive.
+    dt : float or array (n + 1,), optional
+        The size of steps, of which the last is shortened to end at t1; or the times between which they are.
+    n_steps : int, optional
+        Take so many equal steps. With neither, steps adapt, of each trajectory by itself.
+    t_eval : array, shape (n_times,), optional
+        Output times in ascending order, on which steps end. By default t1 only.
+    rtol, atol : float
+        An adaptive step is accepted if the root mean square over the entries of
+        ``error / (atol + rtol * max(|y|, |y_next|))`` is at most 1.
+    controller : str
+        ``"pi"``, ``"i"`` or ``"h312"``, with the exponents of the order of the method's error.
+    first_step : float, optional
+        Size of the first adaptive step; by default a hundredth of the interval.
+    adjoint : "store", "every", "binomial", "reversible", "backsolve" or None
+        What is kept for `SdeSolution.vjp`: every step; the states at every `stride`-th step; as many states as a
+        `budget` of bytes allows, these three with the same gradient to the bit; with ``"reversible"`` and the method
+        of that name nothing, as its steps are taken back; with ``"backsolve"`` nothing but outputs, and the continuous
+        adjoint of a Stratonovich equation is solved on the same path, which is exact in the limit of small steps.
+    stride : int, optional
+        With "every": the steps from one state that is kept to the next.
+    budget : int, optional
+        With "binomial": the bytes that `vjp` may work on.
+    max_steps : int
+        Most adaptive steps tried for each trajectory.
+    throw : bool
+        Whether a trajectory that fails raises an error.
+    threads : int, optional
+        Threads that share the trajectories; by default all cores. They change no bit.
+
+    Returns
+    -------
+    SdeSolution
+        `ys` of shape (batch, dim), or (batch, n_times, dim) with `t_eval`; `stats`, `path` and `vjp`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what it must be, or the method cannot take the noise, converges to the solution in the
+        other sense, or has no error estimate where steps are to adapt: the message names those that do.
+    SolverError
+        If a trajectory fails and `throw` is true: a state that is not finite, a step below the resolution of the path,
+        too many steps. Its attribute `solution` holds what was reached.
+    KeyboardInterrupt
+        On Ctrl-C; its attribute `solution` holds what was reached.
+
+    References
+    ----------
+    .. [1] Kloeden and Platen, *Numerical Solution of Stochastic Differential Equations*, Springer (1992).
+    .. [2] Foster, On the convergence of adaptive approximations for stochastic differential equations,
+       arXiv 2311.14201 (2023).
+
+    Examples
+    --------
+    Geometric Brownian motion, 1000 paths:
+
+    >>> import numpy as np
+    >>> import tapeless
+    >>> @tapeless.field(dim=1, n_params=1, vjp="symbolic")
+    ... def drift(t, y, theta, dy):
+    ...     dy[0] = theta[0] * y[0]
+    >>> @tapeless.diffusion(dim=1, n_params=1, vjp="symbolic")
+    ... def volatility(t, y, theta, dg):
+    ...     dg[0] = theta[0] * y[0]
+    >>> sol = tapeless.solve_sde(
+    ...     drift, volatility, (0.0, 1.0), np.ones((1000, 1)), [0.05, 0.2], n_steps=64, rng=0
+    ... )
+    >>> bool(abs(sol.ys.mean() - np.exp(0.05)) < 0.03)
+    True
+    >>> y0_bar, theta_bar = sol.vjp(np.full(sol.ys.shape, 1e-3))
+    >>> theta_bar.shape
+    (2,)
+    """
+    noisy: Any = _fields(drift, diffusion)
+    y0, single = _states(drift, y0)
+    batch, dtype = len(y0), y0.dtype
+    joint = diffusion is None
+    parts = (drift,) if joint else (drift, noisy)
+    theta = _parameters(parts, theta, dtype, batch)
+    t0, t1 = span_of(t_span)
+    outputs = output_times(t_eval, t0, t1)
+    found = sde_methods.find_method(SOLVE, method, calculus)
+    adaptive = dt is None and n_steps is None
+    example = theta if theta.ndim == 1 else theta[0] if batch else np.zeros(theta.shape[1])
+    of_noisy = example if joint else example[drift.n_params :]
+    noise = kind_of_noise(SOLVE, noisy, y0, t0, noisy.effective(of_noisy))
+    if adaptive and method is None:  # the usual one cannot adapt
+        found = _usual_adaptive(found.calculus, noise) or found
+    sde_methods.check_method(SOLVE, found, calculus, noise, adaptive)
+    _check_adjoint(found, adjoint, adaptive, stride, budget, noise)
+    times = places = equal = None
+    if not adaptive:
+        times, places, equal = grid_of(t0, t1, outputs, dt, n_steps)
+    if path is None:
+        shape = batch, noisy.channels
+        path = make_path(rng, t0, t1, shape, found.area, dtype, times, equal)
+    elif rng is not None:
+        raise complain(ValueError, SOLVE, "rng", "left out where there is a `path`", describe(rng))
+    n = None if times is None else len(times) - 1
+    source = source_of(path, t0, t1, batch, noisy.channels, single, found.area, n, dtype)
+    threads = n_cores() if threads is None else check.positive_int(SOLVE, "threads", threads)
+    plan = SdePlan(
+        dtype, lanes_for(batch, dtype), None if joint else drift.program, None if joint else noisy.program,
+        drift.program if joint else None, (0, 0 if joint else drift.n_params), theta.shape[-1], theta.ndim > 1,
+        found, drift.dim, noisy.channels, noisy.mixes, adjoint is not None and not _missing(parts), adaptive,
+    )  # fmt: skip
+    how = None
+    if adaptive:
+        how = _adaptive(path, controller, noise, rtol, atol, first_step, max_steps, t0, t1)
+    used, pull = theta, None
+    if any(part.maps_theta for part in parts):
+        used, pull = _mapped(parts, theta)
+    memory = _memory(plan, batch, n, threads, adjoint if plan.transpose else None, stride, budget)
+    solve = SdeSolve(plan, source, y0, used, times, places, outputs, how, memory, threads)
+    solve.span = t0, t1
+
+    def solution() -> SdeSolution:
+        reverse: Any = SdeReverse(solve, pull)
+        if adjoint is None:
+            reverse = "`adjoint` must not be None in solve_sde for its gradient; nothing was kept."
+        elif _missing(parts):
+            names = ", ".join(map(str, _missing(parts)))
+            reverse = f"`vjp` must be given for every field; got none for {names}. vjp='symbolic' may derive it."
+        arrays = _evaluations(plan, solve)
+        first: Any = 0 if single else slice(None)
+        stats = SdeStats(
+            *(x[first] for x in (*arrays, solve.accepted, solve.rejected, solve.status, solve.t))
+        )
+        ys = solve.ys[:, 0] if t_eval is None else solve.ys
+        ts = np.array(t1) if t_eval is None else outputs
+        return SdeSolution(
+            ts, ys[first], solve.y[first], stats, path, found.name, noise, single, reverse
+        )
+
+    try:
+        solve.run()
+        result = solution()
+    except KeyboardInterrupt as interrupt:
+        interrupt.solution = solution()  # type: ignore[attr-defined]
+        raise
+    if throw and not result.success:
+        check_arrival(SOLVE, result, t1)
+    return result
+
+
+def _evaluations(plan: SdePlan, solve: SdeSolve) -> Any:
+    """Return the evaluations of drift and diffusion of each trajectory."""
+    tried = solve.accepted + solve.rejected
+    tried = tried + (~np.isin(solve.status, (SUCCESS, INTERRUPTED)) & (solve.rejected == 0))
+    uses = plan.arrays.uses.sum(axis=1)
+    start = int(sde_methods.is_reversible(plan.method))
+    return np.array([tried * uses[0] + start, tried * uses[1] + start])
+
+
+def _fields(drift, diffusion):
+    """Return the diffusion, or what has it too, with its channels."""
+    if not isinstance(drift, VectorField):
+        raise complain(TypeError, SOLVE, "drift", "a tapeless field", describe(drift))
+    if diffusion is None:
+        if not isinstance(drift, JointField):
+            raise complain(
+                TypeError, SOLVE, "diffusion", "given, unless `drift` is a JointField", "None"
+            )
+        return drift
+    if isinstance(drift, JointField) or hasattr(drift, "channels"):
+        wanted = "a field of as many values as the state has; a JointField stands alone"
+        raise complain(TypeError, SOLVE, "drift", wanted, describe(drift))
+    if not isinstance(diffusion, VectorField) or isinstance(diffusion, JointField):
+        wanted = "a tapeless.diffusion, a DiffusionNetwork or a field"
+        raise complain(TypeError, SOLVE, "diffusion", wanted, describe(diffusion))
+    if diffusion.dim != drift.dim:
+        raise complain(
+            ValueError,
+            SOLVE,
+            "diffusion",
+            f"of dim={drift.dim}, as the drift",
+            f"dim={diffusion.dim}",
+        )
+    return diffusion if hasattr(diffusion, "channels") else _Plain(diffusion)
+
+
+class _Plain:
+    """A field as the diffusion with a channel for each component."""
+
+    mixes, noise = False, None
+
+    def __init__(self, field):
+        self._field = field
+        self.channels = field.dim
+
+    def __getattr__(self, name):
+        return getattr(self._field, name)
+
+
+def _states(drift, y0):
+    y0 = check.as_state(SOLVE, "y0", y0)
+    if y0.ndim not in (1, 2) or y0.shape[-1] != drift.dim:
+        wanted = f"of shape (batch, {drift.dim}) or ({drift.dim},) for this drift"
+        raise complain(ValueError, SOLVE, "y0", wanted, describe(y0))
+    y0, single = (y0[None], True) if y0.ndim == 1 else (y0, False)
+    return np.array(arguments.as_kernel_array(y0)), single
+
+
+def _parameters(parts, theta, dtype, batch):
+    """Return theta in the dtype of the solve."""
+    n = sum(part.n_params for part in parts)
+    if theta is None and n == 0:
+        return np.zeros(0, dtype)
+    own = all(part.takes_own_theta for part in parts if part.n_params)
+    wanted = f"of shape ({n},), the drift's {parts[0].n_params} numbers first"
+    wanted += f", or ({batch}, {n})" if own else ""
+    if theta is None:
+        raise complain(TypeError, SOLVE, "theta", f"an array {wanted}", "None")
+    theta = check.as_state(SOLVE, "theta", theta)
+    if theta.shape != (n,) and not (own and theta.shape == (batch, n)):
+        raise complain(ValueError, SOLVE, "theta", wanted, describe(theta))
+    if not np.isfinite(theta).all():
+        raise complain(ValueError, SOLVE, "theta", "finite", "NaN or inf in it")
+    return theta.astype(dtype, order="C")
+
+
+def _missing(parts):
+    return [field for part in parts for field in part.without_vjp]
+
+
+def _usual_adaptive(calculus, noise):
+    """Return the method that adaptive solves take if none is named: the first that fits, of the highest order."""
+    fits = [
+        m for m in STOCHASTIC
+        if sde_methods.adapts(m) and noise in m.strong and (noise == "additive" or m.calculus == calculus)
+    ]  # fmt: skip
+    return max(fits, key=lambda m: m.strong[noise], default=None)
+
+
+def _check_adjoint(method, adjoint, adaptive, stride, budget, noise):
+    check.one_of(SOLVE, "adjoint", adjoint, ADJOINTS)
+    for name, value, mode in (("stride", stride, "every"), ("budget", budget, "binomial")):
+        if value is not None and adjoint != mode:
+            wanted = f"left out, unless adjoint={mode!r}"
+            raise complain(ValueError, SOLVE, name, wanted, f"{value!r} with adjoint={adjoint!r}")
+        if value is None and adjoint == mode:
+            raise complain(TypeError, SOLVE, name, f"given with adjoint={mode!r}", "None")
+    if adjoint == "reversible" and not sde_methods.is_reversible(method):
+        wanted = (
+            "another one with this method, as only the steps of 'reversible_heun' can be taken back"
+        )
+        raise complain(
+            ValueError, SOLVE, "adjoint", wanted, f"'reversible' with method={method.name!r}"
+        )
+    if adjoint == "backsolve" and method.calculus != STRATONOVICH and noise != "additive":
+        wanted = "another one with a method for Ito equations; the continuous adjoint is that of Stratonovich ones"
+        raise complain(
+            ValueError, SOLVE, "adjoint", wanted, f"'backsolve' with method={method.name!r}"
+        )
+    if adjoint is not None and not sde_methods.has_transpose(method):
+        wanted = "None with this method, which has no transpose; milstein_free has"
+        raise complain(
+            ValueError, SOLVE, "adjoint", wanted, f"{adjoint!r} with method={method.name!r}"
+        )
+
+
+def _adaptive(path, controller, noise, rtol, atol, first_step, max_steps, t0, t1):
+    """Return how steps adapt."""
+    tolerances = []
+    for name, value in (("rtol", rtol), ("atol", atol)):
+        x = check.as_real(SOLVE, name, value)
+        if x.ndim or not np.isfinite(x) or x < 0:
+            raise complain(
+                ValueError, SOLVE, name, "a number, finite and not negative", describe(value)
+            )
+        tolerances.append(float(x))
+    if not sum(tolerances) > 0:
+        raise complain(ValueError, SOLVE, "atol", "positive where `rtol` is 0", describe(atol))
+    first = (t1 - t0) / 100
+    if first_step is not None:
+        step = check.as_real(SOLVE, "first_step", first_step)
+        if step.ndim or not np.isfinite(step) or step <= 0:
+            raise complain(
+                ValueError, SOLVE, "first_step", "a positive number", describe(first_step)
+            )
+        first = float(step)
+    least = path.resolution * (path.t1 - path.t0)
+    most = check.positive_int(SOLVE, "max_steps", max_steps)
+    control = methods.find_controller(SOLVE, controller)
+    return Adaptive(control, noise, *tolerances, max(first, least), least, most)
+
+
+def _memory(plan, batch, n, threads, adjoint, stride, budget):
+    """Return what is kept for the way back."""
+    if adjoint == "every":
+        return Memory("every", check.positive_int(SOLVE, "stride", stride), None)
+    if adjoint != "binomial":
+        return Memory(adjoint)
+    budget = check.positive_int(SOLVE, "budget", budget)
+    count = min(plan.chunk, max(batch, 1))
+    given = np.zeros((1, 1, count, plan.channels), plan.dtype)
+    probe = SdeChunk(plan, Source(np.zeros(2, np.uint64), 0, 1, 0, (0.0, 1.0), given), 0, count)
+    chunks = max(1, -(-batch // plan.chunk))
+    step = sum(np.prod(shape) * np.dtype(d).itemsize for shape, d in probe.record_layout(1)) * min(
+        threads, chunks
+    )
+    state = sum(a.nbytes for a in probe.state) * chunks
+    if budget < step + state:
+        wanted = (
+            f"at least {int(step + state)}, for a step of each thread and a state of each chunk"
+        )
+        raise complain(ValueError, SOLVE, "budget", wanted, describe(budget))
+    block = max(1, int(min(budget // 2, budget - state) // step))
+    if n is not None:
+        block = min(block, n)
+    return Memory("binomial", block, max(0, int((budget - block * step) // state) - 1))
+
+
+def _mapped(parts, theta):
+    """Return the parameters that kernels are given, and the map of their cotangent to that of theta."""
+    ends = np.cumsum([0] + [part.n_params for part in parts])
+    places = [slice(a, b) for a, b in itertools.pairwise(ends)]
+    used = np.concatenate([p.effective(theta[at]) for p, at in zip(parts, places, strict=True)])
+    kept = theta.copy()
+
+    def pull(bar):
+        pairs = zip(parts, places, strict=True)
+        return np.concatenate([p._effective_vjp(kept[at], bar[at]) for p, at in pairs])
+
+    return used, pull

@@ -1,0 +1,92 @@
+"""Which methods solve an SDE: by calculus, by noise, with steps that adapt; and what to say where none does."""
+
+import numpy as np
+
+from tapeless._complain import complain, describe
+from tapeless_kernels.tableaus.stochastic import (
+    DERIVATIVE,
+    ITO,
+    REVERSIBLE,
+    STOCHASTIC,
+    STRATONOVICH,
+    StochasticMethod,
+)
+
+CALCULI = (ITO, STRATONOVICH)
+DEFAULTS = {ITO: "euler_maruyama", STRATONOVICH: "heun"}
+MOTIVES = {
+    "diagonal-general": "of a channel for each component, which depends on other components",
+    "general": "of several channels that do not commute",
+}
+
+
+def find_method(caller: str, method: object, calculus: str | None) -> StochasticMethod:
+    """Return the method of a name, or the usual one of a calculus."""
+    if calculus is not None and calculus not in CALCULI:
+        raise complain(
+            ValueError, caller, "calculus", "'ito' or 'stratonovich'", describe(calculus)
+        )
+    if method is None:
+        method = DEFAULTS[calculus or ITO]
+    if isinstance(method, StochasticMethod):
+        return method
+    for found in STOCHASTIC:
+        if found.name == method:
+            return found
+    names = ", ".join(m.name for m in STOCHASTIC)
+    raise complain(ValueError, caller, "method", f"one of {names}", describe(method))
+
+
+def check_method(
+    caller: str, method: StochasticMethod, calculus: str | None, noise: str, adaptive: bool
+) -> None:
+    """Complain of a method that cannot take the noise, converges to another solution, or cannot adapt its steps."""
+    wanted = calculus or (method.calculus if noise != "additive" else None)
+    fits = [
+        m for m in STOCHASTIC
+        if noise in m.strong and (noise == "additive" or m.calculus == wanted) and (not adaptive or adapts(m))
+    ]  # fmt: skip
+    names = ", ".join(m.name for m in fits) or "none"
+    if noise not in method.strong:
+        takes = ", ".join(method.strong)
+        what = f"{noise!r} noise" + (f", {MOTIVES[noise]}" if noise in MOTIVES else "")
+        raise ValueError(
+            f"{caller}: `method` must be one that takes {what}; got {method.name!r}, which takes {takes}. "
+            f"Those that do: {names}."
+        )
+    if noise != "additive" and calculus is not None and method.calculus != calculus:
+        raise ValueError(
+            f"{caller}: `method` must be one that converges to the solution in the sense of {calculus.capitalize()}; "
+            f"got {method.name!r}, which converges to that of {method.calculus.capitalize()}. Those that do: "
+            f"{names}; or change the drift by `tapeless.to_{method.calculus}`."
+        )
+    if adaptive and not adapts(method):
+        raise ValueError(
+            f"{caller}: `dt` or `n_steps` must be given with method={method.name!r}, which has no error estimate that "
+            f"steps could be adapted by; adaptive methods for {noise!r} noise are {names}."
+        )
+
+
+def adapts(method: StochasticMethod) -> bool:
+    """Return whether steps can be adapted."""
+    return method.error is not None
+
+
+def error_order(method: StochasticMethod, noise: str) -> float:
+    """Return the power of h with which the error estimate goes to 0."""
+    return float(method.strong[noise]) + 0.5
+
+
+def has_transpose(method: StochasticMethod) -> bool:
+    """Return whether gradients can be taken through the method."""
+    return method.kind != DERIVATIVE
+
+
+def is_reversible(method: StochasticMethod) -> bool:
+    """Return whether its steps can be taken back."""
+    return method.kind == REVERSIBLE
+
+
+def steps_between(t0: float, t1: float, n: int) -> np.ndarray:
+    """Return n + 1 times of equal steps."""
+    return t0 + (t1 - t0) * (np.arange(n + 1) / n)

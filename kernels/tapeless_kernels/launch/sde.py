@@ -1,0 +1,377 @@
+"""Solves of SDEs on the CPU: chunks of tiles, with their paths, their records and the way back."""
+
+import functools
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import sde_buffers as buffers
+from .._jit import Family
+from ..controllers.step_size import START
+from ..drivers import normals
+from ..drivers.brownian import QUAD
+from ..drivers.noise import LanePaths
+from ..field_abi import Field
+from ..status import BUFFER_FULL, DONE, FIELD_ERROR, INTERRUPTED, RUNNING, SUCCESS
+from ..tableaus.stochastic import REVERSIBLE, StochasticMethod, arrays_of
+from . import cpu
+from .array import carve
+from .brownian import Block
+from .cpu import Budget, FieldError, bound
+from .sde_entry import (
+    begin_sde,
+    evaluate_end,
+    finish_sde_vjp,
+    run_sde,
+    run_sde_adaptive,
+    run_sde_vjp,
+    solve_sde_back,
+    take_sde_back,
+)
+
+COLUMNS = 1024  # samples by channels that one query serves
+NO_FIELD = Field(0, 0, 0, 0)
+ALONE = 16  # single trajectories of a chunk
+
+
+@functools.cache
+def family(dtype, lanes):
+    """Return the kernels of one float type and width: those of the loop, with the path's arithmetic."""
+    bind = {**cpu.family(dtype, lanes).bind, **normals.bindings(dtype)}
+    return Family(f"sde_{dtype.name}_{lanes}", bind)
+
+
+@dataclass(frozen=True, eq=False)
+class SdePlan:
+    """What the chunks of one solve share."""
+
+    dtype: np.dtype
+    lanes: int
+    drift: object  # programs
+    diffusion: object
+    joint: object  # or None
+    starts: tuple  # where in theta the parameters of drift and diffusion begin
+    n_params: int
+    own: bool  # parameters of its own for each trajectory
+    method: StochasticMethod
+    dim: int
+    channels: int
+    mixes: bool  # whether the diffusion is a matrix
+    transpose: bool
+    adaptive: bool
+
+    @property
+    def rows(self):
+        """The values of the diffusion."""
+        return self.dim * (self.channels if self.mixes else 1)
+
+    @property
+    def arrays(self):
+        """The method as kernels take it."""
+        mixed = self.channels if self.mixes else 1
+        return arrays_of(self.method, self.dtype, mixed, self.adaptive)
+
+    @property
+    def chunk(self):
+        """How many trajectories a chunk has at most."""
+        if self.lanes == 1:
+            return ALONE
+        return max(1, COLUMNS // (self.lanes * self.channels)) * self.lanes
+
+
+class Source:
+    """Where noise comes from: a path's key, depth, rows and span, or the increments that are given."""
+
+    def __init__(self, key, first, rows, depth, span, given=None):
+        self.key, self.first, self.rows, self.depth, self.span = key, first, rows, depth, span
+        self.given = given  # (n, rows, samples, channels)
+
+
+class SdeChunk:
+    """Some trajectories of a solve, with all that they need; used by one thread at a time."""
+
+    def __init__(self, plan, source, first, count):
+        self.plan, self._source, self.first, self.count = plan, source, first, count
+        dtype, lanes = plan.dtype, plan.lanes
+        self.tiles = tiles = -(-count // lanes)
+        kernels = family(dtype, lanes)
+        self._kernel = kernels
+        self._fields = [
+            bound(program, dtype, lanes, plan.transpose) if program is not None else None
+            for program in (plan.drift, plan.diffusion, plan.joint)
+        ]
+        width = lanes if plan.own else 1
+        self.equation = buffers.Equation(
+            *[NO_FIELD if f is None else f.field._replace(theta_stride=lanes * plan.own) for f in self._fields],
+            *[start * width for start in plan.starts], int(plan.own),
+        )  # fmt: skip
+        self.method = plan.arrays
+        of_stage = [self._fields[2]] * 2 if plan.joint is not None else self._fields[:2]
+        self._caches = [field.n_cache for field in of_stage]
+        n = np.minimum(np.arange(tiles * lanes), count - 1)
+        self.samples = (first + n).reshape(tiles, lanes)
+        self._make_noise()
+        self._make_work()
+        self._small = self.record(0)
+        dim = plan.dim * (plan.method.kind == REVERSIBLE)
+        rows = plan.rows * (plan.method.kind == REVERSIBLE)
+        self.state = buffers.State(
+            np.empty((tiles, plan.dim, lanes), dtype), np.empty((tiles, dim, lanes), dtype),
+            np.empty((tiles, dim, lanes), dtype), np.empty((tiles, rows, lanes), dtype),
+            np.empty((tiles, lanes), np.uint8), np.zeros((tiles, lanes), np.int64), np.zeros(tiles, np.int64),
+            np.zeros((tiles, lanes), np.int64),
+        )  # fmt: skip
+
+    # ------------------------------------------------------------ what it is made of
+
+    def _make_noise(self):
+        plan, source, lanes = self.plan, self._source, self.plan.lanes
+        dtype, channels, tiles = plan.dtype, plan.channels, self.tiles
+        given = np.empty((0, 1, 1, 1), dtype) if source.given is None else source.given
+        columns = np.zeros((tiles, lanes), np.int64)
+        rows = source.rows if source.given is None else 1
+        own = source.given is None and (plan.adaptive or lanes == 1)
+        block = Block(
+            source.key, source.first, self.first, self.first + (0 if own or source.given is not None else self.count),
+            channels, rows, 0 if own or source.given is not None else source.depth, dtype,
+        )  # fmt: skip
+        self.path = block.path
+        if not own and source.given is None:
+            sample = source.first + self.samples
+            n, quad = len(block.path.quads), (source.first + self.first) // QUAD
+            columns[:] = sample % QUAD * n + (sample // QUAD - quad) * channels
+        self.paths = self._lane_paths(tiles * lanes if own else 0, rows)
+        self.noise = buffers.Noise(
+            given, np.array(source.span), columns, self.samples,
+            np.zeros((tiles, 3, channels, lanes), dtype),
+        )  # fmt: skip
+
+    def _lane_paths(self, n, rows):
+        source, channels, dtype = self._source, self.plan.channels, self.plan.dtype
+        depth = source.depth if n else 0
+        sample = source.first + self.samples.reshape(-1)[:n]
+        at = np.full((n, 3), -1)
+        at[:, 2] = sample % QUAD
+        return LanePaths(
+            self.path.key, np.repeat((sample // QUAD).astype(np.uint32)[:, None], channels, 1),
+            np.arange(channels, dtype=np.uint32), np.empty((dtype.itemsize // 4, QUAD, channels), np.uint32),
+            np.empty((n, depth + 1, 2, rows, channels), dtype), np.empty((rows, channels), dtype),
+            np.empty((n, rows, channels), dtype), np.empty((2, rows, channels), dtype), np.empty(11), at,
+        )  # fmt: skip
+
+    def _make_work(self):
+        plan, lanes, dtype = self.plan, self.plan.lanes, self.plan.dtype
+        dim, rows, channels, stages = plan.dim, plan.rows, plan.channels, self.method.stages
+        both = dim + rows if plan.joint is not None else 0
+        self.work = buffers.Work(
+            *carve([
+                ((2, lanes), dtype), ((self.tiles, lanes), dtype), ((5, channels, lanes), dtype),
+                ((channels, lanes), dtype), ((stages, dim, lanes), dtype), ((stages, rows, lanes), dtype),
+                ((both, lanes), dtype), ((dim, lanes), dtype), ((int(plan.adaptive), dim, lanes), dtype),
+                ((lanes,), dtype), ((lanes,), np.uint8), ((lanes,), np.uint8),
+            ])
+        )  # fmt: skip
+        for array in self.work:
+            array[...] = 0
+
+    def record_layout(self, steps):
+        """Return shapes and types of a record of so many steps; of 0: the room that a solve without one needs."""
+        plan, lanes, capacity = self.plan, self.plan.lanes, max(steps, 1)
+        stages = self.method.stages if steps else 1
+        tile, dtype = (capacity, self.tiles), plan.dtype
+        return [
+            ((max(steps + 1, 2) if steps else 1, self.tiles, lanes), dtype), ((*tile, lanes), dtype),
+            ((*tile, 2 if steps else 0, plan.channels, lanes), dtype), ((*tile, stages, plan.dim, lanes), dtype),
+            ((*tile, stages, self._caches[0], lanes), dtype), ((*tile, stages, self._caches[1], lanes), dtype),
+        ]  # fmt: skip
+
+    def record(self, steps):
+        """Return a record of so many steps."""
+        return buffers.Record(*carve(self.record_layout(steps)))
+
+    @property
+    def path_bytes(self):
+        """The bytes of the paths' state."""
+        return sum(a.nbytes for a in (*self.path, *self.paths))
+
+    def _check(self, code):
+        if code == FIELD_ERROR:
+            raise FieldError
+        return code
+
+    # ------------------------------------------------------------ forward
+
+    def _load(self, y0):
+        """Set all lanes to their start."""
+        lanes, state = self.plan.lanes, self.state
+        rows = y0[self.samples.reshape(-1) - self.first].reshape(self.tiles, lanes, -1)
+        state.y[:] = rows.transpose(0, 2, 1)
+        running = np.arange(self.tiles * lanes).reshape(self.tiles, lanes) < self.count
+        state.status[:] = np.where(running, RUNNING, SUCCESS)
+        state.running[:], state.steps[:], state.emitted[:] = running.sum(axis=1), 0, 0
+
+    def begin(self, y0, theta, grid, ys):
+        """Start at y0 (count, dim); theta is (1 or tiles, n), ys (tiles, n_outputs, dim, lanes) is filled."""
+        state = self.state
+        self._load(y0)
+        self.grid, self.theta, self.ys = grid, theta, ys
+        self._start_time(grid.times[0].flat[0])
+        self._check(self._kernel(begin_sde)(
+            self.equation, self.method, grid, state, self._small, self.work, theta, ys
+        ))  # fmt: skip
+
+    def _start_time(self, t):
+        self.work.time[0] = t
+
+    def run(self, first, last, stop, record=None):
+        """Take steps from `first` to `last`, into a record that begins with the first if one is given."""
+        advance, at = self._kernel(run_sde), first
+        budget = Budget(self._flops())
+        while at < last and not stop.wanted and self.state.running.any():
+            n, begun = min(at + budget.iterations, last), time.perf_counter()
+            self._check(advance(
+                self.equation, self.method, self.grid, self.noise, self.path, self.paths, self.state,
+                self._small if record is None else record, self.work, self.theta, self.ys, at, n, first,
+            ))  # fmt: skip
+            if n - at == budget.iterations:
+                budget.learn(time.perf_counter() - begun)
+            at = n
+        if record is not None and at < last:  # all have failed before
+            record.h[at - first : last - first] = 0
+        self.reached = at
+
+    def _flops(self):
+        plan = self.plan
+        fields = sum(p.flops for p in (plan.drift, plan.diffusion, plan.joint) if p is not None)
+        fields += 50 * plan.channels + 10 * plan.rows
+        return self.tiles * plan.lanes * self.method.stages * max(fields, 1)
+
+    def settle(self):
+        """Note the end of a grid: lanes that still run have arrived, or were interrupted."""
+        state, running = self.state, self.state.status == RUNNING
+        lengths = self.grid.lengths
+        arrived = running & (self.reached >= lengths)
+        state.steps[running] = np.minimum(self.reached, lengths)[running]
+        state.status[arrived] = SUCCESS
+        state.status[running & ~arrived] = INTERRUPTED
+
+    def adapt(self, y0, theta, steps, ys, stop):
+        """Solve with steps of their own for each lane; return `steps`, perhaps with more room."""
+        advance, state, t0 = self._kernel(run_sde_adaptive), self.state, steps.span[0]
+        self._load(y0)
+        steps.accepted[0], steps.ratios[:] = t0, steps.numbers[START]
+        at_start = int((steps.outputs == t0).sum())
+        ys[:, :at_start] = state.y[:, None]
+        state.emitted[:], steps.due[:at_start] = at_start, 0
+        budget = Budget(3 * self._flops())
+        while not stop.wanted:
+            begun = time.perf_counter()
+            code = self._check(advance(
+                self.equation, self.method, steps, self.noise, self.paths, state, self._small, self.work, theta,
+                ys, budget.iterations,
+            ))  # fmt: skip
+            if code == DONE:
+                break
+            if code == BUFFER_FULL:
+                more = np.zeros_like(steps.accepted)
+                steps = steps._replace(accepted=np.concatenate([steps.accepted, more]))
+            else:
+                budget.learn(time.perf_counter() - begun)
+        interrupted = state.status == RUNNING
+        state.steps[:] = steps.lengths
+        state.status[interrupted] = INTERRUPTED
+        return steps
+
+    def save(self):
+        """Return a copy of the states between two steps."""
+        return [array.copy() for array in self.state]
+
+    def restore(self, saved):
+        """Go back to a copy."""
+        for array, values in zip(self.state, saved, strict=True):
+            array[...] = values
+
+    # ------------------------------------------------------------ backward
+
+    def begin_back(self, n_outputs):
+        """Return cotangents of zeros, and make the fields ready."""
+        plan, lanes, dtype, tiles = self.plan, self.plan.lanes, self.plan.dtype, self.tiles
+        dim, rows, stages = plan.dim, plan.rows, self.method.stages
+        twice = int(plan.method.kind == REVERSIBLE)
+        programs = plan.drift, plan.diffusion, plan.joint
+        for field, program, start in zip(self._fields, programs, (*plan.starts, 0), strict=True):
+            if field is not None:
+                field.prepare_vjp(self.theta[0, start : start + program.n_params].copy())
+        layout = [
+            (tiles, dim), (stages + 1, dim), (dim,), (rows,), (2, dim), (self.work.both.shape[0],), (),
+            (tiles, dim * twice), (tiles, dim * twice), (tiles, rows * twice),
+        ]  # fmt: skip
+        bars = carve([((*shape, lanes), dtype) for shape in layout])
+        bars.append(np.zeros((tiles, plan.n_params * (lanes if plan.own else 1)), dtype))
+        for array in bars:
+            array[...] = 0
+        # Outputs are gone through from the last; those of lanes that failed were not written, and are passed over.
+        self.emitted = np.full((tiles, lanes), n_outputs)
+        return buffers.Bars(*bars)
+
+    def back(self, bars, ys_bar, record, first, last, start, stop):
+        """Run the steps of a record from `last` down to `first` backward; the record begins with step `start`."""
+        backward, at = self._kernel(run_sde_vjp), last
+        budget = Budget(3 * self._flops())
+        while at > first and not stop.wanted:
+            n, begun = max(at - budget.iterations, first), time.perf_counter()
+            self._check(backward(
+                self.equation, self.method, self.grid, record, self.work, self.theta, ys_bar, bars, self.emitted,
+                n, at, start,
+            ))  # fmt: skip
+            if at - n == budget.iterations:
+                budget.learn(time.perf_counter() - begun)
+            at = n
+
+    def unwind(self, bars, ys_bar, last, stop, solve):
+        """Go back without a record: by solving the adjoint equation, or by taking the steps back."""
+        kernel = self._kernel(solve_sde_back if solve else take_sde_back)
+        arrays = (
+            self.equation,
+            self.grid,
+            self.noise,
+            self.path,
+            self.paths,
+            self.state,
+            self._small,
+            self.work,
+        )
+        arrays += (self.theta, self.ys, ys_bar, bars) if solve else (self.theta, ys_bar, bars)
+        if not solve:
+            ends = self.state.steps
+            for tile in range(self.tiles):
+                n = ends[tile]
+                times, (_, tiles, lanes) = self.grid.times, self.grid.times.shape
+                at = [
+                    times[n[i], tile if tiles > 1 else 0, i if lanes > 1 else 0]
+                    for i in range(self.plan.lanes)
+                ]
+                self.work.time[1], self.work.lane_status[:] = at, 0
+                self._check(self._kernel(evaluate_end)(
+                    self.equation, self.state, self._small, self.work, self.theta, tile
+                ))  # fmt: skip
+        self.state.emitted[:] = self.emitted
+        at, budget = last, Budget(6 * self._flops())
+        while at > 0 and not stop.wanted:
+            n, begun = max(at - budget.iterations, 0), time.perf_counter()
+            self._check(kernel(*arrays, n, at))
+            if at - n == budget.iterations:
+                budget.learn(time.perf_counter() - begun)
+            at = n
+        self.emitted[:] = self.state.emitted
+
+    def finish_back(self, bars, ys_bar, y0):
+        """Add what comes before the first step."""
+        rows = y0[self.samples.reshape(-1) - self.first].reshape(self.tiles, self.plan.lanes, -1)
+        self.state.y[:] = rows.transpose(0, 2, 1)
+        self._start_time(self.grid.times[0].flat[0])
+        self._check(self._kernel(finish_sde_vjp)(
+            self.equation, self.method, self.grid, self.state, self._small, self.work, self.theta, ys_bar, bars,
+            self.emitted,
+        ))  # fmt: skip
