@@ -15,6 +15,7 @@ from tapeless._check import FLOATS
 from tapeless._ivp import solve_ivp
 from tapeless._ode import solve_ode
 from tapeless._plan import FEW
+from tapeless._sde import solve_sde
 from tapeless.fields import MLP
 from tapeless_kernels import _cache
 from tapeless_kernels.launch import cpu
@@ -50,12 +51,24 @@ def compile_kernels(dtype, lanes, adjoint=True):
     sol = solve_ode(field, (0.0, 1.0), y0, theta, adjoint="store" if adjoint else None)
     if adjoint:
         sol.vjp(y0)
+    _solve_sdes(field, y0, theta, adjoint)
     if lanes == 1:  # what `solve_ivp` runs on
         solve_ivp(lambda t, y: y, (0.0, 1.0), y0[0], dense_output=True).sol(0.5)
         BrownianPath(0, 0.0, 1.0, (), dtype=dtype)(0.0, 1.0)
     made = used_kernels()[before:]
     _remember(f"{dtype}_{lanes}", [kernel for kernel in made if not kernel.loaded])
     return made
+
+
+def _solve_sdes(field, y0, theta, adjoint):
+    """Solve an SDE in all ways that have kernels of their own."""
+    both = field, field, (0.0, 1.0), y0, np.concatenate([theta, theta])
+    how = {"rng": 0, "n_steps": 1, "method": "reversible_heun"}
+    for mode in ("store", "reversible", "backsolve") if adjoint else (None,):
+        sol = solve_sde(*both, adjoint=mode, **how)
+        if adjoint:
+            sol.vjp(y0)
+    solve_sde(*both, rng=0, method="heun", adjoint=None)
 
 
 def compile_beside(dtype, lanes, **options):

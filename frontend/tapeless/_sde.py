@@ -23,7 +23,7 @@ from tapeless_kernels.controllers.step_size import Controller
 from tapeless_kernels.launch.sde import SdeChunk, SdePlan, Source
 from tapeless_kernels.launch.threads import n_cores
 from tapeless_kernels.status import INTERRUPTED, SUCCESS
-from tapeless_kernels.tableaus.stochastic import STOCHASTIC, STRATONOVICH, StochasticMethod
+from tapeless_kernels.tableaus.stochastic import ITO, STOCHASTIC, STRATONOVICH, StochasticMethod
 
 Adjoint = Literal["store", "every", "binomial", "reversible", "backsolve"]
 ADJOINTS = ("store", "every", "binomial", "reversible", "backsolve", None)
@@ -40,6 +40,7 @@ def solve_sde(
     rng: RNG = None,
     method: str | StochasticMethod | None = None,
     calculus: Literal["ito", "stratonovich"] | None = None,
+    convert: bool = False,
     dt: ArrayInput | None = None,
     n_steps: Integer | None = None,
     t_eval: ArrayInput | None = None,
@@ -78,6 +79,10 @@ def solve_sde(
         One of the table in the documentation. By default ``"euler_maruyama"``, or ``"heun"`` for Stratonovich.
     calculus : "ito" or "stratonovich", optional
         In which sense the equation is meant; by default that of the method. They differ unless noise is additive.
+    convert : bool
+        Whether a method of the other sense than `calculus` may be used: what they differ by, half the sum over k of
+        the derivative of g's column k along itself, is added to the drift then, or taken from it, by the diffusion's
+        `jvp`. There are no gradients through that.
     dt : float or array (n + 1,), optional
         The size of steps, of which the last is shortened to end at t1; or the times between which they are.
     n_steps : int, optional
@@ -165,7 +170,12 @@ def solve_sde(
     noise = kind_of_noise(SOLVE, noisy, y0, t0, noisy.effective(of_noisy))
     if adaptive and method is None:  # the usual one cannot adapt
         found = _usual_adaptive(found.calculus, noise) or found
-    sde_methods.check_method(SOLVE, found, calculus, noise, adaptive)
+    correction = _correction(found, calculus, noise, convert)
+    sde_methods.check_method(SOLVE, found, calculus, noise, adaptive, convert)
+    no_transpose = bool(correction) or not sde_methods.has_transpose(found)
+    if no_transpose:
+        given = None if adjoint == "store" else adjoint
+        sde_methods.check_tangent(SOLVE, found, noise, noisy.without_jvp, correction, given)
     _check_adjoint(found, adjoint, adaptive, stride, budget, noise)
     times = places = equal = None
     if not adaptive:
@@ -181,7 +191,8 @@ def solve_sde(
     plan = SdePlan(
         dtype, lanes_for(batch, dtype), None if joint else drift.program, None if joint else noisy.program,
         drift.program if joint else None, (0, 0 if joint else drift.n_params), theta.shape[-1], theta.ndim > 1,
-        found, drift.dim, noisy.channels, noisy.mixes, adjoint is not None and not _missing(parts), adaptive,
+        found, drift.dim, noisy.channels, noisy.mixes,
+        adjoint is not None and not _missing(parts) and not no_transpose, adaptive, correction,
     )  # fmt: skip
     how = None
     if adaptive:
@@ -197,6 +208,9 @@ def solve_sde(
         reverse: Any = SdeReverse(solve, pull)
         if adjoint is None:
             reverse = "`adjoint` must not be None in solve_sde for its gradient; nothing was kept."
+        elif no_transpose:
+            why = "convert=True" if correction else f"method={found.name!r}"
+            reverse = f"there is no transpose with {why}, which differentiates the diffusion; milstein_free has one."
         elif _missing(parts):
             names = ", ".join(map(str, _missing(parts)))
             reverse = f"`vjp` must be given for every field; got none for {names}. vjp='symbolic' may derive it."
@@ -229,6 +243,13 @@ def _evaluations(plan: SdePlan, solve: SdeSolve) -> Any:
     uses = plan.arrays.uses.sum(axis=1)
     start = int(sde_methods.is_reversible(plan.method))
     return np.array([tried * uses[0] + start, tried * uses[1] + start])
+
+
+def _correction(method, calculus, noise, convert):
+    """Return what is to be done to the drift for a method of the other sense: 1 if it is that of Ito, -1, or 0."""
+    if not convert or noise == "additive" or calculus in (None, method.calculus):
+        return 0
+    return 1 if calculus == ITO else -1
 
 
 def _fields(drift, diffusion):
@@ -330,11 +351,6 @@ def _check_adjoint(method, adjoint, adaptive, stride, budget, noise):
         wanted = "another one with a method for Ito equations; the continuous adjoint is that of Stratonovich ones"
         raise complain(
             ValueError, SOLVE, "adjoint", wanted, f"'backsolve' with method={method.name!r}"
-        )
-    if adjoint is not None and not sde_methods.has_transpose(method):
-        wanted = "None with this method, which has no transpose; milstein_free has"
-        raise complain(
-            ValueError, SOLVE, "adjoint", wanted, f"{adjoint!r} with method={method.name!r}"
         )
 
 

@@ -38,7 +38,12 @@ def find_method(caller: str, method: object, calculus: str | None) -> Stochastic
 
 
 def check_method(
-    caller: str, method: StochasticMethod, calculus: str | None, noise: str, adaptive: bool
+    caller: str,
+    method: StochasticMethod,
+    calculus: str | None,
+    noise: str,
+    adaptive: bool,
+    convert: bool,
 ) -> None:
     """Complain of a method that cannot take the noise, converges to another solution, or cannot adapt its steps."""
     wanted = calculus or (method.calculus if noise != "additive" else None)
@@ -46,7 +51,8 @@ def check_method(
         m for m in STOCHASTIC
         if noise in m.strong and (noise == "additive" or m.calculus == wanted) and (not adaptive or adapts(m))
     ]  # fmt: skip
-    names = ", ".join(m.name for m in fits) or "none"
+    names = ", ".join(m.name for m in fits)
+    names = names or "none (give `dt` or `n_steps`, or mean the equation in the other sense)"
     if noise not in method.strong:
         takes = ", ".join(method.strong)
         what = f"{noise!r} noise" + (f", {MOTIVES[noise]}" if noise in MOTIVES else "")
@@ -54,11 +60,11 @@ def check_method(
             f"{caller}: `method` must be one that takes {what}; got {method.name!r}, which takes {takes}. "
             f"Those that do: {names}."
         )
-    if noise != "additive" and calculus is not None and method.calculus != calculus:
+    if noise != "additive" and calculus is not None and method.calculus != calculus and not convert:
         raise ValueError(
             f"{caller}: `method` must be one that converges to the solution in the sense of {calculus.capitalize()}; "
             f"got {method.name!r}, which converges to that of {method.calculus.capitalize()}. Those that do: "
-            f"{names}; or change the drift by `tapeless.to_{method.calculus}`."
+            f"{names}; or pass convert=True, which adds what the senses differ by to the drift."
         )
     if adaptive and not adapts(method):
         raise ValueError(
@@ -75,6 +81,36 @@ def adapts(method: StochasticMethod) -> bool:
 def error_order(method: StochasticMethod, noise: str) -> float:
     """Return the power of h with which the error estimate goes to 0."""
     return float(method.strong[noise]) + 0.5
+
+
+def check_tangent(
+    caller: str,
+    method: StochasticMethod,
+    noise: str,
+    without: tuple[object, ...],
+    correction: int,
+    adjoint: str | None,
+) -> None:
+    """Complain of a method, or of a conversion, that differentiates the diffusion where that is not possible."""
+    argument, got = ("convert", "true") if correction else ("method", repr(method.name))
+    if correction and noise == "diagonal-general":
+        wanted = "false with 'diagonal-general' noise; write the diffusion as a matrix (dim, dim)"
+        raise complain(ValueError, caller, argument, wanted, got)
+    if without:
+        names = ", ".join(map(str, without))
+        advice = f"{names} has no derivative; give it a `jvp`, say jvp='symbolic'" + (
+            "." if correction else ", or take milstein_free."
+        )
+        wanted = (
+            "false, or the diffusion one with a `jvp`"
+            if correction
+            else "one that does not differentiate"
+        )
+        raise complain(ValueError, caller, argument, wanted, got, advice)
+    if adjoint is not None:
+        wanted = f"None with {argument}={got}, which has no transpose"
+        advice = "" if correction else "milstein_free has one."
+        raise complain(ValueError, caller, "adjoint", wanted, repr(adjoint), advice)
 
 
 def has_transpose(method: StochasticMethod) -> bool:

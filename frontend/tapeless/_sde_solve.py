@@ -78,7 +78,7 @@ class SdeSolve:
         chunk.tape = None
         if self.adaptive is not None:
             steps = chunk.adapt(y0, theta, self._steps(chunk), ys, stop)
-            most = int(steps.lengths.max(initial=0))
+            chunk.steps, most = steps, int(steps.lengths.max(initial=0))
             times = np.ascontiguousarray(steps.accepted[: most + 1])
             for lane_times, length in zip(
                 times.reshape(most + 1, -1).T, steps.lengths.reshape(-1), strict=True

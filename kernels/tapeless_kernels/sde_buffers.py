@@ -17,6 +17,10 @@ class Equation(NamedTuple):
     drift: Field
     diffusion: Field
     joint: Field  # both at once, the drift first; no address: not offered
+    tangent: Field  # of the diffusion: what `tangent_abi.call_field_jvp` calls
+    correction: (
+        int  # 1: the drift is that of Ito, the method Stratonovich's; -1: the other way round
+    )
     drift_at: int
     diffusion_at: int
     own: int  # 1: each lane has parameters of its own
@@ -103,6 +107,9 @@ class Work(NamedTuple):
     f: np.ndarray  # (S, dim, LANES)
     g: np.ndarray  # (S, rows, LANES)
     both: np.ndarray  # (dim + rows or 0, LANES)
+    direction: np.ndarray  # (dim or 0, LANES): along which the diffusion is differentiated
+    along: np.ndarray  # (rows or 0, LANES): its derivative
+    still: np.ndarray  # (LANES,): zeros, the direction's part in time
     y_next: np.ndarray  # (dim, LANES)
     error: np.ndarray  # (1 or 0, dim, LANES): of an adaptive step
     finite: np.ndarray  # (LANES,): 0 where a state is finite

@@ -14,7 +14,7 @@ from ..drivers.brownian import QUAD
 from ..drivers.noise import LanePaths
 from ..field_abi import Field
 from ..status import BUFFER_FULL, DONE, FIELD_ERROR, INTERRUPTED, RUNNING, SUCCESS
-from ..tableaus.stochastic import REVERSIBLE, StochasticMethod, arrays_of
+from ..tableaus.stochastic import DERIVATIVE, REVERSIBLE, StochasticMethod, arrays_of
 from . import cpu
 from .array import carve
 from .brownian import Block
@@ -60,6 +60,12 @@ class SdePlan:
     mixes: bool  # whether the diffusion is a matrix
     transpose: bool
     adaptive: bool
+    correction: int = 0  # `sde_buffers.Equation`
+
+    @property
+    def differentiates(self):
+        """Whether the tangent of the diffusion is called."""
+        return self.correction != 0 or self.method.kind == DERIVATIVE
 
     @property
     def rows(self):
@@ -104,6 +110,7 @@ class SdeChunk:
         width = lanes if plan.own else 1
         self.equation = buffers.Equation(
             *[NO_FIELD if f is None else f.field._replace(theta_stride=lanes * plan.own) for f in self._fields],
+            self._tangent(), plan.correction,
             *[start * width for start in plan.starts], int(plan.own),
         )  # fmt: skip
         self.method = plan.arrays
@@ -124,6 +131,14 @@ class SdeChunk:
         )  # fmt: skip
 
     # ------------------------------------------------------------ what it is made of
+
+    def _tangent(self):
+        """Return the tangent of the diffusion as kernels call it, compiled if it is needed."""
+        if not self.plan.differentiates:
+            return NO_FIELD
+        address, context, self._kept = self._fields[1].tangents(1, False, self.plan.own)
+        self._tangent_context = context
+        return Field(address, 0, context.ctypes.data, self.plan.lanes * self.plan.own)
 
     def _make_noise(self):
         plan, source, lanes = self.plan, self._source, self.plan.lanes
@@ -168,8 +183,10 @@ class SdeChunk:
             *carve([
                 ((2, lanes), dtype), ((self.tiles, lanes), dtype), ((5, channels, lanes), dtype),
                 ((channels, lanes), dtype), ((stages, dim, lanes), dtype), ((stages, rows, lanes), dtype),
-                ((both, lanes), dtype), ((dim, lanes), dtype), ((int(plan.adaptive), dim, lanes), dtype),
-                ((lanes,), dtype), ((lanes,), np.uint8), ((lanes,), np.uint8),
+                ((both, lanes), dtype), ((dim * plan.differentiates, lanes), dtype),
+                ((rows * plan.differentiates, lanes), dtype), ((lanes,), dtype), ((dim, lanes), dtype),
+                ((int(plan.adaptive), dim, lanes), dtype), ((lanes,), dtype), ((lanes,), np.uint8),
+                ((lanes,), np.uint8),
             ])
         )  # fmt: skip
         for array in self.work:

@@ -1,9 +1,17 @@
 """One step of a stochastic Runge-Kutta method on a tile, and its transpose; `tableaus.stochastic` has the formula."""
 
 from .._jit import apart, copied, kernel, separate
-from ..field_abi import call_field, call_field_vjp
+
+# One function by a name for each field: where fields are compiled into the kernel, names are what tells them apart.
+from ..field_abi import call_field as call_diffusion
+from ..field_abi import call_field as call_drift
+from ..field_abi import call_field as call_joint
+from ..field_abi import call_field_vjp as call_diffusion_vjp
+from ..field_abi import call_field_vjp as call_drift_vjp
+from ..field_abi import call_field_vjp as call_joint_vjp
 from ..ieee import fma, square_root
-from ..tableaus.stochastic import I11, ROOT, H, W
+from ..tableaus.stochastic import DERIVATIVE, I11, ROOT, H, W
+from ..tangent_abi import call_field_jvp as call_tangent
 from ..tile import LANES, Real, add, combine, fill, put
 from .explicit_rk import stage_time
 
@@ -184,6 +192,8 @@ def step(equation, method, h, y, theta, noise, record, work):
             status |= evaluate(
                 equation, method, i, h, out, theta, (drift_cache[slot], diffusion_cache[slot]), work
             )  # fmt: skip
+    if method.kind == DERIVATIVE:
+        status |= add_derivative(equation, z[0], theta, diffusion_cache[0], work)
     if work.error.shape[0] > 0:
         fill(work.error[0], Real(0))
         state_of_error(method, h, work.error[0], work)
@@ -217,10 +227,13 @@ def evaluate(equation, method, i, h, z, theta, caches, work):
     drift, diffusion = method.uses[0, i], method.uses[1, i]
     joint, lane_status, status = work.both.shape[0] > 0, work.lane_status, 0
     both = drift and diffusion and method.c[0, i] == method.c[1, i]
-    if drift:
+    if drift and equation.correction != 0:
+        stage_time(work.time[1], work.time[0], method.c[0, i], h)
+        status |= evaluate_both(equation, z, theta, caches, (work.f[i], work.g[i]), work)
+    elif drift:
         stage_time(work.time[1], work.time[0], method.c[0, i], h)
         if joint:
-            status |= call_field(
+            status |= call_joint(
                 equation.joint, work.time[1], z, theta, caches[0], work.both, lane_status
             )
             put(work.f[i], work.both)
@@ -228,19 +241,19 @@ def evaluate(equation, method, i, h, z, theta, caches, work):
                 put_rows(work.g[i], work.both[z.shape[0] :])
         else:
             of_drift = theta[equation.drift_at :]
-            status |= call_field(
+            status |= call_drift(
                 equation.drift, work.time[1], z, of_drift, caches[0], work.f[i], lane_status
             )
-    if diffusion and not (joint and both):
+    if diffusion and not (both and (joint or equation.correction != 0)):
         stage_time(work.time[1], work.time[0], method.c[1, i], h)
         if joint:
-            status |= call_field(
+            status |= call_joint(
                 equation.joint, work.time[1], z, theta, caches[1], work.both, lane_status
             )
             put_rows(work.g[i], work.both[z.shape[0] :])
         else:
             of_diffusion = theta[equation.diffusion_at :]
-            status |= call_field(
+            status |= call_diffusion(
                 equation.diffusion, work.time[1], z, of_diffusion, caches[1], work.g[i], lane_status
             )
     return status
@@ -251,16 +264,86 @@ def evaluate_both(equation, z, theta, caches, values, work):
     """Fill the drift and the diffusion at the time work.time[1]."""
     time, status, joint = work.time[1], work.lane_status, work.both
     if joint.shape[0] > 0:
-        failed = call_field(equation.joint, time, z, theta, caches[0], joint, status)
+        failed = call_joint(equation.joint, time, z, theta, caches[0], joint, status)
         put(values[0], joint)
         put(values[1], joint[z.shape[0] :])
         return failed
-    failed = call_field(
+    failed = call_drift(
         equation.drift, time, z, theta[equation.drift_at :], caches[0], values[0], status
     )
-    return failed | call_field(
+    failed |= call_diffusion(
         equation.diffusion, time, z, theta[equation.diffusion_at :], caches[1], values[1], status
     )
+    if equation.correction != 0:
+        half = Real(-0.5) if equation.correction > 0 else Real(0.5)
+        failed |= correct(equation, half, z, theta, caches[1], values[0], values[1], work)
+    return failed
+
+
+@separate
+def correct(equation, half, z, theta, cache, f, g, work):
+    r"""Add :math:`\pm\tfrac12 \sum_k (\partial g_k) g_k` to the drift: by what the two senses differ.
+
+    A diffusion that is a vector is diagonal here: its k-th entry depends on the k-th of y alone.
+    """
+    channels, dim, status = work.weights.shape[0], z.shape[0], 0
+    mixes = not (g.shape[0] == dim and channels == dim)
+    for k in range(channels if mixes else 1):
+        for m in range(dim):
+            put_row(work.direction, m, g, m * channels + k if mixes else m)
+        status |= differentiate(equation, z, theta, cache, work)
+        for m in range(dim):
+            row = m * channels + k if mixes else m
+            add_scaled(f[m : m + 1], half, work.along[row : row + 1])
+    return status
+
+
+@copied
+def differentiate(equation, z, theta, cache, work):
+    """Fill `work.along` with the derivative of the diffusion along `work.direction`, at the time work.time[1]."""
+    none = theta[:0]
+    return call_tangent(
+        equation.tangent, work.time[1], z, theta[equation.diffusion_at :], cache, work.still, work.direction, none,
+        work.along,
+    )  # fmt: skip
+
+
+@separate
+def add_derivative(equation, z, theta, cache, work):
+    r"""Add Milstein's term :math:`\tfrac12 \sum_{jk} (\partial g_j) g_k (W_j W_k - \delta_{jk} h)` to `work.y_next`.
+
+    A diffusion that is a vector is diagonal here; the columns of a matrix commute.
+    """
+    channels, dim, status, roots = work.weights.shape[0], z.shape[0], 0, work.basis[ROOT]
+    g, w, i11 = work.g[0], work.basis[W], work.basis[I11]
+    for lane in range(LANES):
+        work.time[1, lane] = work.time[0, lane]
+    if channels == 1 or (g.shape[0] == dim and channels == dim):
+        fill(work.weights, Real(0))
+        add_products_of(work.weights, roots, i11)
+        fill(work.direction, Real(0))
+        add_noise(work.direction, work.weights, g)
+        status = differentiate(equation, z, theta, cache, work)
+        add(work.y_next, work.along)
+        return status
+    for k in range(channels):
+        for m in range(dim):
+            put_row(work.direction, m, g, m * channels + k)
+        status |= differentiate(equation, z, theta, cache, work)
+        fill(work.weights, Real(0))
+        add_products(work.weights, w, roots, i11, k, Real(1))
+        for c in range(channels):
+            for lane in range(LANES):
+                work.weights[c, lane] *= roots[c, lane]
+        add_noise(work.y_next, work.weights, work.along)
+    return status
+
+
+@separate
+def put_row(out, m, x, n):
+    """Row m of out = row n of x."""
+    for lane in range(LANES):
+        out[m, lane] = x[n, lane]
 
 
 @copied
@@ -321,7 +404,7 @@ def evaluate_vjp(equation, method, i, h, z, theta, caches, work, bars, theta_bar
             fill(bars.both[dim:], Real(0))
             if both:
                 put(bars.both[dim:], bars.g)
-            status |= call_field_vjp(
+            status |= call_joint_vjp(
                 equation.joint,
                 work.time[1],
                 z,
@@ -333,7 +416,7 @@ def evaluate_vjp(equation, method, i, h, z, theta, caches, work, bars, theta_bar
                 theta_bar,
             )
         else:
-            status |= call_field_vjp(
+            status |= call_drift_vjp(
                 equation.drift, work.time[1], z, theta[equation.drift_at :], caches[0], bars.f, term, bars.t,
                 theta_bar[equation.drift_at :],
             )  # fmt: skip
@@ -343,7 +426,7 @@ def evaluate_vjp(equation, method, i, h, z, theta, caches, work, bars, theta_bar
         if joint:
             fill(bars.both[:dim], Real(0))
             put(bars.both[dim:], bars.g)
-            status |= call_field_vjp(
+            status |= call_joint_vjp(
                 equation.joint,
                 work.time[1],
                 z,
@@ -355,7 +438,7 @@ def evaluate_vjp(equation, method, i, h, z, theta, caches, work, bars, theta_bar
                 theta_bar,
             )
         else:
-            status |= call_field_vjp(
+            status |= call_diffusion_vjp(
                 equation.diffusion, work.time[1], z, theta[equation.diffusion_at :], caches[1], bars.g, term,
                 bars.t, theta_bar[equation.diffusion_at :],
             )  # fmt: skip
@@ -370,14 +453,14 @@ def evaluate_both_vjp(equation, z, theta, caches, z_bar, work, bars, theta_bar):
     if joint.shape[0] > 0:
         put(joint[: z.shape[0]], bars.f)
         put(joint[z.shape[0] :], bars.g)
-        return call_field_vjp(
+        return call_joint_vjp(
             equation.joint, time, z, theta, caches[0], joint, z_bar, bars.t, theta_bar
         )
-    status = call_field_vjp(
+    status = call_drift_vjp(
         equation.drift, time, z, theta[equation.drift_at :], caches[0], bars.f, z_bar, bars.t,
         theta_bar[equation.drift_at :],
     )  # fmt: skip
-    status |= call_field_vjp(
+    status |= call_diffusion_vjp(
         equation.diffusion, time, z, theta[equation.diffusion_at :], caches[1], bars.g, bars.term[0], bars.t,
         theta_bar[equation.diffusion_at :],
     )  # fmt: skip

@@ -130,7 +130,8 @@ EULER_MARUYAMA = StochasticMethod(
 )  # fmt: skip
 MILSTEIN = StochasticMethod(
     "milstein", ITO, _strong(1.0, *NOISES[:4]), 1.0,
-    "Milstein (1974), Approximate integration of SDEs, Theory Probab. Appl. 19", kind=DERIVATIVE, c=(0,), d=(0,),
+    "Milstein (1974), Approximate integration of SDEs, Theory Probab. Appl. 19",
+    a=((), (1,)), b={W: ((), (1,))}, c=(0,), d=(0,), kind=DERIVATIVE,
 )  # fmt: skip
 MILSTEIN_FREE = StochasticMethod(
     "milstein_free", ITO, _strong(1.0, *NOISES[:4]), 1.0, KLOEDEN + ", 11.1",
@@ -182,9 +183,10 @@ REVERSIBLE_HEUN = StochasticMethod(
 # The diffusion at both ends: it may depend on time, of which the integral over a linear part is W / 2 -+ H.
 SEA = StochasticMethod(
     "sea", STRATONOVICH, {"additive": 1.0}, 1.0, FOSTER + ", (5.8)",
-    a=((), (0,), (0, 1)),
-    b={W: ((), (1 / 2,), (1 / 2, 1 / 2)), H: ((), (1,), (1, -1))},
-    c=(0, 1 / 2), d=(0, 1),
+    # The last state, where the step ends if the diffusion is constant, is there for the error estimate alone.
+    a=((), (0,), (0, 1), (0, 1, 0)),
+    b={W: ((), (1 / 2,), (1, 0), (1 / 2, 1 / 2, 0)), H: ((), (1,), (0, 0), (1, -1, 0))},
+    c=(0, 1 / 2, 1), d=(0, 1, 1), error=((0, -1 / 2, 1 / 2), {}),
 )  # fmt: skip
 SHARK = StochasticMethod(
     "shark", STRATONOVICH, {"additive": 1.5}, 2.0, FOSTER + ", (6.1)",
@@ -249,7 +251,7 @@ def arrays_of(method, dtype, channels, with_error):
     if kind == SUPPORTS:
         a[stages, 0] = 1.0
         uses[0, 1:] = 0
-    elif kind == TABLEAU:
+    elif kind != REVERSIBLE:
         c[:] = method.c, method.d
         _fill(a, method.a)
         for basis, rows in method.b.items():
@@ -259,8 +261,14 @@ def arrays_of(method, dtype, channels, with_error):
             for basis, row in method.error[1].items():
                 b[-1, :, basis] = row
         uses[:] = a.any(axis=0), b.any(axis=(0, 2))
+        last = 1 + int(np.flatnonzero(uses.any(axis=0)).max())
+        if last < stages:  # what only the error estimate reads
+            rows, stages = [*range(last), stages, stages + 1], last
+            a, b, c, uses = a[rows, :last], b[rows, :last], c[:, :last], uses[:, :last].copy()
     bases = np.flatnonzero(b.any(axis=(0, 1)))
     needed = 0 if kind == SUPPORTS else 1 + max(bases, default=0)
+    if kind == DERIVATIVE:
+        needed = 1 + I11
     exact = [np.ascontiguousarray(x, dtype) for x in (a, b, c)]
     return StochasticArrays(*exact, uses, stages, kind, int(needed))
 
