@@ -14,6 +14,7 @@ from tapeless_kernels.tableaus.stochastic import NOISES
 SMALL = 1e-5  # of a derivative, relative to the largest: differences have so many digits
 STEP = 1e-6  # of differences
 POINTS = 3
+_AS_SAID: "weakref.WeakSet[Any]" = weakref.WeakSet()  # looked at before
 _MOST_GENERAL: "weakref.WeakSet[Any]" = (
     weakref.WeakSet()
 )  # of which nothing more special will be found
@@ -25,6 +26,8 @@ def kind_of_noise(caller: str, field: Any, y0: NDArray[Any], t: float, theta: ND
     general = "general" if field.mixes else "diagonal-general"
     if field in _MOST_GENERAL:
         found, where = general, ""
+    elif said is not None and field in _AS_SAID:
+        return str(said)
     else:
         found, where = _probe(field, y0, t, theta)
         if found == general:
@@ -38,6 +41,7 @@ def kind_of_noise(caller: str, field: Any, y0: NDArray[Any], t: float, theta: ND
             UserWarning,
             stacklevel=3,
         )
+    _AS_SAID.add(field)
     return str(said)
 
 

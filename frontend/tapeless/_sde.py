@@ -156,18 +156,18 @@ def solve_sde(
     (2,)
     """
     noisy: Any = _fields(drift, diffusion)
-    y0, single = _states(drift, y0)
-    batch, dtype = len(y0), y0.dtype
+    start, single = _states(drift, y0)
+    batch, dtype = len(start), start.dtype
     joint = diffusion is None
     parts = (drift,) if joint else (drift, noisy)
-    theta = _parameters(parts, theta, dtype, batch)
+    params = _parameters(parts, theta, dtype, batch)
     t0, t1 = span_of(t_span)
     outputs = output_times(t_eval, t0, t1)
     found = sde_methods.find_method(SOLVE, method, calculus)
     adaptive = dt is None and n_steps is None
-    example = theta if theta.ndim == 1 else theta[0] if batch else np.zeros(theta.shape[1])
+    example = params if params.ndim == 1 else params[0] if batch else np.zeros(params.shape[1])
     of_noisy = example if joint else example[drift.n_params :]
-    noise = kind_of_noise(SOLVE, noisy, y0, t0, noisy.effective(of_noisy))
+    noise = kind_of_noise(SOLVE, noisy, start, t0, noisy.effective(of_noisy))
     if adaptive and method is None:  # the usual one cannot adapt
         found = _usual_adaptive(found.calculus, noise) or found
     correction = _correction(found, calculus, noise, convert)
@@ -187,21 +187,21 @@ def solve_sde(
         raise complain(ValueError, SOLVE, "rng", "left out where there is a `path`", describe(rng))
     n = None if times is None else len(times) - 1
     source = source_of(path, t0, t1, batch, noisy.channels, single, found.area, n, dtype)
-    threads = n_cores() if threads is None else check.positive_int(SOLVE, "threads", threads)
+    workers = n_cores() if threads is None else check.positive_int(SOLVE, "threads", threads)
     plan = SdePlan(
         dtype, lanes_for(batch, dtype), None if joint else drift.program, None if joint else noisy.program,
-        drift.program if joint else None, (0, 0 if joint else drift.n_params), theta.shape[-1], theta.ndim > 1,
+        drift.program if joint else None, (0, 0 if joint else drift.n_params), params.shape[-1], params.ndim > 1,
         found, drift.dim, noisy.channels, noisy.mixes,
         adjoint is not None and not _missing(parts) and not no_transpose, adaptive, correction,
     )  # fmt: skip
     how = None
     if adaptive:
         how = _adaptive(path, controller, noise, rtol, atol, first_step, max_steps, t0, t1)
-    used, pull = theta, None
+    used, pull = params, None
     if any(part.maps_theta for part in parts):
-        used, pull = _mapped(parts, theta)
-    memory = _memory(plan, batch, n, threads, adjoint if plan.transpose else None, stride, budget)
-    solve = SdeSolve(plan, source, y0, used, times, places, outputs, how, memory, threads)
+        used, pull = _mapped(parts, params)
+    memory = _memory(plan, batch, n, workers, adjoint if plan.transpose else None, stride, budget)
+    solve = SdeSolve(plan, source, start, used, times, places, outputs, how, memory, workers)
     solve.span = t0, t1
 
     def solution() -> SdeSolution:
@@ -292,7 +292,7 @@ class _Plain:
         return getattr(self._field, name)
 
 
-def _states(drift, y0):
+def _states(drift: VectorField, y0: Any) -> tuple[Any, bool]:
     y0 = check.as_state(SOLVE, "y0", y0)
     if y0.ndim not in (1, 2) or y0.shape[-1] != drift.dim:
         wanted = f"of shape (batch, {drift.dim}) or ({drift.dim},) for this drift"
@@ -301,7 +301,7 @@ def _states(drift, y0):
     return np.array(arguments.as_kernel_array(y0)), single
 
 
-def _parameters(parts, theta, dtype, batch):
+def _parameters(parts: Any, theta: Any, dtype: Any, batch: int) -> Any:
     """Return theta in the dtype of the solve."""
     n = sum(part.n_params for part in parts)
     if theta is None and n == 0:

@@ -114,16 +114,8 @@ def make_path(rng, t0, t1, shape, area, dtype, times, equal):
 
 
 def source_of(
-    path: Any,
-    t0: float,
-    t1: float,
-    batch: int,
-    channels: int,
-    single: bool,
-    area: str,
-    n: int | None,
-    dtype,
-):
+    path: Any, t0: float, t1: float, batch: int, channels: int, single: bool, area: str, n: int | None, dtype: Any
+) -> Source:  # fmt: skip
     """Return where kernels get the noise from: a path, or increments that are given."""
     if isinstance(path, BrownianPath):
         sizes = (*path.shape, 1)[0], math.prod(path.shape[1:])

@@ -70,12 +70,11 @@ class SdeSolve:
 
     def _run_part(self, job: tuple[int, range], stop: Any) -> None:
         (i, part), plan = job, self.plan
-        chunk = SdeChunk(plan, self.source, part[0], len(part))
+        chunk: Any = SdeChunk(plan, self.source, part[0], len(part))
         ys = np.full((chunk.tiles, len(self.outputs), plan.dim, plan.lanes), np.nan, plan.dtype)
         y0, theta = self.y0[part[0] : part[-1] + 1], self.theta_of(part, chunk)
         n = len(self.times) - 1 if self.times is not None else 0
         rejected: Any = np.zeros((chunk.tiles, plan.lanes), np.int64)
-        chunk.tape = None
         if self.adaptive is not None:
             steps = chunk.adapt(y0, theta, self._steps(chunk), ys, stop)
             chunk.steps, most = steps, int(steps.lengths.max(initial=0))
@@ -116,12 +115,12 @@ class SdeSolve:
         times = np.zeros((3, *shape))
         times[0], times[1] = t0, adaptive.first_step
         order = error_order(plan.method, adaptive.noise)
-        tolerances = [np.full(plan.lanes, x, dtype) for x in (adaptive.rtol, adaptive.atol)]
+        rtol, atol = (np.full(plan.lanes, x, dtype) for x in (adaptive.rtol, adaptive.atol))
         return buffers.Steps(
             np.array([t0, t1, adaptive.least]), times, np.zeros(shape), np.array(self.outputs),
             np.full((len(self.outputs), *shape), -1), np.zeros((FIRST_ROOM, *shape)), np.zeros(shape, np.int64),
             np.zeros((LEVELS, *shape)), np.zeros(shape, np.int64), np.zeros((2, *shape), np.int64),
-            np.zeros((2, *shape), dtype), control_numbers(adaptive.controller, order, dtype), *tolerances,
+            np.zeros((2, *shape), dtype), control_numbers(adaptive.controller, order, dtype), rtol, atol,
             np.ones((2, plan.lanes), dtype), adaptive.max_steps,
         )  # fmt: skip
 
@@ -155,8 +154,7 @@ class SdeReverse:
         for chunk in self._solve.chunks:
             if chunk is None:
                 continue
-            stored = getattr(chunk, "stored", ())
-            total += sum(array.nbytes for array in stored) + chunk.grid.times.nbytes
+            total += sum(array.nbytes for array in chunk.stored or ()) + chunk.grid.times.nbytes
             total += chunk.tape.n_bytes if chunk.tape is not None else 0
             total += sum(array.nbytes for array in chunk.end)
         return total

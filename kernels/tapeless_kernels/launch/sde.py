@@ -100,6 +100,8 @@ class SdeChunk:
     def __init__(self, plan, source, first, count):
         self.plan, self._source, self.first, self.count = plan, source, first, count
         dtype, lanes = plan.dtype, plan.lanes
+        # What a solve keeps here for its way back.
+        self.tape = self.steps = self.stored = self.end = None
         self.tiles = tiles = -(-count // lanes)
         kernels = family(dtype, lanes)
         self._kernel = kernels
