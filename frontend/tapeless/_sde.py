@@ -60,9 +60,9 @@ def solve_sde(
     Parameters
     ----------
     drift : field
-        f: a `tapeless.field`, a network or a sum; or a `JointField` that has both, with ``diffusion=None``.
+        The field f: a `tapeless.field`, a network or a sum; or a `JointField` that has both, with ``diffusion=None``.
     diffusion : Diffusion, DiffusionNetwork, field or None
-        g. A plain field has a channel of noise for each component.
+        The field g. A plain one has a channel of noise for each component.
     t_span : tuple (t0, t1)
         Initial and final time, t0 < t1.
     y0 : array, shape (batch, dim) or (dim,)

@@ -5,6 +5,8 @@ import pathlib
 import sys
 from fractions import Fraction
 
+import numpy as np
+
 from tapeless._types import Path
 from tapeless_kernels import elementary
 from tapeless_kernels.activations import ACTIVATIONS
@@ -13,6 +15,7 @@ from tapeless_kernels.fields.layers import LAYERS
 from tapeless_kernels.tableaus.explicit import EXPLICIT
 from tapeless_kernels.tableaus.interpolant import dense_order
 from tapeless_kernels.tableaus.reversible import PAIR_REFERENCE, REVERSIBLE
+from tapeless_kernels.tableaus.stochastic import NOISES, STOCHASTIC, arrays_of
 
 __all__ = ["main", "methods_page"]
 
@@ -22,7 +25,7 @@ HEAD = """\
 <!-- Written by `make docs` from the registries in the kernels; edit those. -->
 # Methods
 
-What there is, by the names that `solve_ode`, `solve_ivp` and `tapeless.fields` take.
+What there is, by the names that `solve_ode`, `solve_ivp`, `solve_sde` and `tapeless.fields` take.
 [adding.md](adding.md) says how to add to each list.
 """
 
@@ -51,6 +54,17 @@ BACKWARD = """\
 gradient needs no other. `tapeless.reversible(METHOD, coupling)` makes one of any method above, with two steps of it
 in one, and its order; an error estimate comes with it. `tapeless.methods.alf(damping)` is `alf` with damping, which
 leaves it of order 1. [reversible.md](reversible.md) says when they are stable, which for decay is hardly ever.
+"""
+
+STOCHASTIC_METHODS = """\
+## Methods for SDEs
+
+`solve_sde(..., method=NAME)`. Strong orders by the kind of noise, of which [sde.md](sde.md#fields) has the meanings;
+without one the method does not take it. "Weak" is the order of moments, for the most special noise it takes. "f, g" are
+the evaluations of drift and diffusion in a step of fixed size. Those with an area need a path with
+levy_area="space-time"; "adapts" says whether there is an error estimate. All orders are measured by
+`pytest tests/frontend/test_sde_methods.py`. With several channels that commute `milstein_free` takes a state of the
+diffusion for each; `milstein` asks for the diffusion's `jvp`.
 """
 
 STEP_SIZES = """\
@@ -89,7 +103,15 @@ def methods_page() -> str:
     str
         The page, in Markdown.
     """
-    sections = (HEAD, _methods(), _reversible(), _controllers(), _activations(), _layers())
+    sections = (
+        HEAD,
+        _methods(),
+        _reversible(),
+        _stochastic(),
+        _controllers(),
+        _activations(),
+        _layers(),
+    )
     return "\n".join(sections)
 
 
@@ -165,6 +187,18 @@ def _dense(method):
     order = min(dense_order(method), method.order)
     extra = method.interpolant.n_extra if method.interpolant else 0
     return f"{order} (+{extra})" if extra else order
+
+
+def _stochastic():
+    rows = []
+    for m in STOCHASTIC:
+        uses = arrays_of(m, np.dtype(np.float64), 1, False).uses.sum(axis=1)
+        orders = [m.strong.get(kind, "") for kind in NOISES]
+        flags = "yes" if m.area != "none" else "", "yes" if m.error else ""
+        calculus, counts = m.calculus.capitalize(), f"{uses[0]}, {uses[1]}"
+        rows.append((f"`{m.name}`", calculus, *orders, m.weak, counts, *flags, m.reference))
+    header = ("name", "sense", *NOISES, "weak", "f, g", "area", "adapts", "source")
+    return _table(STOCHASTIC_METHODS, header, rows)
 
 
 def _controllers():

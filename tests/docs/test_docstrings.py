@@ -6,11 +6,12 @@ import importlib
 import pytest
 
 MODULES = (
-    "tapeless._brownian", "tapeless._composition", "tapeless._fit", "tapeless._ivp.dense", "tapeless._ivp.public",
-    "tapeless._kinetic", "tapeless._objective", "tapeless._ode", "tapeless._parameters",
-    "tapeless._portrait", "tapeless._save", "tapeless._schedules", "tapeless._second",
-    "tapeless._solution", "tapeless.fields", "tapeless.losses", "tapeless.methods", "tapeless.optim",
-    "tapeless.plot", "tapeless.sklearn", "tapeless.testing",
+    "tapeless._brownian", "tapeless._composition", "tapeless._diffusion", "tapeless._fit",
+    "tapeless._ivp.dense", "tapeless._ivp.public", "tapeless._kinetic", "tapeless._objective",
+    "tapeless._ode", "tapeless._parameters", "tapeless._portrait", "tapeless._save", "tapeless._schedules",
+    "tapeless._sde", "tapeless._sde_solution", "tapeless._second", "tapeless._solution", "tapeless.fields",
+    "tapeless.losses", "tapeless.methods", "tapeless.optim", "tapeless.plot", "tapeless.sklearn",
+    "tapeless.testing",
 )  # fmt: skip
 
 
