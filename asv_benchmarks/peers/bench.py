@@ -26,8 +26,8 @@ ADAPTERS = sorted(path.stem for path in (HERE / "adapters").glob("[!_]*.py"))
 FLOOR_RATES = r"^L/(fma peak|gemm 2048x2048x2048|tanh 65536)/"
 
 PACKAGES = (
-    "tapeless numpy scipy numba llvmlite numbalsoda torch torchdiffeq torchode jax jaxlib diffrax "
-    "equinox optax"
+    "tapeless numpy scipy numba llvmlite numbalsoda torch torchdiffeq torchode torchsde jax jaxlib "
+    "diffrax equinox optax"
 ).split()
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 # A machine that pins OpenBLAS to an old core type halves its rates (FINDINGS.md).

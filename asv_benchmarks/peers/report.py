@@ -14,6 +14,7 @@ from ratios_backsolve import backsolve_tables
 from ratios_brownian import brownian_tables
 from ratios_ensemble import ensemble_tables
 from ratios_nonstiff import nonstiff_tables
+from ratios_sde import sde_tables
 from tables import number, seconds, table
 
 TITLES = {
@@ -22,7 +23,7 @@ TITLES = {
     "W2": "W2 neural ODE, gradient of sum(y(1)^2) in all parameters and y0",
     "W3": "W3 RK4 (3/8 rule), 100 fixed steps",
     "W4": "W4 10,000 Lorenz systems, t in [0, 10] (rtol = atol, in the names of cases)",
-    "W6": "W6 a thousand increments of a Brownian path of (256, 16) numbers",
+    "W6": "W6 Brownian paths of (256, 16) numbers, neural SDEs on them, 100,000 scalar SDEs",
     "W9": "W9 fresh process to the first result",
     "W10": "W10 non-stiff single systems (rtol = atol, in the names of cases)",
     "W11": "W11 ten steps of Adam on a neural ODE (rtol 1e-5, atol 1e-6)",
@@ -33,6 +34,7 @@ TIME_COLUMNS = ("case", "dtype", "library", "method", "median", "min", "x fastes
 SOLVE_COLUMNS = ("NFE / steps", "error")
 ODE_COLUMNS = (*SOLVE_COLUMNS, "gradient error", "x peak floor", "x shape floor")
 MEMORY_COLUMNS = ("peak RSS delta",)
+STOCHASTIC_COLUMNS = ("steps", "mean", "std", "bytes kept", *MEMORY_COLUMNS)
 STARTUP_COLUMNS = ("import", "setup", "first call", "second call")
 
 
@@ -73,6 +75,18 @@ def memory_cells(result, rates):
     return ["-" if peak is None else f"{peak / 1e6:.1f} MB"]
 
 
+def stochastic_cells(result, rates):
+    """Return the cells of STOCHASTIC_COLUMNS."""
+    extra = result["extra"]
+    kept = extra.get("bytes_kept")
+    return [
+        number(result.get("steps"), "d"),
+        *(number(extra.get(name), ".4f") for name in ("mean", "std")),
+        "-" if kept is None else f"{kept / 1e6:.2f} MB",
+        *memory_cells(result, rates),
+    ]
+
+
 def startup_cells(result, rates):
     """Return the cells of STARTUP_COLUMNS."""
     names = ("import_s", "setup_s", "first_s", "second_s")
@@ -87,6 +101,7 @@ FURTHER = {
     ),
     "W9": (STARTUP_COLUMNS, startup_cells),
     "W4": (SOLVE_COLUMNS, solve_cells),
+    "W6": (STOCHASTIC_COLUMNS, stochastic_cells),
     "W10": (SOLVE_COLUMNS, solve_cells),
     "W12": (
         (*SOLVE_COLUMNS, "gradient error"),
@@ -95,8 +110,19 @@ FURTHER = {
     "W11": (SOLVE_COLUMNS, solve_cells),
 }
 FURTHER["W3"] = FURTHER["W2"]
+
+
+def stochastic_tables(results, rates):
+    """Return the tables of W6: of paths, and of solves."""
+    parts = {brownian_tables: [], sde_tables: []}
+    for result in results:
+        of_path = result["case"].startswith("brownian")
+        parts[brownian_tables if of_path else sde_tables].append(result)
+    return "\n\n".join(tables(part, rates) for tables, part in parts.items() if part)
+
+
 RATIO_TABLES = {
-    "W4": ensemble_tables, "W6": brownian_tables, "W10": nonstiff_tables, "W12": backsolve_tables,
+    "W4": ensemble_tables, "W6": stochastic_tables, "W10": nonstiff_tables, "W12": backsolve_tables,
 }  # fmt: skip
 
 
