@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tapeless_kernels._jit import Family
-from tapeless_kernels.launch import cpu
+from tapeless_kernels.launch import cpu, sde
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -28,6 +28,11 @@ def one_signature():
             if "launch.entry" in f.__module__
         }
         assert {name: n for name, n in counts.items() if n > 1} == {}, (dtype, lanes)
+    for dtype, narrow in cpu.WIDTHS.items():
+        for lanes in (narrow, sde.WIDE):
+            entries = sde.family(dtype, lanes)._entries
+            counts = {f.__name__: len(d.signatures) for f, d in entries.items()}
+            assert {name: n for name, n in counts.items() if n > 1} == {}, (dtype, lanes)
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from tapeless._ivp import solve_ivp
 from tapeless._ode import solve_ode
 from tapeless._plan import FEW
 from tapeless._sde import solve_sde
-from tapeless.fields import MLP
+from tapeless.fields import MLP, Field
 from tapeless_kernels import _cache
 from tapeless_kernels.launch import cpu
 
@@ -51,7 +51,8 @@ def compile_kernels(dtype, lanes, adjoint=True):
     sol = solve_ode(field, (0.0, 1.0), y0, theta, adjoint="store" if adjoint else None)
     if adjoint:
         sol.vjp(y0)
-    _solve_sdes(field, y0, theta, adjoint)
+    if lanes > 1:
+        _solve_sdes(field, y0, theta, adjoint)
     if lanes == 1:  # what `solve_ivp` runs on
         solve_ivp(lambda t, y: y, (0.0, 1.0), y0[0], dense_output=True).sol(0.5)
         BrownianPath(0, 0.0, 1.0, (), dtype=dtype)(0.0, 1.0)
@@ -69,6 +70,19 @@ def _solve_sdes(field, y0, theta, adjoint):
         if adjoint:
             sol.vjp(y0)
     solve_sde(*both, rng=0, method="heun", adjoint=None)
+    # Functions have tiles of their own; of which values does not matter.
+    many, function = np.zeros((1024, 1), y0.dtype), Field(_nothing, 1, vjp=_nothing_vjp)
+    sol = solve_sde(function, function, (0.0, 1.0), many, rng=0, n_steps=1)
+    if adjoint:
+        sol.vjp(many)
+
+
+def _nothing(t, y, theta, dy):
+    dy[0] = y[0]
+
+
+def _nothing_vjp(t, y, theta, dy_bar, y_bar, theta_bar):
+    y_bar[0] = dy_bar[0]
 
 
 def compile_beside(dtype, lanes, **options):

@@ -14,13 +14,12 @@ from tapeless._complain import check_arrival, complain, describe
 from tapeless._composition import VectorField
 from tapeless._diffusion import JointField
 from tapeless._noise import kind_of_noise
-from tapeless._plan import lanes_for
 from tapeless._sde_grid import SOLVE, grid_of, make_path, output_times, source_of, span_of
 from tapeless._sde_solution import SdeSolution, SdeStats
 from tapeless._sde_solve import Adaptive, Memory, SdeReverse, SdeSolve
 from tapeless._types import RNG, ArrayInput, Integer
 from tapeless_kernels.controllers.step_size import Controller
-from tapeless_kernels.launch.sde import SdeChunk, SdePlan, Source
+from tapeless_kernels.launch.sde import SdeChunk, SdePlan, Source, lanes_for
 from tapeless_kernels.launch.threads import n_cores
 from tapeless_kernels.status import INTERRUPTED, SUCCESS
 from tapeless_kernels.tableaus.stochastic import ITO, STOCHASTIC, STRATONOVICH, StochasticMethod
@@ -188,8 +187,9 @@ def solve_sde(
     n = None if times is None else len(times) - 1
     source = source_of(path, t0, t1, batch, noisy.channels, single, found.area, n, dtype)
     workers = n_cores() if threads is None else check.positive_int(SOLVE, "threads", threads)
+    lanes = lanes_for(batch, [part.program for part in parts], adaptive, dtype)
     plan = SdePlan(
-        dtype, lanes_for(batch, dtype), None if joint else drift.program, None if joint else noisy.program,
+        dtype, lanes, None if joint else drift.program, None if joint else noisy.program,
         drift.program if joint else None, (0, 0 if joint else drift.n_params), params.shape[-1], params.ndim > 1,
         found, drift.dim, noisy.channels, noisy.mixes,
         adjoint is not None and not _missing(parts) and not no_transpose, adaptive, correction,

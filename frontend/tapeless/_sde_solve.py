@@ -73,39 +73,54 @@ class SdeSolve:
         chunk: Any = SdeChunk(plan, self.source, part[0], len(part))
         ys = np.full((chunk.tiles, len(self.outputs), plan.dim, plan.lanes), np.nan, plan.dtype)
         y0, theta = self.y0[part[0] : part[-1] + 1], self.theta_of(part, chunk)
-        n = len(self.times) - 1 if self.times is not None else 0
-        rejected: Any = np.zeros((chunk.tiles, plan.lanes), np.int64)
-        if self.adaptive is not None:
-            steps = chunk.adapt(y0, theta, self._steps(chunk), ys, stop)
-            chunk.steps, most = steps, int(steps.lengths.max(initial=0))
-            times = np.ascontiguousarray(steps.accepted[: most + 1])
-            for lane_times, length in zip(
-                times.reshape(most + 1, -1).T, steps.lengths.reshape(-1), strict=True
-            ):
-                lane_times[length:] = lane_times[length]
-            chunk.grid = buffers.Grid(times, steps.lengths.copy(), steps.due)
-            chunk.theta, chunk.ys, chunk.reached = theta, ys, most
-            rejected = steps.counts[1]
-            chunk.tape = Tape(most, max(most, 1), 0)
-            if self.memory.mode in ("every", "binomial"):
-                chunk.tape = Tape(most, self.memory.block, self.memory.free)
-        else:
-            lengths = np.full((chunk.tiles, plan.lanes), n)
-            grid = buffers.Grid(self.times[:, None, None], lengths, self.places[:, None, None])
-            chunk.begin(y0, theta, grid, ys)
-            if self.memory.mode == "store":
-                chunk.stored = chunk.record(n)
-                chunk.run(0, n, stop, chunk.stored)
-            elif self.memory.mode in ("every", "binomial"):
-                chunk.tape = Tape(n, self.memory.block, self.memory.free)
-                chunk.tape.forward(chunk, stop)
+        rejected = chunk.state.steps
+        try:
+            if self.adaptive is not None:
+                chunk.adapt(y0, theta, self._steps(chunk), ys, stop)
             else:
-                chunk.run(0, n, stop)
-            chunk.settle()
-        self._collect(chunk, part, ys, rejected)
+                self._run_grid(chunk, y0, theta, ys, stop)
+        finally:  # Ctrl-C loses nothing
+            if self.adaptive is not None and chunk.steps is not None:
+                chunk.settle_adaptive()
+                self._keep_grid(chunk, theta, ys)
+                rejected = chunk.steps.counts[1]
+            elif chunk.reached is not None:
+                chunk.settle()
+                rejected = np.zeros_like(rejected)
+            if chunk.reached is not None:
+                self._collect(chunk, part, ys, rejected)
         if self.memory.mode is not None:
             chunk.end = chunk.save()
             self.chunks[i] = chunk
+
+    def _run_grid(self, chunk: Any, y0: Any, theta: Any, ys: Any, stop: Any) -> None:
+        """Take the steps of the grid, and keep what the way back needs."""
+        n, mode = len(self.times) - 1, self.memory.mode
+        lengths = np.full((chunk.tiles, self.plan.lanes), n)
+        grid = buffers.Grid(self.times[:, None, None], lengths, self.places[:, None, None])
+        chunk.begin(y0, theta, grid, ys)
+        if mode == "store":
+            chunk.stored = chunk.record(n)
+            chunk.run(0, n, stop, chunk.stored)
+        elif mode in ("every", "binomial"):
+            chunk.tape = Tape(n, self.memory.block, self.memory.free)
+            chunk.tape.forward(chunk, stop)
+        else:
+            chunk.run(0, n, stop)
+
+    def _keep_grid(self, chunk: Any, theta: Any, ys: Any) -> None:
+        """Make a grid of the steps that lanes have accepted."""
+        steps = chunk.steps
+        most = int(steps.lengths.max(initial=0))
+        times = np.ascontiguousarray(steps.accepted[: most + 1])
+        lanes = times.reshape(most + 1, -1).T
+        for lane_times, length in zip(lanes, steps.lengths.reshape(-1), strict=True):
+            lane_times[length:] = lane_times[length]
+        chunk.grid = buffers.Grid(times, steps.lengths.copy(), steps.due)
+        chunk.theta, chunk.ys, chunk.reached = theta, ys, most
+        chunk.tape = Tape(most, max(most, 1), 0)
+        if self.memory.mode in ("every", "binomial"):
+            chunk.tape = Tape(most, self.memory.block, self.memory.free)
 
     def _steps(self, chunk: SdeChunk) -> buffers.Steps:
         adaptive, plan = self.adaptive, self.plan

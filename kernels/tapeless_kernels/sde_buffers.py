@@ -42,6 +42,7 @@ class Noise(NamedTuple):
     given: np.ndarray  # (n or 0, 1 to 3, samples, channels)
     span: np.ndarray  # (2,) float64: where the path begins, and how long it is
     columns: np.ndarray  # (tiles, LANES) int64: where in the path a lane's first channel is
+    quads: np.ndarray  # (tiles, 2) int64: a tile's first quad in the path, and how many it has; 0: it begins within one
     samples: np.ndarray  # (tiles, LANES) int64: which sample of those given is the lane's
     values: np.ndarray  # (tiles, 3, channels, LANES): W, H and K of the step
 

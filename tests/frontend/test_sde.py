@@ -1,6 +1,9 @@
 """`solve_sde`: what no bit depends on, steps that adapt, ends that fail, kinds of noise, and equations of the field."""
 
 import math
+import os
+import signal
+import threading
 
 import numpy as np
 import pytest
@@ -55,12 +58,13 @@ WAYS = {
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("way", WAYS)
 def test_a_trajectory_is_alone(way, dtype):
-    y0, bar = states(100, dtype), np.ones((100, 2), dtype)
-    sol = solve_sde(drift, diagonal, SPAN, y0, THETA, path=path_of(100), **WAYS[way])
+    n = 100 if way == "adaptive" else 700  # of functions, many trajectories go in wider tiles
+    y0, bar = states(n, dtype), np.ones((n, 2), dtype)
+    sol = solve_sde(drift, diagonal, SPAN, y0, THETA, path=path_of(n), **WAYS[way])
     y0_bar, _ = sol.vjp(bar)
     assert sol.ys.dtype == y0_bar.dtype == dtype
-    # Alone (in tiles of one lane), in a batch that begins within a quad, and in one that ends elsewhere.
-    for first, last in ((41, 42), (3, 90), (0, 33)):
+    # Alone, in a batch that begins within a quad, in one that ends elsewhere, and in a wide one that does both.
+    for first, last in ((41, 42), (3, 90), (0, 33), (n // 20 + 1, n - 6)):
         rows = slice(first, last)
         part = solve_sde(
             drift,
@@ -681,6 +685,52 @@ def test_gradients_that_there_are_not():
         solve_sde(drift, diagonal, SPAN, states(3), THETA, rng=0, n_steps=4, method="milstein").vjp(
             sol.ys
         )
+
+
+@pytest.mark.parametrize("adaptive", [False, True])
+def test_interruption_keeps_what_was_reached(adaptive):
+    def press():
+        os.kill(os.getpid(), signal.SIGINT)
+
+    how = (
+        {"n_steps": 10_000_000}
+        if not adaptive
+        else {"method": "sriw1", "rtol": 0, "atol": 1e-9, "max_steps": 2**40}
+    )
+    if adaptive:
+        how["path"] = path_of(40, resolution=2.0**-48)
+    solve_sde(drift, diagonal, SPAN, states(40), THETA, rng=0, n_steps=2)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    timer = threading.Timer(0.5, press)
+    try:
+        with pytest.raises(KeyboardInterrupt) as caught:
+            timer.start()
+            solve_sde(drift, diagonal, SPAN, states(40), THETA, adjoint=None, **how)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    sol = caught.value.solution
+    assert (
+        (sol.stats.status == 6).all()
+        and (sol.stats.accepted > 0).all()
+        and np.isfinite(sol.y).all()
+    )
+    assert ((sol.stats.t > 0) & (sol.stats.t < 1)).all() and not sol.success
+
+
+def test_a_field_that_raises_stops_its_lane():
+    @tapeless.field(dim=1)
+    def picky(t, y, theta, dy):
+        if y[0] > 2.0:
+            raise ValueError("too large")
+        dy[0] = y[0]
+
+    @tapeless.diffusion(dim=1, noise="additive")
+    def small(t, y, theta, dg):
+        dg[0] = 1e-3
+
+    with pytest.raises(SolverError, match="was stopped by its field") as caught:
+        solve_sde(picky, small, SPAN, [[0.1], [1.5], [0.2]], rng=0, n_steps=50)
+    assert list(caught.value.solution.stats.status) == [1, 5, 1]
 
 
 def test_empty_batches():

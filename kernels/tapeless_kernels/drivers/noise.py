@@ -6,7 +6,7 @@ import numpy as np
 
 from .._jit import copied, kernel, pasted, separate
 from ..tile import LANES
-from .brownian import Path, increments_between
+from .brownian import QUAD, Path, increments_between
 
 
 class LanePaths(NamedTuple):
@@ -39,7 +39,22 @@ def share_noise(noise, path, s, t):
     increments_between(path, noise.span[0], noise.span[1], s, t)
     for tile in range(noise.values.shape[0]):
         for row in range(path.parts.shape[1]):
-            scatter(noise.values[tile, row], path.parts[0, row], noise.columns[tile])
+            if noise.quads[tile, 1] > 0:
+                interleave(noise.values[tile, row], path.parts[0, row], noise.quads[tile])
+            else:
+                scatter(noise.values[tile, row], path.parts[0, row], noise.columns[tile])
+
+
+@separate
+def interleave(out, values, quads):
+    """Out = the values of lanes that begin with a quad: its samples lie apart, and those of quads side by side."""
+    channels, n, first = out.shape[0], len(values) // QUAD, quads[0] * out.shape[0]
+    for c in range(channels):
+        row = out[c]
+        for q in range(quads[1]):
+            at = first + q * channels + c
+            row[QUAD * q], row[QUAD * q + 1] = values[at], values[n + at]
+            row[QUAD * q + 2], row[QUAD * q + 3] = values[2 * n + at], values[3 * n + at]
 
 
 @kernel

@@ -29,17 +29,26 @@ from .sde_entry import (
     solve_sde_back,
     take_sde_back,
 )
+from .user_field import UserProgram
 
 COLUMNS = 1024  # samples by channels that one query serves
 NO_FIELD = Field(0, 0, 0, 0)
-ALONE = 16  # single trajectories of a chunk
+WIDE = 512  # lanes of a tile of functions of the user's, which cost less than a call
+SMALL = 16  # numbers of a state, above which that does not pay
 
 
 @functools.cache
 def family(dtype, lanes):
     """Return the kernels of one float type and width: those of the loop, with the path's arithmetic."""
-    bind = {**cpu.family(dtype, lanes).bind, **normals.bindings(dtype)}
-    return Family(f"sde_{dtype.name}_{lanes}", bind)
+    bind = cpu.family(dtype, lanes).bind if lanes == cpu.WIDTHS[dtype] else {"LANES": lanes}
+    return Family(f"sde_{dtype.name}_{lanes}", {**bind, **normals.bindings(dtype)})
+
+
+def lanes_for(batch, programs, adaptive, dtype):
+    """Return the width of tiles: that of networks, unless there are functions alone and many trajectories."""
+    narrow = cpu.WIDTHS[dtype]
+    small = all(isinstance(p, UserProgram) and p.dim <= SMALL for p in programs)
+    return WIDE if small and not adaptive and batch >= 4 * narrow else narrow
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,8 +90,6 @@ class SdePlan:
     @property
     def chunk(self):
         """How many trajectories a chunk has at most."""
-        if self.lanes == 1:
-            return ALONE
         return max(1, COLUMNS // (self.lanes * self.channels)) * self.lanes
 
 
@@ -101,7 +108,7 @@ class SdeChunk:
         self.plan, self._source, self.first, self.count = plan, source, first, count
         dtype, lanes = plan.dtype, plan.lanes
         # What a solve keeps here for its way back.
-        self.tape = self.steps = self.stored = self.end = None
+        self.tape = self.steps = self.stored = self.end = self.reached = None
         self.tiles = tiles = -(-count // lanes)
         kernels = family(dtype, lanes)
         self._kernel = kernels
@@ -146,9 +153,9 @@ class SdeChunk:
         plan, source, lanes = self.plan, self._source, self.plan.lanes
         dtype, channels, tiles = plan.dtype, plan.channels, self.tiles
         given = np.empty((0, 1, 1, 1), dtype) if source.given is None else source.given
-        columns = np.zeros((tiles, lanes), np.int64)
+        columns, quads = np.zeros((tiles, lanes), np.int64), np.zeros((tiles, 2), np.int64)
         rows = source.rows if source.given is None else 1
-        own = source.given is None and (plan.adaptive or lanes == 1)
+        own = source.given is None and plan.adaptive
         block = Block(
             source.key, source.first, self.first, self.first + (0 if own or source.given is not None else self.count),
             channels, rows, 0 if own or source.given is not None else source.depth, dtype,
@@ -158,9 +165,12 @@ class SdeChunk:
             sample = source.first + self.samples
             n, quad = len(block.path.quads), (source.first + self.first) // QUAD
             columns[:] = sample % QUAD * n + (sample // QUAD - quad) * channels
+            if sample[0, 0] % QUAD == 0:
+                quads[:, 0] = sample[:, 0] // QUAD - quad
+                quads[:, 1] = np.minimum(lanes // QUAD, n // channels - quads[:, 0])
         self.paths = self._lane_paths(tiles * lanes if own else 0, rows)
         self.noise = buffers.Noise(
-            given, np.array(source.span), columns, self.samples,
+            given, np.array(source.span), columns, quads, self.samples,
             np.zeros((tiles, 3, channels, lanes), dtype),
         )  # fmt: skip
 
@@ -246,6 +256,7 @@ class SdeChunk:
     def run(self, first, last, stop, record=None):
         """Take steps from `first` to `last`, into a record that begins with the first if one is given."""
         advance, at = self._kernel(run_sde), first
+        self.reached = first
         budget = Budget(self._flops())
         while at < last and not stop.wanted and self.state.running.any():
             n, begun = min(at + budget.iterations, last), time.perf_counter()
@@ -255,10 +266,9 @@ class SdeChunk:
             ))  # fmt: skip
             if n - at == budget.iterations:
                 budget.learn(time.perf_counter() - begun)
-            at = n
+            at = self.reached = n
         if record is not None and at < last:  # all have failed before
             record.h[at - first : last - first] = 0
-        self.reached = at
 
     def _flops(self):
         plan = self.plan
@@ -276,9 +286,10 @@ class SdeChunk:
         state.status[running & ~arrived] = INTERRUPTED
 
     def adapt(self, y0, theta, steps, ys, stop):
-        """Solve with steps of their own for each lane; return `steps`, perhaps with more room."""
+        """Solve with steps of their own for each lane; `self.steps` are `steps`, perhaps with more room."""
         advance, state, t0 = self._kernel(run_sde_adaptive), self.state, steps.span[0]
         self._load(y0)
+        self.steps = steps
         steps.accepted[0], steps.ratios[:] = t0, steps.numbers[START]
         at_start = int((steps.outputs == t0).sum())
         ys[:, :at_start] = state.y[:, None]
@@ -294,13 +305,15 @@ class SdeChunk:
                 break
             if code == BUFFER_FULL:
                 more = np.zeros_like(steps.accepted)
-                steps = steps._replace(accepted=np.concatenate([steps.accepted, more]))
+                steps = self.steps = steps._replace(accepted=np.concatenate([steps.accepted, more]))
             else:
                 budget.learn(time.perf_counter() - begun)
-        interrupted = state.status == RUNNING
-        state.steps[:] = steps.lengths
-        state.status[interrupted] = INTERRUPTED
-        return steps
+
+    def settle_adaptive(self):
+        """Note the end of steps that lanes chose: those that still run were interrupted."""
+        state = self.state
+        state.steps[:] = self.steps.lengths
+        state.status[state.status == RUNNING] = INTERRUPTED
 
     def save(self):
         """Return a copy of the states between two steps."""

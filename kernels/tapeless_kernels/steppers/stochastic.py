@@ -1,6 +1,6 @@
 """One step of a stochastic Runge-Kutta method on a tile, and its transpose; `tableaus.stochastic` has the formula."""
 
-from .._jit import apart, copied, kernel, separate
+from .._jit import apart, copied, separate
 
 # One function by a name for each field: where fields are compiled into the kernel, names are what tells them apart.
 from ..field_abi import call_field as call_diffusion
@@ -12,7 +12,7 @@ from ..field_abi import call_field_vjp as call_joint_vjp
 from ..ieee import fma, square_root
 from ..tableaus.stochastic import DERIVATIVE, I11, ROOT, H, W
 from ..tangent_abi import call_field_jvp as call_tangent
-from ..tile import LANES, Real, add, combine, fill, put
+from ..tile import LANES, Real, add, fill, put
 from .explicit_rk import stage_time
 
 
@@ -153,22 +153,13 @@ def add_noise_vjp(g_bar, weights, out_bar):
             add_products_of(g_bar[row : row + 1], weights[c : c + 1], out_bar[m : m + 1])
 
 
-@kernel
-def any_weight(a, i):
-    """Return whether a stage's state has any drift."""
-    for j in range(i):
-        if a[i, j] != Real(0):
-            return True
-    return False
-
-
 @copied
 def state_of(out, method, i, y, h, work):
     """Out = the state of stage i, or the solution."""
-    if any_weight(method.a, i):
-        combine(out, y, h, method.a[i], work.f, i)
-    else:
-        put(out, y)
+    put(out, y)
+    for j in range(i):
+        if method.a[i, j] != Real(0):
+            add_drift(out, method.a[i, j], h, work.f[j])
     for j in range(i):
         if method.uses[1, j] and weigh(work.weights, method.b, work.basis, i, j, method.n_basis):
             add_noise(out, work.weights, work.g[j])
