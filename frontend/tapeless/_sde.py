@@ -1,5 +1,6 @@
 """The public `solve_sde`: check, plan, launch."""
 
+import functools
 import itertools
 from typing import Any, Literal
 
@@ -19,7 +20,7 @@ from tapeless._sde_solution import SdeSolution, SdeStats
 from tapeless._sde_solve import Adaptive, Memory, SdeReverse, SdeSolve
 from tapeless._types import RNG, ArrayInput, Integer
 from tapeless_kernels.controllers.step_size import Controller
-from tapeless_kernels.launch.sde import SdeChunk, SdePlan, Source, lanes_for
+from tapeless_kernels.launch.sde import SdeChunk, SdePlan, Shape, lanes_for
 from tapeless_kernels.launch.threads import n_cores
 from tapeless_kernels.status import INTERRUPTED, SUCCESS
 from tapeless_kernels.tableaus.stochastic import ITO, STOCHASTIC, STRATONOVICH, StochasticMethod
@@ -188,11 +189,11 @@ def solve_sde(
     source = source_of(path, t0, t1, batch, noisy.channels, single, found.area, n, dtype)
     workers = n_cores() if threads is None else check.positive_int(SOLVE, "threads", threads)
     lanes = lanes_for(batch, [part.program for part in parts], adaptive, dtype)
-    plan = SdePlan(
-        dtype, lanes, None if joint else drift.program, None if joint else noisy.program,
-        drift.program if joint else None, (0, 0 if joint else drift.n_params), params.shape[-1], params.ndim > 1,
-        found, drift.dim, noisy.channels, noisy.mixes,
-        adjoint is not None and not _missing(parts) and not no_transpose, adaptive, correction,
+    transpose = adjoint is not None and not _missing(parts) and not no_transpose
+    programs = (None, None, drift.program) if joint else (drift.program, noisy.program, None)
+    plan = _plan(
+        dtype, lanes, programs, 0 if joint else drift.n_params, params.shape[-1], params.ndim > 1, found, drift.dim,
+        noisy.channels, noisy.mixes, transpose, adaptive, correction,
     )  # fmt: skip
     how = None
     if adaptive:
@@ -234,6 +235,19 @@ def solve_sde(
     if throw and not result.success:
         check_arrival(SOLVE, result, t1)
     return result
+
+
+@functools.lru_cache(maxsize=256)
+def _plan(
+    dtype: Any, lanes: int, programs: Any, start: int, n_params: int, own: bool, method: StochasticMethod, dim: int,
+    channels: int, mixes: bool, transpose: bool, adaptive: bool, correction: int,
+) -> SdePlan:  # fmt: skip
+    """Return the plan of these arguments, the same one each time."""
+    drift, diffusion, joint = programs
+    return SdePlan(
+        dtype, lanes, drift, diffusion, joint, (0, start), n_params, own, method, dim, channels, mixes, transpose,
+        adaptive, correction,
+    )  # fmt: skip
 
 
 def _evaluations(plan: SdePlan, solve: SdeSolve) -> Any:
@@ -388,8 +402,7 @@ def _memory(plan, batch, n, threads, adjoint, stride, budget):
         return Memory(adjoint)
     budget = check.positive_int(SOLVE, "budget", budget)
     count = min(plan.chunk, max(batch, 1))
-    given = np.zeros((1, 1, count, plan.channels), plan.dtype)
-    probe = SdeChunk(plan, Source(np.zeros(2, np.uint64), 0, 1, 0, (0.0, 1.0), given), 0, count)
+    probe = SdeChunk(plan, Shape(count, 1, 0, 0, True))
     chunks = max(1, -(-batch // plan.chunk))
     step = sum(np.prod(shape) * np.dtype(d).itemsize for shape, d in probe.record_layout(1)) * min(
         threads, chunks

@@ -8,7 +8,7 @@ import numpy as np
 from tapeless._sde_methods import error_order
 from tapeless_kernels import sde_buffers as buffers
 from tapeless_kernels.controllers.step_size import control_numbers
-from tapeless_kernels.launch.sde import SdeChunk, SdePlan, Source
+from tapeless_kernels.launch.sde import SDE_POOL, SdeChunk, SdePlan, Source, chunk_for
 from tapeless_kernels.launch.sde_tape import Tape
 from tapeless_kernels.launch.threads import THREADS
 from tapeless_kernels.status import INTERRUPTED
@@ -60,6 +60,9 @@ class SdeSolve:
     def run(self) -> None:
         """Solve, on threads."""
         THREADS.map(self._run_part, list(enumerate(self.parts)), self.threads)
+        kept = [chunk for chunk in self.chunks if chunk is not None]
+        if kept:
+            SDE_POOL.lend(kept, self)
 
     def theta_of(self, part: range, chunk: SdeChunk) -> Any:
         """Return the parameters as the chunk takes them."""
@@ -70,7 +73,7 @@ class SdeSolve:
 
     def _run_part(self, job: tuple[int, range], stop: Any) -> None:
         (i, part), plan = job, self.plan
-        chunk: Any = SdeChunk(plan, self.source, part[0], len(part))
+        chunk: Any = chunk_for(plan, self.source, part[0], len(part))
         ys = np.full((chunk.tiles, len(self.outputs), plan.dim, plan.lanes), np.nan, plan.dtype)
         y0, theta = self.y0[part[0] : part[-1] + 1], self.theta_of(part, chunk)
         rejected = chunk.state.steps
@@ -89,9 +92,11 @@ class SdeSolve:
                 rejected = np.zeros_like(rejected)
             if chunk.reached is not None:
                 self._collect(chunk, part, ys, rejected)
-        if self.memory.mode is not None:
+        if self.memory.mode is not None and plan.transpose:
             chunk.end = chunk.save()
             self.chunks[i] = chunk
+        else:
+            SDE_POOL.give(chunk)
 
     def _run_grid(self, chunk: Any, y0: Any, theta: Any, ys: Any, stop: Any) -> None:
         """Take the steps of the grid, and keep what the way back needs."""
@@ -165,11 +170,13 @@ class SdeReverse:
     @property
     def n_bytes(self) -> int:
         """The bytes kept: records, states, and the times of steps."""
-        total = 0
+        total, first = 0, next((chunk for chunk in self._solve.chunks if chunk is not None), None)
         for chunk in self._solve.chunks:
             if chunk is None:
                 continue
-            total += sum(array.nbytes for array in chunk.stored or ()) + chunk.grid.times.nbytes
+            total += sum(array[: chunk.reached].nbytes for array in chunk.stored or ())
+            own = chunk.grid.times.shape[2] > 1
+            total += chunk.grid.times.nbytes if own or chunk is first else 0
             total += chunk.tape.n_bytes if chunk.tape is not None else 0
             total += sum(array.nbytes for array in chunk.end)
         return total

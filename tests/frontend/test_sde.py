@@ -217,7 +217,8 @@ def test_every_rejected_time_is_stepped_to_later():
     )
     assert sol.stats.rejected.min() > 5
     grid = sol._reverse._solve.chunks[0].grid
-    steps = [grid.times[: n + 1, i, 0] for i, n in enumerate(sol.stats.accepted)]
+    lanes = grid.times.reshape(len(grid.times), -1)
+    steps = [lanes[: n + 1, i] for i, n in enumerate(sol.stats.accepted)]
     # The path is asked for fixed steps on the same times: the same states, so nothing else was looked at.
     for i, times in enumerate(steps):
         assert (np.diff(times) > 0).all() and times[-1] == 1.0

@@ -202,6 +202,11 @@ class Chunk:
         self._turns, self._reverse = [], None
 
     @property
+    def key(self):
+        """What it can be taken for."""
+        return self.plan, self.tiles
+
+    @property
     def n_bytes(self):
         """The bytes that it occupies at most, blocks of earlier solves included."""
         logged = self._log.n_bytes if self._log else 0

@@ -80,7 +80,7 @@ class Pool:
     def _keep(self, chunk):
         """Put a chunk where `take` finds it."""
         chunk.release()
-        key = (chunk.plan, chunk.tiles)
+        key = chunk.key
         self._free.setdefault(key, []).append(chunk)
         self._free.move_to_end(key)
         while len(self._free) > POOLED_PLANS:

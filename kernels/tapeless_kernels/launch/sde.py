@@ -3,6 +3,7 @@
 import functools
 import time
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from . import cpu
 from .array import carve
 from .brownian import Block
 from .cpu import Budget, FieldError, bound
+from .pool import Pool
 from .sde_entry import (
     begin_sde,
     evaluate_end,
@@ -101,15 +103,37 @@ class Source:
         self.given = given  # (n, rows, samples, channels)
 
 
-class SdeChunk:
-    """Some trajectories of a solve, with all that they need; used by one thread at a time."""
+def chunk_for(plan, source, first, count):
+    """Return a chunk for trajectories from `first`, one that was used before if there is any."""
+    offset = 0 if source.given is not None else (source.first + first) % QUAD
+    shape = Shape(count, source.rows, source.depth, offset, source.given is not None)
+    chunk = SDE_POOL.take(plan, shape)
+    chunk.take_up(source, first)
+    return chunk
 
-    def __init__(self, plan, source, first, count):
-        self.plan, self._source, self.first, self.count = plan, source, first, count
+
+class Shape(NamedTuple):
+    """What chunks of one plan must have in common to be used one for the other."""
+
+    count: int  # trajectories
+    rows: int  # of the path: 1, or 3 with areas
+    depth: int
+    offset: int  # of the first trajectory's sample in its quad
+    given: bool  # increments are
+
+
+class SdeChunk:
+    """Some trajectories of a solve, with all that they need; used by one thread at a time.
+
+    `take_up` says which trajectories they are, and where their noise comes from.
+    """
+
+    def __init__(self, plan, shape):
+        self.plan, self.shape, self.count = plan, shape, shape.count
         dtype, lanes = plan.dtype, plan.lanes
-        # What a solve keeps here for its way back.
-        self.tape = self.steps = self.stored = self.end = self.reached = None
-        self.tiles = tiles = -(-count // lanes)
+        self.tiles = tiles = -(-shape.count // lanes)
+        self.release()
+        self._record = None
         kernels = family(dtype, lanes)
         self._kernel = kernels
         self._fields = [
@@ -125,11 +149,11 @@ class SdeChunk:
         self.method = plan.arrays
         of_stage = [self._fields[2]] * 2 if plan.joint is not None else self._fields[:2]
         self._caches = [field.n_cache for field in of_stage]
-        n = np.minimum(np.arange(tiles * lanes), count - 1)
-        self.samples = (first + n).reshape(tiles, lanes)
+        n = np.minimum(np.arange(tiles * lanes), shape.count - 1)
+        self._places = n.reshape(tiles, lanes)
         self._make_noise()
         self._make_work()
-        self._small = self.record(0)
+        self._small = buffers.Record(*carve(self.record_layout(0)))
         dim = plan.dim * (plan.method.kind == REVERSIBLE)
         rows = plan.rows * (plan.method.kind == REVERSIBLE)
         self.state = buffers.State(
@@ -149,43 +173,69 @@ class SdeChunk:
         self._tangent_context = context
         return Field(address, 0, context.ctypes.data, self.plan.lanes * self.plan.own)
 
+    @property
+    def key(self):
+        """What it can be taken for."""
+        return self.plan, self.shape
+
+    @property
+    def n_bytes(self):
+        """The bytes that it occupies at most."""
+        groups = (self.path, self.paths, self.work, self.state, self._small, self._record or ())
+        return sum(array.nbytes for group in groups for array in group) + self.noise.values.nbytes
+
+    def release(self):
+        """Let go of what a solve has handed in, and of what it kept for its way back."""
+        self.tape = self.steps = self.stored = self.end = self.reached = None
+        self.grid = self.theta = self.ys = None
+
     def _make_noise(self):
-        plan, source, lanes = self.plan, self._source, self.plan.lanes
+        plan, shape, lanes = self.plan, self.shape, self.plan.lanes
         dtype, channels, tiles = plan.dtype, plan.channels, self.tiles
-        given = np.empty((0, 1, 1, 1), dtype) if source.given is None else source.given
         columns, quads = np.zeros((tiles, lanes), np.int64), np.zeros((tiles, 2), np.int64)
-        rows = source.rows if source.given is None else 1
-        own = source.given is None and plan.adaptive
-        block = Block(
-            source.key, source.first, self.first, self.first + (0 if own or source.given is not None else self.count),
-            channels, rows, 0 if own or source.given is not None else source.depth, dtype,
-        )  # fmt: skip
-        self.path = block.path
-        if not own and source.given is None:
-            sample = source.first + self.samples
-            n, quad = len(block.path.quads), (source.first + self.first) // QUAD
-            columns[:] = sample % QUAD * n + (sample // QUAD - quad) * channels
-            if sample[0, 0] % QUAD == 0:
-                quads[:, 0] = sample[:, 0] // QUAD - quad
+        self._own = plan.adaptive and not shape.given  # a path for each lane
+        together = not (self._own or shape.given)
+        key, rows = np.zeros(2, np.uint64), 1 if shape.given else shape.rows
+        stop = shape.offset + (shape.count if together else 0)
+        depth = shape.depth if together else 0
+        self.path = Block(key, 0, shape.offset, stop, channels, rows, depth, dtype).path
+        if together:
+            sample, n = shape.offset + self._places, len(self.path.quads)
+            columns[:] = sample % QUAD * n + sample // QUAD * channels
+            if shape.offset == 0:
+                quads[:, 0] = sample[:, 0] // QUAD
                 quads[:, 1] = np.minimum(lanes // QUAD, n // channels - quads[:, 0])
-        self.paths = self._lane_paths(tiles * lanes if own else 0, rows)
+        self._quads = self.path.quads.copy()  # of a path that begins with its first
+        self.paths = self._lane_paths(tiles * lanes if self._own else 0, rows)
         self.noise = buffers.Noise(
-            given, np.array(source.span), columns, quads, self.samples,
+            np.empty((0, 1, 1, 1), dtype), np.zeros(2), columns, quads, self._places,
             np.zeros((tiles, 3, channels, lanes), dtype),
         )  # fmt: skip
 
     def _lane_paths(self, n, rows):
-        source, channels, dtype = self._source, self.plan.channels, self.plan.dtype
-        depth = source.depth if n else 0
-        sample = source.first + self.samples.reshape(-1)[:n]
-        at = np.full((n, 3), -1)
-        at[:, 2] = sample % QUAD
+        channels, dtype = self.plan.channels, self.plan.dtype
+        depth = self.shape.depth if n else 0
         return LanePaths(
-            self.path.key, np.repeat((sample // QUAD).astype(np.uint32)[:, None], channels, 1),
-            np.arange(channels, dtype=np.uint32), np.empty((dtype.itemsize // 4, QUAD, channels), np.uint32),
+            self.path.key, np.zeros((n, channels), np.uint32), np.arange(channels, dtype=np.uint32),
+            np.empty((dtype.itemsize // 4, QUAD, channels), np.uint32),
             np.empty((n, depth + 1, 2, rows, channels), dtype), np.empty((rows, channels), dtype),
-            np.empty((n, rows, channels), dtype), np.empty((2, rows, channels), dtype), np.empty(11), at,
+            np.empty((n, rows, channels), dtype), np.empty((2, rows, channels), dtype), np.empty(11),
+            np.full((n, 3), -1),
         )  # fmt: skip
+
+    def take_up(self, source, first):
+        """Be the trajectories from `first` of a solve with this noise."""
+        self.first, self.samples = first, first + self._places
+        self.path.key[:], self.path.at[:2] = source.key, -1
+        self.path.quads[:] = self._quads + np.uint32((source.first + first) // QUAD)
+        sample = source.first + self.samples.reshape(-1)
+        if self._own:
+            self.paths.quads[:] = (sample // QUAD)[:, None]
+            self.paths.at[:, :2], self.paths.at[:, 2] = -1, sample % QUAD
+        given = np.empty((0, 1, 1, 1), self.plan.dtype) if source.given is None else source.given
+        self.noise = self.noise._replace(
+            given=given, span=np.array(source.span), samples=self.samples
+        )
 
     def _make_work(self):
         plan, lanes, dtype = self.plan, self.plan.lanes, self.plan.dtype
@@ -207,17 +257,20 @@ class SdeChunk:
     def record_layout(self, steps):
         """Return shapes and types of a record of so many steps; of 0: the room that a solve without one needs."""
         plan, lanes, capacity = self.plan, self.plan.lanes, max(steps, 1)
-        stages = self.method.stages if steps else 1
+        stages, kept = self.method.stages if steps else 1, 1 if self.method.n_basis == 1 else 2
         tile, dtype = (capacity, self.tiles), plan.dtype
         return [
             ((max(steps + 1, 2) if steps else 1, self.tiles, lanes), dtype), ((*tile, lanes), dtype),
-            ((*tile, 2 if steps else 0, plan.channels, lanes), dtype), ((*tile, stages, plan.dim, lanes), dtype),
+            ((*tile, kept if steps else 0, plan.channels, lanes), dtype), ((*tile, stages, plan.dim, lanes), dtype),
             ((*tile, stages, self._caches[0], lanes), dtype), ((*tile, stages, self._caches[1], lanes), dtype),
         ]  # fmt: skip
 
     def record(self, steps):
-        """Return a record of so many steps."""
-        return buffers.Record(*carve(self.record_layout(steps)))
+        """Return a record of at least so many steps, the same one as before if that has room for them."""
+        if self._record is None or len(self._record.t) < max(steps, 1):
+            self._record = None  # before there are two
+            self._record = buffers.Record(*carve(self.record_layout(max(steps, 1))))
+        return self._record
 
     @property
     def path_bytes(self):
@@ -407,3 +460,6 @@ class SdeChunk:
             self.equation, self.method, self.grid, self.state, self._small, self.work, self.theta, ys_bar, bars,
             self.emitted,
         ))  # fmt: skip
+
+
+SDE_POOL = Pool(SdeChunk)

@@ -87,7 +87,7 @@ def keep(record, noise, work, slot, tile):
     if record.h.shape[0] > 1:
         put(record.t[slot, tile : tile + 1], work.time)
         put(record.h[slot, tile : tile + 1], work.h[tile : tile + 1])
-        for row in range(2):
+        for row in range(record.noise.shape[2]):
             put(record.noise[slot, tile, row], noise.values[tile, row])
 
 
