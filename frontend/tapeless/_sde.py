@@ -1,32 +1,26 @@
 """The public `solve_sde`: check, plan, launch."""
 
-import functools
-import itertools
 from typing import Any, Literal
 
 import numpy as np
 
-from tapeless import _arguments as arguments
 from tapeless import _check as check
+from tapeless import _sde_arguments as given
 from tapeless import _sde_methods as sde_methods
-from tapeless import methods
 from tapeless._brownian import BrownianPath, Increment
 from tapeless._complain import check_arrival, complain, describe
 from tapeless._composition import VectorField
-from tapeless._diffusion import JointField
 from tapeless._noise import kind_of_noise
 from tapeless._sde_grid import SOLVE, grid_of, make_path, output_times, source_of, span_of
 from tapeless._sde_solution import SdeSolution, SdeStats
-from tapeless._sde_solve import Adaptive, Memory, SdeReverse, SdeSolve
+from tapeless._sde_solve import SdeReverse, SdeSolve
 from tapeless._types import RNG, ArrayInput, Integer
 from tapeless_kernels.controllers.step_size import Controller
-from tapeless_kernels.launch.sde import SdeChunk, SdePlan, Shape, lanes_for
+from tapeless_kernels.launch.sde import lanes_for
 from tapeless_kernels.launch.threads import n_cores
-from tapeless_kernels.status import INTERRUPTED, SUCCESS
-from tapeless_kernels.tableaus.stochastic import ITO, STOCHASTIC, STRATONOVICH, StochasticMethod
+from tapeless_kernels.tableaus.stochastic import StochasticMethod
 
 Adjoint = Literal["store", "every", "binomial", "reversible", "backsolve"]
-ADJOINTS = ("store", "every", "binomial", "reversible", "backsolve", None)
 
 
 def solve_sde(
@@ -155,12 +149,12 @@ def solve_sde(
     >>> theta_bar.shape
     (2,)
     """
-    noisy: Any = _fields(drift, diffusion)
-    start, single = _states(drift, y0)
+    noisy: Any = given.noisy_field(drift, diffusion)
+    start, single = given.states(drift, y0)
     batch, dtype = len(start), start.dtype
     joint = diffusion is None
     parts = (drift,) if joint else (drift, noisy)
-    params = _parameters(parts, theta, dtype, batch)
+    params = given.parameters(parts, theta, dtype, batch)
     t0, t1 = span_of(t_span)
     outputs = output_times(t_eval, t0, t1)
     found = sde_methods.find_method(SOLVE, method, calculus)
@@ -169,14 +163,14 @@ def solve_sde(
     of_noisy = example if joint else example[drift.n_params :]
     noise = kind_of_noise(SOLVE, noisy, start, t0, noisy.effective(of_noisy))
     if adaptive and method is None:  # the usual one cannot adapt
-        found = _usual_adaptive(found.calculus, noise) or found
-    correction = _correction(found, calculus, noise, convert)
+        found = given.usual_adaptive(found.calculus, noise) or found
+    correction = given.correction_of(found, calculus, noise, convert)
     sde_methods.check_method(SOLVE, found, calculus, noise, adaptive, convert)
     no_transpose = bool(correction) or not sde_methods.has_transpose(found)
     if no_transpose:
-        given = None if adjoint == "store" else adjoint
-        sde_methods.check_tangent(SOLVE, found, noise, noisy.without_jvp, correction, given)
-    _check_adjoint(found, adjoint, adaptive, stride, budget, noise)
+        asked = None if adjoint == "store" else adjoint
+        sde_methods.check_tangent(SOLVE, found, noise, noisy.without_jvp, correction, asked)
+    given.check_adjoint(found, adjoint, adaptive, stride, budget, noise)
     times = places = equal = None
     if not adaptive:
         times, places, equal = grid_of(t0, t1, outputs, dt, n_steps)
@@ -189,19 +183,23 @@ def solve_sde(
     source = source_of(path, t0, t1, batch, noisy.channels, single, found.area, n, dtype)
     workers = n_cores() if threads is None else check.positive_int(SOLVE, "threads", threads)
     lanes = lanes_for(batch, [part.program for part in parts], adaptive, dtype)
-    transpose = adjoint is not None and not _missing(parts) and not no_transpose
+    transpose = adjoint is not None and not given.without_transpose(parts) and not no_transpose
     programs = (None, None, drift.program) if joint else (drift.program, noisy.program, None)
-    plan = _plan(
+    plan = given.plan_of(
         dtype, lanes, programs, 0 if joint else drift.n_params, params.shape[-1], params.ndim > 1, found, drift.dim,
         noisy.channels, noisy.mixes, transpose, adaptive, correction,
     )  # fmt: skip
     how = None
     if adaptive:
-        how = _adaptive(path, controller, noise, rtol, atol, first_step, max_steps, t0, t1)
+        how = given.how_steps_adapt(
+            path, controller, noise, rtol, atol, first_step, max_steps, t0, t1
+        )
     used, pull = params, None
     if any(part.maps_theta for part in parts):
-        used, pull = _mapped(parts, params)
-    memory = _memory(plan, batch, n, workers, adjoint if plan.transpose else None, stride, budget)
+        used, pull = given.mapped(parts, params)
+    memory = given.memory_of(
+        plan, batch, n, workers, adjoint if plan.transpose else None, stride, budget
+    )
     solve = SdeSolve(plan, source, start, used, times, places, outputs, how, memory, workers)
     solve.span = t0, t1
 
@@ -212,10 +210,10 @@ def solve_sde(
         elif no_transpose:
             why = "convert=True" if correction else f"method={found.name!r}"
             reverse = f"there is no transpose with {why}, which differentiates the diffusion; milstein_free has one."
-        elif _missing(parts):
-            names = ", ".join(map(str, _missing(parts)))
+        elif given.without_transpose(parts):
+            names = ", ".join(map(str, given.without_transpose(parts)))
             reverse = f"`vjp` must be given for every field; got none for {names}. vjp='symbolic' may derive it."
-        arrays = _evaluations(plan, solve)
+        arrays = given.evaluations(plan, solve)
         first: Any = 0 if single else slice(None)
         stats = SdeStats(
             *(x[first] for x in (*arrays, solve.accepted, solve.rejected, solve.status, solve.t))
@@ -235,199 +233,3 @@ def solve_sde(
     if throw and not result.success:
         check_arrival(SOLVE, result, t1)
     return result
-
-
-@functools.lru_cache(maxsize=256)
-def _plan(
-    dtype: Any, lanes: int, programs: Any, start: int, n_params: int, own: bool, method: StochasticMethod, dim: int,
-    channels: int, mixes: bool, transpose: bool, adaptive: bool, correction: int,
-) -> SdePlan:  # fmt: skip
-    """Return the plan of these arguments, the same one each time."""
-    drift, diffusion, joint = programs
-    return SdePlan(
-        dtype, lanes, drift, diffusion, joint, (0, start), n_params, own, method, dim, channels, mixes, transpose,
-        adaptive, correction,
-    )  # fmt: skip
-
-
-def _evaluations(plan: SdePlan, solve: SdeSolve) -> Any:
-    """Return the evaluations of drift and diffusion of each trajectory."""
-    tried = solve.accepted + solve.rejected
-    tried = tried + (~np.isin(solve.status, (SUCCESS, INTERRUPTED)) & (solve.rejected == 0))
-    uses = plan.arrays.uses.sum(axis=1)
-    start = int(sde_methods.is_reversible(plan.method))
-    return np.array([tried * uses[0] + start, tried * uses[1] + start])
-
-
-def _correction(method, calculus, noise, convert):
-    """Return what is to be done to the drift for a method of the other sense: 1 if it is that of Ito, -1, or 0."""
-    if not convert or noise == "additive" or calculus in (None, method.calculus):
-        return 0
-    return 1 if calculus == ITO else -1
-
-
-def _fields(drift, diffusion):
-    """Return the diffusion, or what has it too, with its channels."""
-    if not isinstance(drift, VectorField):
-        raise complain(TypeError, SOLVE, "drift", "a tapeless field", describe(drift))
-    if diffusion is None:
-        if not isinstance(drift, JointField):
-            raise complain(
-                TypeError, SOLVE, "diffusion", "given, unless `drift` is a JointField", "None"
-            )
-        return drift
-    if isinstance(drift, JointField) or hasattr(drift, "channels"):
-        wanted = "a field of as many values as the state has; a JointField stands alone"
-        raise complain(TypeError, SOLVE, "drift", wanted, describe(drift))
-    if not isinstance(diffusion, VectorField) or isinstance(diffusion, JointField):
-        wanted = "a tapeless.diffusion, a DiffusionNetwork or a field"
-        raise complain(TypeError, SOLVE, "diffusion", wanted, describe(diffusion))
-    if diffusion.dim != drift.dim:
-        raise complain(
-            ValueError,
-            SOLVE,
-            "diffusion",
-            f"of dim={drift.dim}, as the drift",
-            f"dim={diffusion.dim}",
-        )
-    return diffusion if hasattr(diffusion, "channels") else _Plain(diffusion)
-
-
-class _Plain:
-    """A field as the diffusion with a channel for each component."""
-
-    mixes, noise = False, None
-
-    def __init__(self, field):
-        self._field = field
-        self.channels = field.dim
-
-    def __getattr__(self, name):
-        return getattr(self._field, name)
-
-
-def _states(drift: VectorField, y0: Any) -> tuple[Any, bool]:
-    y0 = check.as_state(SOLVE, "y0", y0)
-    if y0.ndim not in (1, 2) or y0.shape[-1] != drift.dim:
-        wanted = f"of shape (batch, {drift.dim}) or ({drift.dim},) for this drift"
-        raise complain(ValueError, SOLVE, "y0", wanted, describe(y0))
-    y0, single = (y0[None], True) if y0.ndim == 1 else (y0, False)
-    return np.array(arguments.as_kernel_array(y0)), single
-
-
-def _parameters(parts: Any, theta: Any, dtype: Any, batch: int) -> Any:
-    """Return theta in the dtype of the solve."""
-    n = sum(part.n_params for part in parts)
-    if theta is None and n == 0:
-        return np.zeros(0, dtype)
-    own = all(part.takes_own_theta for part in parts if part.n_params)
-    wanted = f"of shape ({n},), the drift's {parts[0].n_params} numbers first"
-    wanted += f", or ({batch}, {n})" if own else ""
-    if theta is None:
-        raise complain(TypeError, SOLVE, "theta", f"an array {wanted}", "None")
-    theta = check.as_state(SOLVE, "theta", theta)
-    if theta.shape != (n,) and not (own and theta.shape == (batch, n)):
-        raise complain(ValueError, SOLVE, "theta", wanted, describe(theta))
-    if not np.isfinite(theta).all():
-        raise complain(ValueError, SOLVE, "theta", "finite", "NaN or inf in it")
-    return theta.astype(dtype, order="C")
-
-
-def _missing(parts):
-    return [field for part in parts for field in part.without_vjp]
-
-
-def _usual_adaptive(calculus, noise):
-    """Return the method that adaptive solves take if none is named: the first that fits, of the highest order."""
-    fits = [
-        m for m in STOCHASTIC
-        if sde_methods.adapts(m) and noise in m.strong and (noise == "additive" or m.calculus == calculus)
-    ]  # fmt: skip
-    return max(fits, key=lambda m: m.strong[noise], default=None)
-
-
-def _check_adjoint(method, adjoint, adaptive, stride, budget, noise):
-    check.one_of(SOLVE, "adjoint", adjoint, ADJOINTS)
-    for name, value, mode in (("stride", stride, "every"), ("budget", budget, "binomial")):
-        if value is not None and adjoint != mode:
-            wanted = f"left out, unless adjoint={mode!r}"
-            raise complain(ValueError, SOLVE, name, wanted, f"{value!r} with adjoint={adjoint!r}")
-        if value is None and adjoint == mode:
-            raise complain(TypeError, SOLVE, name, f"given with adjoint={mode!r}", "None")
-    if adjoint == "reversible" and not sde_methods.is_reversible(method):
-        wanted = (
-            "another one with this method, as only the steps of 'reversible_heun' can be taken back"
-        )
-        raise complain(
-            ValueError, SOLVE, "adjoint", wanted, f"'reversible' with method={method.name!r}"
-        )
-    if adjoint == "backsolve" and method.calculus != STRATONOVICH and noise != "additive":
-        wanted = "another one with a method for Ito equations; the continuous adjoint is that of Stratonovich ones"
-        raise complain(
-            ValueError, SOLVE, "adjoint", wanted, f"'backsolve' with method={method.name!r}"
-        )
-
-
-def _adaptive(path, controller, noise, rtol, atol, first_step, max_steps, t0, t1):
-    """Return how steps adapt."""
-    tolerances = []
-    for name, value in (("rtol", rtol), ("atol", atol)):
-        x = check.as_real(SOLVE, name, value)
-        if x.ndim or not np.isfinite(x) or x < 0:
-            raise complain(
-                ValueError, SOLVE, name, "a number, finite and not negative", describe(value)
-            )
-        tolerances.append(float(x))
-    if not sum(tolerances) > 0:
-        raise complain(ValueError, SOLVE, "atol", "positive where `rtol` is 0", describe(atol))
-    first = (t1 - t0) / 100
-    if first_step is not None:
-        step = check.as_real(SOLVE, "first_step", first_step)
-        if step.ndim or not np.isfinite(step) or step <= 0:
-            raise complain(
-                ValueError, SOLVE, "first_step", "a positive number", describe(first_step)
-            )
-        first = float(step)
-    least = path.resolution * (path.t1 - path.t0)
-    most = check.positive_int(SOLVE, "max_steps", max_steps)
-    control = methods.find_controller(SOLVE, controller)
-    return Adaptive(control, noise, *tolerances, max(first, least), least, most)
-
-
-def _memory(plan, batch, n, threads, adjoint, stride, budget):
-    """Return what is kept for the way back."""
-    if adjoint == "every":
-        return Memory("every", check.positive_int(SOLVE, "stride", stride), None)
-    if adjoint != "binomial":
-        return Memory(adjoint)
-    budget = check.positive_int(SOLVE, "budget", budget)
-    count = min(plan.chunk, max(batch, 1))
-    probe = SdeChunk(plan, Shape(count, 1, 0, 0, True))
-    chunks = max(1, -(-batch // plan.chunk))
-    step = sum(np.prod(shape) * np.dtype(d).itemsize for shape, d in probe.record_layout(1)) * min(
-        threads, chunks
-    )
-    state = sum(a.nbytes for a in probe.state) * chunks
-    if budget < step + state:
-        wanted = (
-            f"at least {int(step + state)}, for a step of each thread and a state of each chunk"
-        )
-        raise complain(ValueError, SOLVE, "budget", wanted, describe(budget))
-    block = max(1, int(min(budget // 2, budget - state) // step))
-    if n is not None:
-        block = min(block, n)
-    return Memory("binomial", block, max(0, int((budget - block * step) // state) - 1))
-
-
-def _mapped(parts, theta):
-    """Return the parameters that kernels are given, and the map of their cotangent to that of theta."""
-    ends = np.cumsum([0] + [part.n_params for part in parts])
-    places = [slice(a, b) for a, b in itertools.pairwise(ends)]
-    used = np.concatenate([p.effective(theta[at]) for p, at in zip(parts, places, strict=True)])
-    kept = theta.copy()
-
-    def pull(bar):
-        pairs = zip(parts, places, strict=True)
-        return np.concatenate([p._effective_vjp(kept[at], bar[at]) for p, at in pairs])
-
-    return used, pull
