@@ -38,8 +38,8 @@ class Kernel(NamedTuple):
 
 
 def families():
-    """Return the families that solves use, as (dtype, lanes): one lane, and tiles of many."""
-    return [(dtype, lanes) for dtype in FLOATS for lanes in (1, cpu.WIDTHS[dtype])]
+    """Return the families that solves use, as (dtype, lanes): tiles, which take longest to compile, then one lane."""
+    return [(dtype, cpu.WIDTHS[dtype]) for dtype in FLOATS] + [(dtype, 1) for dtype in FLOATS]
 
 
 def compile_kernels(dtype, lanes, adjoint=True):

@@ -91,10 +91,11 @@ def solve_sde(
     first_step : float, optional
         Size of the first adaptive step; by default a hundredth of the interval.
     adjoint : "store", "every", "binomial", "reversible", "backsolve" or None
-        What is kept for `SdeSolution.vjp`: every step; the states at every `stride`-th step; as many states as a
-        `budget` of bytes allows, these three with the same gradient to the bit; with ``"reversible"`` and the method
-        of that name nothing, as its steps are taken back; with ``"backsolve"`` nothing but outputs, and the continuous
-        adjoint of a Stratonovich equation is solved on the same path, which is exact in the limit of small steps.
+        What is kept for `SdeSolution.vjp`: every step, or states in place of them if that were more than 1 GiB; the
+        states at every `stride`-th step; as many states as a `budget` of bytes allows, these three with the same
+        gradient to the bit; with ``"reversible"`` and the method of that name nothing, as its steps are taken back;
+        with ``"backsolve"`` nothing but outputs, and the continuous adjoint of a Stratonovich equation is solved on
+        the same path, which is exact in the limit of small steps.
     stride : int, optional
         With "every": the steps from one state that is kept to the next.
     budget : int, optional

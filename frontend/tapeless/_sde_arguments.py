@@ -19,6 +19,7 @@ from tapeless_kernels.launch.sde import SdeChunk, SdePlan, Shape
 from tapeless_kernels.status import INTERRUPTED, SUCCESS
 from tapeless_kernels.tableaus.stochastic import ITO, STOCHASTIC, STRATONOVICH, StochasticMethod
 
+LARGEST_RECORD = 1 << 30  # bytes that "store" keeps at most
 ADJOINTS = ("store", "every", "binomial", "reversible", "backsolve", None)
 
 
@@ -183,6 +184,12 @@ def memory_of(plan, batch, n, threads, adjoint, stride, budget):
     """Return what is kept for the way back."""
     if adjoint == "every":
         return Memory("every", check.positive_int(SOLVE, "stride", stride), None)
+    if adjoint == "store" and n is not None:
+        lanes = -(-batch // plan.lanes) * plan.lanes
+        step = _bytes_of_step(plan)
+        if n * lanes * step > LARGEST_RECORD:  # states instead, with the same gradient
+            at_once = max(1, min(threads, -(-batch // plan.chunk))) * min(plan.chunk, lanes)
+            return Memory("every", max(1, LARGEST_RECORD // 4 // (at_once * step)), None)
     if adjoint != "binomial":
         return Memory(adjoint)
     budget = check.positive_int(SOLVE, "budget", budget)
@@ -202,6 +209,13 @@ def memory_of(plan, batch, n, threads, adjoint, stride, budget):
     if n is not None:
         block = min(block, n)
     return Memory("binomial", block, max(0, int((budget - block * step) // state) - 1))
+
+
+def _bytes_of_step(plan):
+    """Return the bytes of a step in the record, of one lane."""
+    programs = [p for p in (plan.drift, plan.diffusion, plan.joint) if p is not None]
+    kept = sum(program.n_kept for program in programs) + 2 + 2 * plan.channels
+    return plan.dtype.itemsize * (kept + plan.arrays.stages * (plan.dim + kept))
 
 
 def mapped(parts, theta):

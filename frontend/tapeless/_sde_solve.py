@@ -196,6 +196,8 @@ class SdeReverse:
                 return np.zeros(plan.n_params, plan.dtype)
             rows = slice(part[0], part[-1] + 1)
             bars = self._back(chunk, part, ys_bar[rows], stop)
+            if chunk.tape is not None and len(solve.chunks) > solve.threads:
+                chunk.forget_record()
             y0_bar[rows] = bars.y.transpose(0, 2, 1).reshape(-1, plan.dim)[: len(part)]
             if own is not None:
                 of_lanes = bars.theta.reshape(chunk.tiles, plan.n_params, plan.lanes).transpose(

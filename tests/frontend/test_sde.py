@@ -574,6 +574,15 @@ def test_ten_million_steps_need_no_memory():
     assert sol.success and abs(sol.ys[0, 0] - math.exp(-1)) < 0.3
 
 
+def test_a_record_of_gigabytes_is_not_kept(monkeypatch):
+    sol = solve_sde(drift, diagonal, SPAN, states(40), THETA, path=path_of(40), n_steps=200)
+    monkeypatch.setattr("tapeless._sde_arguments.LARGEST_RECORD", 1 << 18)
+    other = solve_sde(drift, diagonal, SPAN, states(40), THETA, path=path_of(40), n_steps=200)
+    assert other.nbytes_adjoint < sol.nbytes_adjoint / 3
+    for x, y in zip(sol.vjp(sol.ys), other.vjp(sol.ys), strict=True):
+        assert x.tobytes() == y.tobytes()
+
+
 BAD = {
     "drift": ({"drift": 3}, "`drift` must be a tapeless field"),
     "diffusion": ({"diffusion": lambda t: t}, "`diffusion` must be a tapeless.diffusion"),

@@ -272,6 +272,10 @@ class SdeChunk:
             self._record = buffers.Record(*carve(self.record_layout(max(steps, 1))))
         return self._record
 
+    def forget_record(self):
+        """Let go of the record, which the next call makes again."""
+        self._record = None
+
     @property
     def path_bytes(self):
         """The bytes of the paths' state."""
