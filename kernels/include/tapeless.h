@@ -42,7 +42,8 @@ enum tapeless_lane_status {
     TAPELESS_NON_FINITE = 4,
     TAPELESS_FIELD_FAILED = 5,
     TAPELESS_INTERRUPTED = 6,
-    TAPELESS_IRREVERSIBLE = 7
+    TAPELESS_IRREVERSIBLE = 7,
+    TAPELESS_BELOW_RESOLUTION = 8
 };
 
 /* Of one call of the loop. All but the first and the last ask to be called again. */
