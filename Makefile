@@ -8,7 +8,7 @@ BUILT_FROM := pyproject.toml CMakeLists.txt $(wildcard kernels/include/* kernels
 FRONTEND = $(shell find frontend -name '[!_]*.py' -not -path '*/_*') $(addprefix frontend/tapeless/,_adjoint_memory.py _brownian.py _composition.py _diffusion.py _fit.py _kinetic.py _objective.py _ode.py _parameters.py _portrait.py _save.py _sde.py _sde_solution.py _second.py _solution.py _training_result.py $(addprefix _ivp/,dense.py public.py result.py))
 C_SOURCES = $(shell find kernels tests -name '*.[ch]' -o -name '*.inc' -o -name '*.cu')
 
-.PHONY: help demo test lint ctest bench peers docs clean
+.PHONY: help demo test slow lint ctest bench peers docs clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s%s\n", $$1, $$2 }' Makefile
@@ -19,7 +19,10 @@ demo: .venv/installed-demo ## train a neural ODE on handwritten digits
 test: lint ctest ## lint, the C tests, pytest
 	@echo 'Compiling the kernels that the tests need, if the cache lacks them.'
 	-$(BIN)/tapeless compile > /dev/null
-	$(BIN)/pytest -q -n auto --dist worksteal
+	$(BIN)/pytest -q -n auto --dist worksteal -m 'not slow'
+
+slow: .venv/installed-test ## the tests that `test` leaves out, of some minutes
+	$(BIN)/pytest -q -n auto --dist worksteal -m slow
 
 lint: .venv/installed-test ## ruff, docstrings, types, layers, clang-format
 	$(BIN)/ruff check

@@ -166,6 +166,7 @@ def test_reverse_pass_ends_in_time(tiles):
     assert all(np.array_equal(a, b) for a, b in zip(expected, again, strict=True))
 
 
+@pytest.mark.slow
 def test_library_works_after_many_interruptions():
     solve, _ = make("two threads")
     expected = solve(n_steps=3)

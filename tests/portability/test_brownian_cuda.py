@@ -30,6 +30,7 @@ np.savez(sys.argv[1], **found)
 """
 
 
+@pytest.mark.slow
 def test_simulated_threads_have_the_cpus_bits(run_python, tmp_path):
     run_python(SCRIPT, tmp_path / "found.npz", NUMBA_ENABLE_CUDASIM="1")
     found, key = np.load(tmp_path / "found.npz"), 11 + 3 * 2**32
