@@ -709,7 +709,8 @@ def test_interruption_keeps_what_was_reached(adaptive):
     )
     if adaptive:
         how["path"] = path_of(40, resolution=2.0**-48)
-    solve_sde(drift, diagonal, SPAN, states(40), THETA, rng=0, n_steps=2)
+    for warm in ({"n_steps": 2}, {"method": "sriw1"}):  # compiled before
+        solve_sde(drift, diagonal, SPAN, states(40), THETA, rng=0, adjoint=None, **warm)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     timer = threading.Timer(0.5, press)
     try:
