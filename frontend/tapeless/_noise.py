@@ -14,6 +14,7 @@ from tapeless_kernels.tableaus.stochastic import NOISES
 SMALL = 1e-5  # of a derivative, relative to the largest: differences have so many digits
 STEP = 1e-6  # of differences
 POINTS = 3
+NOT_FINITE = " (it is not finite near y0)"
 _AS_SAID: "weakref.WeakSet[Any]" = weakref.WeakSet()  # looked at before
 _MOST_GENERAL: "weakref.WeakSet[Any]" = (
     weakref.WeakSet()
@@ -30,7 +31,7 @@ def kind_of_noise(caller: str, field: Any, y0: NDArray[Any], t: float, theta: ND
         return str(said)
     else:
         found, where = _probe(field, y0, t, theta)
-        if found == general:
+        if found == general and where != NOT_FINITE:
             _MOST_GENERAL.add(field)
     if said is None:
         return found
@@ -41,7 +42,8 @@ def kind_of_noise(caller: str, field: Any, y0: NDArray[Any], t: float, theta: ND
             UserWarning,
             stacklevel=3,
         )
-    _AS_SAID.add(field)
+    if where != NOT_FINITE:
+        _AS_SAID.add(field)
     return str(said)
 
 
@@ -87,7 +89,7 @@ def _probe(field, y0, t, theta):
                     f": entry {i_worst} depends on other entries of y at y = {np.round(y, 4)}",
                 )
     if not seen:
-        return ("general" if field.mixes else "diagonal-general"), " (it is not finite near y0)"
+        return ("general" if field.mixes else "diagonal-general"), NOT_FINITE
     if additive:
         return "additive", ""
     if field.mixes:

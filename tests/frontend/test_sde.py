@@ -403,6 +403,17 @@ def test_derivatives_tell_kinds_of_noise_apart():
     assert solve_sde(f, g, SPAN, states(3), theta, rng=0, n_steps=2).noise == "diagonal-general"
 
 
+def test_a_start_that_is_not_finite_says_nothing_of_the_noise():
+    def steady(t, y, theta, dg):
+        dg[0], dg[1] = 0.5, y[1]
+
+    g = tapeless.diffusion(2)(steady)
+    options = {"rng": 0, "n_steps": 2, "adjoint": None, "throw": False}
+    bad = solve_sde(drift, g, SPAN, np.full((1, 2), np.nan), THETA[:2], **options)
+    assert bad.noise == "diagonal-general" and bad.stats.status[0] == 4
+    assert solve_sde(drift, g, SPAN, states(2), THETA[:2], **options).noise == "diagonal"
+
+
 def test_noise_that_is_not_what_was_said_is_warned_of():
     def swapped(t, y, theta, dg):
         dg[0], dg[1] = y[1], y[0]
