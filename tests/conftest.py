@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tapeless_kernels._jit import Family
-from tapeless_kernels.launch import cpu, sde
+from tapeless_kernels.launch import cpu, sde_plan
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -29,8 +29,8 @@ def one_signature():
         }
         assert {name: n for name, n in counts.items() if n > 1} == {}, (dtype, lanes)
     for dtype, narrow in cpu.WIDTHS.items():
-        for lanes in (narrow, sde.WIDE):
-            entries = sde.family(dtype, lanes)._entries
+        for lanes in (narrow, sde_plan.WIDE):
+            entries = sde_plan.family(dtype, lanes)._entries
             counts = {f.__name__: len(d.signatures) for f, d in entries.items()}
             assert {name: n for name, n in counts.items() if n > 1} == {}, (dtype, lanes)
 

@@ -17,12 +17,14 @@ _ADVICE = {True: "field.init(rng=0) makes one.", False: ""}
 NAMES = ("t_span", "t_span", "first_step", "rtol", "atol")
 
 
-def states(field: VectorField, y0: ArrayInput) -> tuple[NDArray[np.floating], bool]:
+def states(
+    field: VectorField, y0: ArrayInput, caller: str = SOLVE
+) -> tuple[NDArray[np.floating], bool]:
     """Return y0 as (batch, dim), and whether it came without the batch axis."""
-    y0 = check.as_state(SOLVE, "y0", y0)
+    y0 = check.as_state(caller, "y0", y0)
     if y0.ndim not in (1, 2) or y0.shape[-1] != field.dim:
         wanted = f"of shape (batch, {field.dim}) or ({field.dim},) for this field"
-        raise complain(ValueError, SOLVE, "y0", wanted, describe(y0))
+        raise complain(ValueError, caller, "y0", wanted, describe(y0))
     y0, single = (y0[None], True) if y0.ndim == 1 else (y0, False)
     return as_kernel_array(y0), single
 

@@ -111,10 +111,12 @@ class Diffusion(VectorField):
         return f"Diffusion({name}, dim={self.dim}{channels}, n_params={self.n_params})"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Diffusion) and self.program == other.program
+        if not isinstance(other, Diffusion):
+            return False
+        return self.program == other.program and self.noise == other.noise
 
     def __hash__(self) -> int:
-        return hash(self.program)
+        return hash((self.program, self.noise))
 
 
 def diffusion(

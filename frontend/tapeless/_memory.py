@@ -43,12 +43,11 @@ def divide(plan: cpu.Plan, batch: int) -> Division:
     return Division(tiles, size, -(-batch // size) if size else 0, refills)
 
 
-def arrange(
-    caller: str, plan: cpu.Plan, batch: int, threads: int, adjoint: str | None, stride: Integer | None,
-    budget: Integer | None,
-) -> Memory | None:  # fmt: skip
-    """Return how states are kept in place of steps, None if steps are; complain of what does not fit."""
-    check.one_of(caller, "adjoint", adjoint, ADJOINTS)
+def check_kept(
+    caller: str, adjoint: str | None, adjoints: tuple[str | None, ...], stride: Integer | None, budget: Integer | None
+) -> None:  # fmt: skip
+    """Complain of an adjoint that is none, and of a stride or a budget that is not its own."""
+    check.one_of(caller, "adjoint", adjoint, adjoints)
     for name, value, mode in (("stride", stride, "every"), ("budget", budget, "binomial")):
         if value is not None and adjoint != mode:
             wanted = f"left out, unless adjoint={mode!r}"
@@ -57,6 +56,14 @@ def arrange(
             wanted = f"given with adjoint={mode!r}: a number of "
             wanted += "steps" if name == "stride" else "bytes"
             raise complain(TypeError, caller, name, wanted, "None")
+
+
+def arrange(
+    caller: str, plan: cpu.Plan, batch: int, threads: int, adjoint: str | None, stride: Integer | None,
+    budget: Integer | None,
+) -> Memory | None:  # fmt: skip
+    """Return how states are kept in place of steps, None if steps are; complain of what does not fit."""
+    check_kept(caller, adjoint, ADJOINTS, stride, budget)
     if adjoint == "reversible":
         return TIMES_ALONE
     if adjoint == "every":

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tapeless._evaluate import Evaluator
-from tapeless.fields import Network
 from tapeless_kernels.tableaus.stochastic import NOISES
 
 SMALL = 1e-5  # of a derivative, relative to the largest: differences have so many digits
@@ -23,16 +22,16 @@ _MOST_GENERAL: "weakref.WeakSet[Any]" = (
 
 def kind_of_noise(caller: str, field: Any, y0: NDArray[Any], t: float, theta: NDArray[Any]) -> str:
     """Return what the diffusion's noise is; where that was said, warn if derivatives say otherwise."""
-    said = field.noise
+    said, itself = field.noise, getattr(field, "_field", field)
     general = "general" if field.mixes else "diagonal-general"
-    if field in _MOST_GENERAL:
+    if itself in _MOST_GENERAL:
         found, where = general, ""
     elif said is not None and field in _AS_SAID:
         return str(said)
     else:
         found, where = _probe(field, y0, t, theta)
         if found == general and where != NOT_FINITE:
-            _MOST_GENERAL.add(field)
+            _MOST_GENERAL.add(itself)
     if said is None:
         return found
     if NOISES.index(found) > NOISES.index(said) and {said, found} != {"scalar", "diagonal"}:
@@ -114,11 +113,8 @@ def _bracket(derivative, t, y, theta, g):
 def _functions(field):
     """Return functions of (t, y, theta) and a direction: the values of the diffusion, and their derivatives."""
     call = Evaluator(field)
-    part = (
-        slice(field.dim, None)
-        if field.program.n_rows > field.dim and _is_joint(field)
-        else slice(None)
-    )
+    joint = getattr(field.program, "more", 0) > 0
+    part = slice(field.dim, None) if joint else slice(None)
 
     def value(t, y, theta):
         return call(t, y, theta)[part]
@@ -130,9 +126,4 @@ def _functions(field):
     def exact(t, y, theta, v):
         return call.jvp(t, y, theta, (0.0, v, np.zeros_like(theta)))[1]
 
-    network = isinstance(field, Network) or hasattr(field.program, "operations")
-    return value, exact if network else difference
-
-
-def _is_joint(field):
-    return getattr(field.program, "more", 0) > 0
+    return value, exact if hasattr(field.program, "operations") else difference

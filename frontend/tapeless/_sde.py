@@ -16,7 +16,7 @@ from tapeless._sde_solution import SdeSolution, SdeStats
 from tapeless._sde_solve import SdeReverse, SdeSolve
 from tapeless._types import RNG, ArrayInput, Integer
 from tapeless_kernels.controllers.step_size import Controller
-from tapeless_kernels.launch.sde import lanes_for
+from tapeless_kernels.launch.sde_plan import lanes_for
 from tapeless_kernels.launch.threads import n_cores
 from tapeless_kernels.tableaus.stochastic import StochasticMethod
 
@@ -162,7 +162,7 @@ def solve_sde(
     adaptive = dt is None and n_steps is None
     example = params if params.ndim == 1 else params[0] if batch else np.zeros(params.shape[1])
     of_noisy = example if joint else example[drift.n_params :]
-    noise = kind_of_noise(SOLVE, noisy, start, t0, noisy.effective(of_noisy))
+    noise = kind_of_noise(SOLVE, noisy, start, t0, of_noisy)
     if adaptive and method is None:  # the usual one cannot adapt
         found = given.usual_adaptive(found.calculus, noise) or found
     correction = given.correction_of(found, calculus, noise, convert)
@@ -171,7 +171,7 @@ def solve_sde(
     if no_transpose:
         asked = None if adjoint == "store" else adjoint
         sde_methods.check_tangent(SOLVE, found, noise, noisy.without_jvp, correction, asked)
-    given.check_adjoint(found, adjoint, adaptive, stride, budget, noise)
+    given.check_adjoint(found, adjoint, stride, budget, noise)
     times = places = equal = None
     if not adaptive:
         times, places, equal = grid_of(t0, t1, outputs, dt, n_steps)
@@ -201,8 +201,8 @@ def solve_sde(
     memory = given.memory_of(
         plan, batch, n, workers, adjoint if plan.transpose else None, stride, budget
     )
-    solve = SdeSolve(plan, source, start, used, times, places, outputs, how, memory, workers)
-    solve.span = t0, t1
+    grid = (t0, t1), times, places, outputs
+    solve = SdeSolve(plan, source, start, used, grid, how, memory, workers)
 
     def solution() -> SdeSolution:
         reverse: Any = SdeReverse(solve, pull)

@@ -13,9 +13,10 @@ from tapeless import methods
 from tapeless._complain import complain, describe
 from tapeless._composition import VectorField
 from tapeless._diffusion import JointField
+from tapeless._memory import check_kept
 from tapeless._sde_grid import SOLVE
 from tapeless._sde_solve import Adaptive, Memory, SdeSolve
-from tapeless_kernels.launch.sde import SdeChunk, SdePlan, Shape
+from tapeless_kernels.launch.sde_plan import SdePlan
 from tapeless_kernels.status import INTERRUPTED, SUCCESS
 from tapeless_kernels.tableaus.stochastic import ITO, STOCHASTIC, STRATONOVICH, StochasticMethod
 
@@ -93,12 +94,9 @@ class _Plain:
 
 
 def states(drift: VectorField, y0: Any) -> tuple[Any, bool]:
-    y0 = check.as_state(SOLVE, "y0", y0)
-    if y0.ndim not in (1, 2) or y0.shape[-1] != drift.dim:
-        wanted = f"of shape (batch, {drift.dim}) or ({drift.dim},) for this drift"
-        raise complain(ValueError, SOLVE, "y0", wanted, describe(y0))
-    y0, single = (y0[None], True) if y0.ndim == 1 else (y0, False)
-    return np.array(arguments.as_kernel_array(y0)), single
+    """Return a copy of y0, which `vjp` reads again, as (batch, dim), and whether it came without the batch axis."""
+    y0, single = arguments.states(drift, y0, SOLVE)
+    return np.array(y0), single
 
 
 def parameters(parts: Any, theta: Any, dtype: Any, batch: int) -> Any:
@@ -132,14 +130,9 @@ def usual_adaptive(calculus, noise):
     return max(fits, key=lambda m: m.strong[noise], default=None)
 
 
-def check_adjoint(method, adjoint, adaptive, stride, budget, noise):
-    check.one_of(SOLVE, "adjoint", adjoint, ADJOINTS)
-    for name, value, mode in (("stride", stride, "every"), ("budget", budget, "binomial")):
-        if value is not None and adjoint != mode:
-            wanted = f"left out, unless adjoint={mode!r}"
-            raise complain(ValueError, SOLVE, name, wanted, f"{value!r} with adjoint={adjoint!r}")
-        if value is None and adjoint == mode:
-            raise complain(TypeError, SOLVE, name, f"given with adjoint={mode!r}", "None")
+def check_adjoint(method, adjoint, stride, budget, noise):
+    """Complain of an adjoint that does not go with the method, or is not what it must be."""
+    check_kept(SOLVE, adjoint, ADJOINTS, stride, budget)
     if adjoint == "reversible" and not sde_methods.is_reversible(method):
         wanted = (
             "another one with this method, as only the steps of 'reversible_heun' can be taken back"
@@ -183,39 +176,24 @@ def how_steps_adapt(path, controller, noise, rtol, atol, first_step, max_steps, 
 def memory_of(plan, batch, n, threads, adjoint, stride, budget):
     """Return what is kept for the way back."""
     if adjoint == "every":
-        return Memory("every", check.positive_int(SOLVE, "stride", stride), None)
-    if adjoint == "store" and n is not None:
-        lanes = -(-batch // plan.lanes) * plan.lanes
-        step = _bytes_of_step(plan)
-        if n * lanes * step > LARGEST_RECORD:  # states instead, with the same gradient
-            at_once = max(1, min(threads, -(-batch // plan.chunk))) * min(plan.chunk, lanes)
-            return Memory("every", max(1, LARGEST_RECORD // 4 // (at_once * step)), None)
-    if adjoint != "binomial":
+        return Memory("every", check.positive_int(SOLVE, "stride", stride))
+    if adjoint not in ("store", "binomial"):
         return Memory(adjoint)
-    budget = check.positive_int(SOLVE, "budget", budget)
-    count = min(plan.chunk, max(batch, 1))
-    probe = SdeChunk(plan, Shape(count, 1, 0, 0, True))
     chunks = max(1, -(-batch // plan.chunk))
-    step = sum(np.prod(shape) * np.dtype(d).itemsize for shape, d in probe.record_layout(1)) * min(
-        threads, chunks
-    )
-    state = sum(a.nbytes for a in probe.state) * chunks
+    lanes = -(-min(max(batch, 1), plan.chunk) // plan.lanes) * plan.lanes
+    step, state = min(threads, chunks) * lanes * plan.step_bytes, chunks * lanes * plan.state_bytes
+    if adjoint == "store":
+        block = max(1, LARGEST_RECORD // 4 // step)  # of records that are made again
+        fits = n is None or n * chunks * lanes * plan.step_bytes <= LARGEST_RECORD
+        return Memory("store" if fits else "every", block)
+    budget = check.positive_int(SOLVE, "budget", budget)
     if budget < step + state:
-        wanted = (
-            f"at least {int(step + state)}, for a step of each thread and a state of each chunk"
-        )
+        wanted = f"at least {step + state}, for a step of each thread and a state of each chunk"
         raise complain(ValueError, SOLVE, "budget", wanted, describe(budget))
-    block = max(1, int(min(budget // 2, budget - state) // step))
+    block = max(1, min(budget // 2, budget - state) // step)
     if n is not None:
         block = min(block, n)
-    return Memory("binomial", block, max(0, int((budget - block * step) // state) - 1))
-
-
-def _bytes_of_step(plan):
-    """Return the bytes of a step in the record, of one lane."""
-    programs = [p for p in (plan.drift, plan.diffusion, plan.joint) if p is not None]
-    kept = sum(program.n_kept for program in programs) + 2 + 2 * plan.channels
-    return plan.dtype.itemsize * (kept + plan.arrays.stages * (plan.dim + kept))
+    return Memory("binomial", block, max(0, (budget - block * step) // state - 1))
 
 
 def mapped(parts, theta):

@@ -8,7 +8,7 @@ import numpy as np
 from tapeless import _check as check
 from tapeless._brownian import BrownianPath, Increment
 from tapeless._complain import complain, describe
-from tapeless_kernels.launch.sde import Source
+from tapeless_kernels.launch.sde_plan import Source
 
 SOLVE = "solve_sde"
 DEEPEST = 48

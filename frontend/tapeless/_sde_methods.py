@@ -1,7 +1,5 @@
 """Which methods solve an SDE: by calculus, by noise, with steps that adapt; and what to say where none does."""
 
-import numpy as np
-
 from tapeless._complain import complain, describe
 from tapeless_kernels.tableaus.stochastic import (
     DERIVATIVE,
@@ -121,8 +119,3 @@ def has_transpose(method: StochasticMethod) -> bool:
 def is_reversible(method: StochasticMethod) -> bool:
     """Return whether its steps can be taken back."""
     return method.kind == REVERSIBLE
-
-
-def steps_between(t0: float, t1: float, n: int) -> np.ndarray:
-    """Return n + 1 times of equal steps."""
-    return t0 + (t1 - t0) * (np.arange(n + 1) / n)

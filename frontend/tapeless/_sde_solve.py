@@ -8,7 +8,8 @@ import numpy as np
 from tapeless._sde_methods import error_order
 from tapeless_kernels import sde_buffers as buffers
 from tapeless_kernels.controllers.step_size import control_numbers
-from tapeless_kernels.launch.sde import SDE_POOL, SdeChunk, SdePlan, Source, chunk_for
+from tapeless_kernels.launch.sde import SDE_POOL, SdeChunk, chunk_for
+from tapeless_kernels.launch.sde_plan import SdePlan, Source
 from tapeless_kernels.launch.sde_tape import Tape
 from tapeless_kernels.launch.threads import THREADS
 from tapeless_kernels.status import INTERRUPTED
@@ -33,25 +34,25 @@ class Memory(NamedTuple):
     """What is kept for the way back."""
 
     mode: str | None  # an adjoint
-    block: int = 0  # steps of a record
-    free: int | None = None
+    block: int = 0  # steps of a record that is made again
+    free: int | None = None  # states that are kept beside the first; None: one at every block
 
 
 class SdeSolve:
     """The arrays of a solve and its chunks."""
 
     def __init__(
-        self, plan: SdePlan, source: Source, y0: Any, theta: Any, times: Any, places: Any, outputs: Any,
-        adaptive: Adaptive | None, memory: Memory, threads: int,
+        self, plan: SdePlan, source: Source, y0: Any, theta: Any, grid: Any, adaptive: Adaptive | None, memory: Memory,
+        threads: int,
     ) -> None:  # fmt: skip
         self.plan, self.source, self.y0, self.theta = plan, source, y0, theta
-        self.times, self.places, self.outputs = times, places, outputs
+        self.span, self.times, self.places, self.outputs = grid
         self.adaptive, self.memory, self.threads = adaptive, memory, threads
-        batch, n_outputs = len(y0), len(outputs)
+        batch, n_outputs = len(y0), len(self.outputs)
         self.ys = np.full((batch, n_outputs, plan.dim), np.nan, plan.dtype)
         self.y = np.array(y0)
         self.status = np.full(batch, INTERRUPTED, np.uint8)
-        self.t = np.full(batch, outputs[0] if times is None else times[0])
+        self.t = np.full(batch, self.span[0])
         self.accepted, self.rejected = np.zeros(batch, np.int64), np.zeros(batch, np.int64)
         self.parts = [range(i, min(i + plan.chunk, batch)) for i in range(0, batch, plan.chunk)]
         self.chunks: list[Any] = [None] * len(self.parts)
@@ -123,8 +124,7 @@ class SdeSolve:
             lane_times[length:] = lane_times[length]
         chunk.grid = buffers.Grid(times, steps.lengths.copy(), steps.due)
         chunk.theta, chunk.ys, chunk.reached = theta, ys, most
-        chunk.tape = Tape(most, max(most, 1), 0)
-        if self.memory.mode in ("every", "binomial"):
+        if self.memory.mode in ("store", "every", "binomial"):
             chunk.tape = Tape(most, self.memory.block, self.memory.free)
 
     def _steps(self, chunk: SdeChunk) -> buffers.Steps:
@@ -132,7 +132,7 @@ class SdeSolve:
         assert adaptive is not None
         shape, dtype = (chunk.tiles, plan.lanes), plan.dtype
         t0, t1 = self.span
-        times = np.zeros((3, *shape))
+        times = np.zeros((2, *shape))
         times[0], times[1] = t0, adaptive.first_step
         order = error_order(plan.method, adaptive.noise)
         rtol, atol = (np.full(plan.lanes, x, dtype) for x in (adaptive.rtol, adaptive.atol))
@@ -143,8 +143,6 @@ class SdeSolve:
             np.zeros((2, *shape), dtype), control_numbers(adaptive.controller, order, dtype), rtol, atol,
             np.ones((2, plan.lanes), dtype), adaptive.max_steps,
         )  # fmt: skip
-
-    span: tuple[float, float]
 
     def _collect(self, chunk: SdeChunk, part: range, ys: Any, rejected: Any) -> None:
         """Copy what a chunk has found."""
@@ -235,7 +233,7 @@ class SdeReverse:
         else:
             if (
                 solve.adaptive is not None
-            ):  # its steps are taken again, without those that were rejected
+            ):  # steps are taken again, without those that were rejected
                 chunk.begin(y0, chunk.theta, chunk.grid, chunk.ys.copy())
                 chunk.tape.forward(chunk, stop)
             chunk.tape.back(chunk, bars, bar, stop)

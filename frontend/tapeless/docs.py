@@ -60,7 +60,7 @@ STOCHASTIC_METHODS = """\
 ## Methods for SDEs
 
 `solve_sde(..., method=NAME)`. Strong orders by the kind of noise, of which [sde.md](sde.md#fields) has the meanings;
-without one the method does not take it. "Weak" is the order of moments, for the most special noise it takes. "f, g" are
+without one the method does not take it. "Weak" is the order of moments. "f, g" are
 the evaluations of drift and diffusion in a step of fixed size. Those with an area need a path with
 levy_area="space-time"; "adapts" says whether there is an error estimate. All orders are measured by
 `pytest tests/frontend/test_sde_methods.py`. With several channels that commute `milstein_free` takes a state of the
@@ -196,9 +196,16 @@ def _stochastic():
         orders = [m.strong.get(kind, "") for kind in NOISES]
         flags = "yes" if m.area != "none" else "", "yes" if m.error else ""
         calculus, counts = m.calculus.capitalize(), f"{uses[0]}, {uses[1]}"
-        rows.append((f"`{m.name}`", calculus, *orders, m.weak, counts, *flags, m.reference))
+        rows.append((f"`{m.name}`", calculus, *orders, _weak(m), counts, *flags, m.reference))
     header = ("name", "sense", *NOISES, "weak", "f, g", "area", "adapts", "source")
     return _table(STOCHASTIC_METHODS, header, rows)
+
+
+def _weak(method):
+    """Return the weak orders as text: that of most kinds of noise, and those of the others."""
+    usual, *others = sorted(set(method.weak.values()), key=list(method.weak.values()).count)[::-1]
+    special = [f"{x} {' and '.join(k for k, v in method.weak.items() if v == x)}" for x in others]
+    return "; ".join([str(usual), *special])
 
 
 def _controllers():

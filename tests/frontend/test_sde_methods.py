@@ -69,7 +69,7 @@ START, THETA = (0.7, -0.4), (1.0, 0.5, 0.8)
 
 CASES = [(method, noise) for method in STOCHASTIC for noise in method.strong]
 WITH_TRANSPOSE = [(m, noise) for m, noise in CASES if m.kind != DERIVATIVE]
-LEVELS, FINE, PATHS, GROUPS = (5, 6, 7, 8), 11, 512, 8
+LEVELS, FINE, PATHS, GROUPS = (5, 6, 7, 8), 11, 1024, 8
 
 
 def name_of(x):
@@ -104,14 +104,13 @@ def test_strong_order_and_the_common_limit(solve, method, noise):
     groups = np.log2([s.reshape(-1, GROUPS).mean(axis=0) for s in squares]) / 2
     slopes = -np.polyfit(LEVELS, groups, 1)[0]
     deviation = slopes.std(ddof=1) / math.sqrt(GROUPS)
-    # The claim lies within 0.15 of a 95 % interval's ends (t of 7 degrees of freedom).
-    assert abs(slopes.mean() - method.strong[noise]) + 0.5 * 2.36 * deviation < 0.15
+    # 95 % confidence, by t of 7 degrees of freedom: the interval is narrower than what is tolerated.
+    assert abs(slopes.mean() - method.strong[noise]) < 0.15 and 2.36 * deviation < 0.15
     common = "heun" if method.calculus == STRATONOVICH else "euler_maruyama"
     between = math.sqrt(((limit - solve(common, noise, FINE)) ** 2).sum(axis=1).mean())
-    rate = 2.0 ** (-FINE * (1.0 if noise in NOISES[:4] and common == "heun" else 0.5))
-    assert between < (3.0 if noise == "additive" else 6.0) * (
-        rate if noise != "additive" else 2.0**-FINE
-    )
+    # Where the other one has order 1 its own error is h; else sqrt(h). The senses are apart by 0.1 and more.
+    quick = noise == "additive" or (common == "heun" and noise in NOISES[:4])
+    assert between < (6 * 2.0**-FINE if quick else 2 * 2.0 ** (-FINE / 2))
 
 
 def test_a_wrong_coefficient_is_seen(solve):
@@ -174,7 +173,7 @@ def test_weak_order_on_geometric_brownian_motion(method):
         control = np.prod(1 + sigma * noise.W[:, :, 0], axis=0)
         slope = np.cov(ends[:, 0], control)[0, 1] / control.var()
         errors.append(abs((ends[:, 0] - slope * (control - 1)).mean() - math.exp(drift_of_mean)))
-    assert -np.polyfit(levels, np.log2(errors), 1)[0] > method.weak - 0.25
+    assert -np.polyfit(levels, np.log2(errors), 1)[0] > method.weak["diagonal"] - 0.25
 
 
 @pytest.mark.parametrize("method", [m for m in WEAK if "additive" in m.strong], ids=name_of)
@@ -201,8 +200,7 @@ def test_weak_order_on_ornstein_uhlenbeck(method):
             path=tapeless.Increment(np.zeros((n, 1, 1)), np.zeros((n, 1, 1))),
         ).ys[0, 0]  # fmt: skip
         errors.append(abs((ends**2).sum() - exact) + abs(mean - math.exp(theta)))
-    claimed = 2.0 if method.strong["additive"] > 1 else 1.0
-    assert -np.polyfit(levels, np.log2(errors), 1)[0] > claimed - 0.25
+    assert -np.polyfit(levels, np.log2(errors), 1)[0] > method.weak["additive"] - 0.25
 
 
 # ---------------------------------------------------------------- discrete adjoints

@@ -1,22 +1,16 @@
-"""Solves of SDEs on the CPU: chunks of tiles, with their paths, their records and the way back."""
+"""Chunks of a solve of an SDE: some trajectories with their paths, their record and the way back."""
 
-import functools
 import time
-from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
 from .. import sde_buffers as buffers
-from .._jit import Family
 from ..controllers.step_size import START
-from ..drivers import normals
 from ..drivers.brownian import QUAD
 from ..drivers.noise import LanePaths
 from ..field_abi import Field
 from ..status import BUFFER_FULL, DONE, FIELD_ERROR, INTERRUPTED, RUNNING, SUCCESS
-from ..tableaus.stochastic import DERIVATIVE, REVERSIBLE, StochasticMethod, arrays_of
-from . import cpu
+from ..tableaus.stochastic import REVERSIBLE
 from .array import carve
 from .brownian import Block
 from .cpu import Budget, FieldError, bound
@@ -28,79 +22,11 @@ from .sde_entry import (
     run_sde,
     run_sde_adaptive,
     run_sde_vjp,
-    solve_sde_back,
-    take_sde_back,
+    unwind_sde,
 )
-from .user_field import UserProgram
+from .sde_plan import Shape, family
 
-COLUMNS = 1024  # samples by channels that one query serves
 NO_FIELD = Field(0, 0, 0, 0)
-WIDE = 512  # lanes of a tile of functions of the user's, which cost less than a call
-SMALL = 16  # numbers of a state, above which that does not pay
-
-
-@functools.cache
-def family(dtype, lanes):
-    """Return the kernels of one float type and width: those of the loop, with the path's arithmetic."""
-    bind = cpu.family(dtype, lanes).bind if lanes == cpu.WIDTHS[dtype] else {"LANES": lanes}
-    return Family(f"sde_{dtype.name}_{lanes}", {**bind, **normals.bindings(dtype)})
-
-
-def lanes_for(batch, programs, adaptive, dtype):
-    """Return the width of tiles: that of networks, unless there are functions alone and many trajectories."""
-    narrow = cpu.WIDTHS[dtype]
-    small = all(isinstance(p, UserProgram) and p.dim <= SMALL for p in programs)
-    return WIDE if small and not adaptive and batch >= 4 * narrow else narrow
-
-
-@dataclass(frozen=True, eq=False)
-class SdePlan:
-    """What the chunks of one solve share."""
-
-    dtype: np.dtype
-    lanes: int
-    drift: object  # programs
-    diffusion: object
-    joint: object  # or None
-    starts: tuple  # where in theta the parameters of drift and diffusion begin
-    n_params: int
-    own: bool  # parameters of its own for each trajectory
-    method: StochasticMethod
-    dim: int
-    channels: int
-    mixes: bool  # whether the diffusion is a matrix
-    transpose: bool
-    adaptive: bool
-    correction: int = 0  # `sde_buffers.Equation`
-
-    @property
-    def differentiates(self):
-        """Whether the tangent of the diffusion is called."""
-        return self.correction != 0 or self.method.kind == DERIVATIVE
-
-    @property
-    def rows(self):
-        """The values of the diffusion."""
-        return self.dim * (self.channels if self.mixes else 1)
-
-    @property
-    def arrays(self):
-        """The method as kernels take it."""
-        mixed = self.channels if self.mixes else 1
-        return arrays_of(self.method, self.dtype, mixed, self.adaptive)
-
-    @property
-    def chunk(self):
-        """How many trajectories a chunk has at most."""
-        return max(1, COLUMNS // (self.lanes * self.channels)) * self.lanes
-
-
-class Source:
-    """Where noise comes from: a path's key, depth, rows and span, or the increments that are given."""
-
-    def __init__(self, key, first, rows, depth, span, given=None):
-        self.key, self.first, self.rows, self.depth, self.span = key, first, rows, depth, span
-        self.given = given  # (n, rows, samples, channels)
 
 
 def chunk_for(plan, source, first, count):
@@ -110,16 +36,6 @@ def chunk_for(plan, source, first, count):
     chunk = SDE_POOL.take(plan, shape)
     chunk.take_up(source, first)
     return chunk
-
-
-class Shape(NamedTuple):
-    """What chunks of one plan must have in common to be used one for the other."""
-
-    count: int  # trajectories
-    rows: int  # of the path: 1, or 3 with areas
-    depth: int
-    offset: int  # of the first trajectory's sample in its quad
-    given: bool  # increments are
 
 
 class SdeChunk:
@@ -132,8 +48,8 @@ class SdeChunk:
         self.plan, self.shape, self.count = plan, shape, shape.count
         dtype, lanes = plan.dtype, plan.lanes
         self.tiles = tiles = -(-shape.count // lanes)
+        self._record = self.noise = None
         self.release()
-        self._record = None
         kernels = family(dtype, lanes)
         self._kernel = kernels
         self._fields = [
@@ -147,10 +63,9 @@ class SdeChunk:
             *[start * width for start in plan.starts], int(plan.own),
         )  # fmt: skip
         self.method = plan.arrays
-        of_stage = [self._fields[2]] * 2 if plan.joint is not None else self._fields[:2]
-        self._caches = [field.n_cache for field in of_stage]
         n = np.minimum(np.arange(tiles * lanes), shape.count - 1)
         self._places = n.reshape(tiles, lanes)
+        self._budget = Budget(self._flops())
         self._make_noise()
         self._make_work()
         self._small = buffers.Record(*carve(self.record_layout(0)))
@@ -188,6 +103,11 @@ class SdeChunk:
         """Let go of what a solve has handed in, and of what it kept for its way back."""
         self.tape = self.steps = self.stored = self.end = self.reached = None
         self.grid = self.theta = self.ys = None
+        if self.noise is not None:
+            self.noise = self.noise._replace(given=self._nothing_given())
+
+    def _nothing_given(self):
+        return np.empty((0, 1, 1, 1), self.plan.dtype)
 
     def _make_noise(self):
         plan, shape, lanes = self.plan, self.shape, self.plan.lanes
@@ -208,7 +128,7 @@ class SdeChunk:
         self._quads = self.path.quads.copy()  # of a path that begins with its first
         self.paths = self._lane_paths(tiles * lanes if self._own else 0, rows)
         self.noise = buffers.Noise(
-            np.empty((0, 1, 1, 1), dtype), np.zeros(2), columns, quads, self._places,
+            self._nothing_given(), np.zeros(2), columns, quads, self._places,
             np.zeros((tiles, 3, channels, lanes), dtype),
         )  # fmt: skip
 
@@ -232,7 +152,7 @@ class SdeChunk:
         if self._own:
             self.paths.quads[:] = (sample // QUAD)[:, None]
             self.paths.at[:, :2], self.paths.at[:, 2] = -1, sample % QUAD
-        given = np.empty((0, 1, 1, 1), self.plan.dtype) if source.given is None else source.given
+        given = self._nothing_given() if source.given is None else source.given
         self.noise = self.noise._replace(
             given=given, span=np.array(source.span), samples=self.samples
         )
@@ -257,12 +177,12 @@ class SdeChunk:
     def record_layout(self, steps):
         """Return shapes and types of a record of so many steps; of 0: the room that a solve without one needs."""
         plan, lanes, capacity = self.plan, self.plan.lanes, max(steps, 1)
-        stages, kept = self.method.stages if steps else 1, 1 if self.method.n_basis == 1 else 2
+        stages, kept = self.method.stages if steps else 1, plan.areas
         tile, dtype = (capacity, self.tiles), plan.dtype
         return [
             ((max(steps + 1, 2) if steps else 1, self.tiles, lanes), dtype), ((*tile, lanes), dtype),
             ((*tile, kept if steps else 0, plan.channels, lanes), dtype), ((*tile, stages, plan.dim, lanes), dtype),
-            ((*tile, stages, self._caches[0], lanes), dtype), ((*tile, stages, self._caches[1], lanes), dtype),
+            ((*tile, stages, plan.caches[0], lanes), dtype), ((*tile, stages, plan.caches[1], lanes), dtype),
         ]  # fmt: skip
 
     def record(self, steps):
@@ -281,6 +201,14 @@ class SdeChunk:
         """The bytes of the paths' state."""
         return sum(a.nbytes for a in (*self.path, *self.paths))
 
+    def _spend(self, take, most):
+        """Take up to `most` steps, as many as a call may; return how many."""
+        n, begun = min(self._budget.iterations, most), time.perf_counter()
+        self._check(take(n))
+        if n == self._budget.iterations:
+            self._budget.learn(time.perf_counter() - begun)
+        return n
+
     def _check(self, code):
         if code == FIELD_ERROR:
             raise FieldError
@@ -288,11 +216,15 @@ class SdeChunk:
 
     # ------------------------------------------------------------ forward
 
+    def _fill(self, y0):
+        """Set the states of all lanes to those of their trajectories."""
+        rows = y0[self._places.reshape(-1)].reshape(self.tiles, self.plan.lanes, -1)
+        self.state.y[:] = rows.transpose(0, 2, 1)
+
     def _load(self, y0):
         """Set all lanes to their start."""
         lanes, state = self.plan.lanes, self.state
-        rows = y0[self.samples.reshape(-1) - self.first].reshape(self.tiles, lanes, -1)
-        state.y[:] = rows.transpose(0, 2, 1)
+        self._fill(y0)
         running = np.arange(self.tiles * lanes).reshape(self.tiles, lanes) < self.count
         state.status[:] = np.where(running, RUNNING, SUCCESS)
         state.running[:], state.steps[:], state.emitted[:] = running.sum(axis=1), 0, 0
@@ -302,30 +234,27 @@ class SdeChunk:
         state = self.state
         self._load(y0)
         self.grid, self.theta, self.ys = grid, theta, ys
-        self._start_time(grid.times[0].flat[0])
+        self.work.time[0] = grid.times[0].flat[0]
         self._check(self._kernel(begin_sde)(
             self.equation, self.method, grid, state, self._small, self.work, theta, ys
         ))  # fmt: skip
 
-    def _start_time(self, t):
-        self.work.time[0] = t
-
     def run(self, first, last, stop, record=None):
         """Take steps from `first` to `last`, into a record that begins with the first if one is given."""
-        advance, at = self._kernel(run_sde), first
-        self.reached = first
-        budget = Budget(self._flops())
-        while at < last and not stop.wanted and self.state.running.any():
-            n, begun = min(at + budget.iterations, last), time.perf_counter()
-            self._check(advance(
-                self.equation, self.method, self.grid, self.noise, self.path, self.paths, self.state,
-                self._small if record is None else record, self.work, self.theta, self.ys, at, n, first,
-            ))  # fmt: skip
-            if n - at == budget.iterations:
-                budget.learn(time.perf_counter() - begun)
-            at = self.reached = n
-        if record is not None and at < last:  # all have failed before
-            record.h[at - first : last - first] = 0
+        advance, self.reached = self._kernel(run_sde), first
+        kept = self._small if record is None else record
+        while self.reached < last and not stop.wanted and self.state.running.any():
+            at = self.reached
+
+            def take(n, at=at):
+                return advance(
+                    self.equation, self.method, self.grid, self.noise, self.path, self.paths, self.state, kept,
+                    self.work, self.theta, self.ys, at, at + n, first,
+                )  # fmt: skip
+
+            self.reached += self._spend(take, last - at)
+        if record is not None:  # all have failed before the others
+            record.h[self.reached - first : last - first] = 0
 
     def _flops(self):
         plan = self.plan
@@ -351,7 +280,7 @@ class SdeChunk:
         at_start = int((steps.outputs == t0).sum())
         ys[:, :at_start] = state.y[:, None]
         state.emitted[:], steps.due[:at_start] = at_start, 0
-        budget = Budget(3 * self._flops())
+        budget = self._budget
         while not stop.wanted:
             begun = time.perf_counter()
             code = self._check(advance(
@@ -406,60 +335,49 @@ class SdeChunk:
 
     def back(self, bars, ys_bar, record, first, last, start, stop):
         """Run the steps of a record from `last` down to `first` backward; the record begins with step `start`."""
-        backward, at = self._kernel(run_sde_vjp), last
-        budget = Budget(3 * self._flops())
-        while at > first and not stop.wanted:
-            n, begun = max(at - budget.iterations, first), time.perf_counter()
-            self._check(backward(
-                self.equation, self.method, self.grid, record, self.work, self.theta, ys_bar, bars, self.emitted,
-                n, at, start,
-            ))  # fmt: skip
-            if at - n == budget.iterations:
-                budget.learn(time.perf_counter() - begun)
-            at = n
+        backward = self._kernel(run_sde_vjp)
+        while last > first and not stop.wanted:
+
+            def take(n, last=last):
+                return backward(
+                    self.equation, self.method, self.grid, record, self.work, self.theta, ys_bar, bars,
+                    self.emitted, last - n, last, start,
+                )  # fmt: skip
+
+            last -= self._spend(take, last - first)
 
     def unwind(self, bars, ys_bar, last, stop, solve):
         """Go back without a record: by solving the adjoint equation, or by taking the steps back."""
-        kernel = self._kernel(solve_sde_back if solve else take_sde_back)
-        arrays = (
-            self.equation,
-            self.grid,
-            self.noise,
-            self.path,
-            self.paths,
-            self.state,
-            self._small,
-            self.work,
-        )
-        arrays += (self.theta, self.ys, ys_bar, bars) if solve else (self.theta, ys_bar, bars)
+        backward = self._kernel(unwind_sde)
         if not solve:
-            ends = self.state.steps
-            for tile in range(self.tiles):
-                n = ends[tile]
-                times, (_, tiles, lanes) = self.grid.times, self.grid.times.shape
-                at = [
-                    times[n[i], tile if tiles > 1 else 0, i if lanes > 1 else 0]
-                    for i in range(self.plan.lanes)
-                ]
-                self.work.time[1], self.work.lane_status[:] = at, 0
-                self._check(self._kernel(evaluate_end)(
-                    self.equation, self.state, self._small, self.work, self.theta, tile
-                ))  # fmt: skip
+            self._evaluate_ends()
         self.state.emitted[:] = self.emitted
-        at, budget = last, Budget(6 * self._flops())
-        while at > 0 and not stop.wanted:
-            n, begun = max(at - budget.iterations, 0), time.perf_counter()
-            self._check(kernel(*arrays, n, at))
-            if at - n == budget.iterations:
-                budget.learn(time.perf_counter() - begun)
-            at = n
+        while last > 0 and not stop.wanted:
+
+            def take(n, last=last):
+                return backward(
+                    self.equation, self.grid, self.noise, self.path, self.paths, self.state, self._small, self.work,
+                    self.theta, self.ys, ys_bar, bars, last - n, last, int(solve),
+                )  # fmt: skip
+
+            last -= self._spend(take, last)
         self.emitted[:] = self.state.emitted
+
+    def _evaluate_ends(self):
+        """Evaluate the fields where the first step to be taken back ends."""
+        times, (_, tiles, lanes) = self.grid.times, self.grid.times.shape
+        for tile, ends in enumerate(self.state.steps):
+            places = np.arange(self.plan.lanes) if lanes > 1 else 0
+            self.work.time[1] = times[ends, tile if tiles > 1 else 0, places]
+            self.work.lane_status[:] = 0
+            self._check(self._kernel(evaluate_end)(
+                self.equation, self.state, self._small, self.work, self.theta, tile
+            ))  # fmt: skip
 
     def finish_back(self, bars, ys_bar, y0):
         """Add what comes before the first step."""
-        rows = y0[self.samples.reshape(-1) - self.first].reshape(self.tiles, self.plan.lanes, -1)
-        self.state.y[:] = rows.transpose(0, 2, 1)
-        self._start_time(self.grid.times[0].flat[0])
+        self._fill(y0)
+        self.work.time[0] = self.grid.times[0].flat[0]
         self._check(self._kernel(finish_sde_vjp)(
             self.equation, self.method, self.grid, self.state, self._small, self.work, self.theta, ys_bar, bars,
             self.emitted,

@@ -2,11 +2,11 @@
 
 from .._jit import kernel
 from ..loops.sde_adaptive import go_adaptive
-from ..loops.sde_back import solve_back, take_back
+from ..loops.sde_back import go_back_again
 from ..loops.sde_grid import emit, emit_vjp, go_back, go_forward
 from ..status import DONE, FIELD_ERROR
 from ..steppers.reversible_sde import begin_reversible, begin_reversible_vjp
-from ..steppers.stochastic import evaluate_both
+from ..steppers.sde_fields import evaluate_both
 from ..tableaus.stochastic import REVERSIBLE
 from ..tile import LANES, put
 
@@ -58,25 +58,14 @@ def run_sde_vjp(
 
 
 @kernel
-def take_sde_back(
-    equation, grid, noise, path, paths, state, record, work, theta, ys_bar, bars, first, last
-):
-    """Take steps of reversible Heun back, and run their transposes."""
-    span = (first, last)
-    return take_back(
-        equation, grid, noise, path, paths, state, record, work, theta, ys_bar, bars, span
-    )
-
-
-@kernel
-def solve_sde_back(
-    equation, grid, noise, path, paths, state, record, work, theta, ys, ys_bar, bars, first, last
-):
-    """Solve the continuous adjoint backward."""
-    span = (first, last)
-    return solve_back(
+def unwind_sde(
+    equation, grid, noise, path, paths, state, record, work, theta, ys, ys_bar, bars, first, last, solve
+):  # fmt: skip
+    """Go back over steps without a record, as `go_back_again` does."""
+    span = (first, last, solve)
+    return go_back_again(
         equation, grid, noise, path, paths, state, record, work, theta, ys, ys_bar, bars, span
-    )  # fmt: skip
+    )
 
 
 @kernel

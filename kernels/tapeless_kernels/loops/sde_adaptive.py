@@ -26,7 +26,7 @@ from ..tile import LANES, Real, error_squares, take
 
 ONE = np.int64(1)
 TRIED, REJECTED = range(2)  # rows of Steps.counts
-T, SIZE, LAST = range(3)  # rows of Steps.times
+T, SIZE = range(2)  # rows of Steps.times
 
 
 @copied
@@ -161,7 +161,6 @@ def stop(steps, state, work, tile, lane, status):
 def arrive(steps, state, ys, tile, lane):
     """Note an accepted step, leave the stack's top if it was gone to, and write the outputs that are due."""
     t, n = steps.next[tile, lane], steps.lengths[tile, lane] + 1
-    steps.times[LAST, tile, lane] = t - steps.times[T, tile, lane]
     steps.times[T, tile, lane], steps.lengths[tile, lane] = t, n
     steps.accepted[n, tile, lane] = t
     deep = steps.depth[tile, lane]

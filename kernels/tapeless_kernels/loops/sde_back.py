@@ -11,20 +11,14 @@ of
 from t1 to t0 (Li, Wong, Chen and Duvenaud (2020), Scalable gradients for SDEs, arXiv 2001.01328).
 """
 
-from .._jit import apart, copied, separate
+from .._jit import copied, separate
 from ..drivers.noise import noise_of_step
 from ..status import DONE, FIELD_ERROR
+from ..steppers.noise_weights import add_drift, add_noise, add_noise_vjp, add_scaled, set_scaled
 from ..steppers.reversible_sde import reversible_step_vjp, step_back
-from ..steppers.stochastic import (
-    add_drift,
-    add_noise,
-    add_noise_vjp,
-    evaluate_both,
-    evaluate_both_vjp,
-    set_scaled,
-)
+from ..steppers.sde_fields import evaluate_both, evaluate_both_vjp
 from ..tableaus.stochastic import W
-from ..tile import LANES, Real, fill, put, take
+from ..tile import LANES, Real, add, fill, put, take
 from .sde_grid import emit_vjp, of_lane
 
 
@@ -52,46 +46,35 @@ def still(noise, moved):
 
 
 @copied
-def take_back(equation, grid, noise, path, paths, state, record, work, theta, ys_bar, bars, span):
-    """Take the steps of reversible Heun from span[1] down to span[0] back, and run their transposes."""
+def go_back_again(
+    equation, grid, noise, path, paths, state, record, work, theta, ys, ys_bar, bars, span
+):
+    """Go from step span[1] down to span[0]; with span[2] by solving the continuous adjoint, else by taking steps back.
+
+    Where the adjoint is solved, y is set at outputs to what it was there.
+    """
     for n in range(span[1] - 1, span[0] - 1, -1):
         noise_of_step(noise, path, paths, grid.times, n)
         for tile in range(state.y.shape[0]):
             if aim_back(grid, state, work, n, tile) == 0:
                 continue
             still(noise.values[tile, W], work.moved)
+            if span[2]:
+                reset(grid, state, ys, n + 1, tile)
             emit_vjp(grid, ys_bar, bars, state.emitted, n + 1, tile)
             slots = (record.z[0, tile], record.drift[0, tile], record.diffusion[0, tile])
             of_tile, h = theta[tile if equation.own else 0], work.h[tile]
-            failed = reversible_step_vjp(
-                equation, h, of_tile, noise.values[tile], slots, work, bars, tile, bars.theta[tile]
-            )
-            now = (state.y[tile], state.z[tile], state.f[tile], state.g[tile])
-            failed |= step_back(equation, h, now, of_tile, noise.values[tile], slots, work)
-            if failed != 0:
-                return FIELD_ERROR
-    return DONE
-
-
-@copied
-def solve_back(
-    equation, grid, noise, path, paths, state, record, work, theta, ys, ys_bar, bars, span
-):
-    """Solve the continuous adjoint over the steps from span[1] down to span[0]; at outputs y is what it was there."""
-    for n in range(span[1] - 1, span[0] - 1, -1):
-        noise_of_step(noise, path, paths, grid.times, n)
-        for tile in range(state.y.shape[0]):
-            if aim_back(grid, state, work, n, tile) == 0:
-                continue
-            still(noise.values[tile, W], work.moved)
-            reset(grid, state, ys, n + 1, tile)
-            emit_vjp(grid, ys_bar, bars, state.emitted, n + 1, tile)
-            slots = (record.z[0, tile], record.drift[0, tile], record.diffusion[0, tile])
-            of_tile = theta[tile if equation.own else 0]
-            failed = half_back(
-                equation, work.h[tile], noise.values[tile, W], of_tile, slots, work, state.y[tile],
-                (bars.y[tile], bars.theta[tile]), bars,
-            )  # fmt: skip
+            if span[2]:
+                failed = heun_back(
+                    equation, h, noise.values[tile, W], of_tile, slots, work, state.y[tile],
+                    (bars.y[tile], bars.theta[tile]), bars,
+                )  # fmt: skip
+            else:
+                failed = reversible_step_vjp(
+                    equation, h, of_tile, noise.values[tile], slots, work, bars, tile, bars.theta[tile]
+                )  # fmt: skip
+                now = (state.y[tile], state.z[tile], state.f[tile], state.g[tile])
+                failed |= step_back(equation, h, now, of_tile, noise.values[tile], slots, work)
             if failed != 0:
                 return FIELD_ERROR
     return DONE
@@ -109,14 +92,13 @@ def reset(grid, state, ys, n, tile):
 
 
 @copied
-def half_back(equation, h, w, theta, record, work, y, lane_bars, bars):
-    """Take a Heun step back of the state and its cotangent; `lane_bars` are those of y and theta."""
-    y_bar, theta_bar = lane_bars
-    z, a, caches = record[0][0], bars.z[0], (record[1][0], record[2][0])
+def heun_back(equation, h, w, theta, record, work, y, own_bars, bars):
+    """Take a Heun step back of the state and its cotangent; `own_bars` are those of y and theta."""
+    y_bar, theta_bar = own_bars
+    z, a, caches, term = record[0][0], bars.z[0], (record[1][0], record[2][0]), bars.term[1]
     put(z, y)
     put(a, y_bar)
     put(work.y_next, y)
-    set_scaled(work.weights, Real(-0.5), w)
     status = 0
     for half in range(2):
         for lane in range(LANES):
@@ -124,43 +106,18 @@ def half_back(equation, h, w, theta, record, work, y, lane_bars, bars):
         status |= evaluate_both(equation, z, theta, caches, (work.f[0], work.g[0]), work)
         fill(bars.f, Real(0))
         fill(bars.g, Real(0))
-        # With -W / 2 as weights: its sign is turned below.
         add_drift(bars.f, Real(0.5), h, a)
+        set_scaled(work.weights, Real(0.5), w)
         add_noise_vjp(bars.g, work.weights, a)
-        negate(bars.g)
-        term = bars.term[1]
         status |= evaluate_both_vjp(equation, z, theta, caches, term, work, bars, theta_bar)
+        set_scaled(work.weights, Real(-0.5), w)
         add_drift(work.y_next, Real(-0.5), h, work.f[0])
         add_noise(work.y_next, work.weights, work.g[0])
-        if half == 0:
+        add(y_bar, term)
+        if half == 0:  # to the end of the step, with whole slopes
             add_drift(z, Real(-1), h, work.f[0])
-            for _ in range(2):
-                add_noise(z, work.weights, work.g[0])
-            add_twice(a, term)
-        add_once(y_bar, term)
+            set_scaled(work.weights, Real(-1), w)
+            add_noise(z, work.weights, work.g[0])
+            add_scaled(a, Real(2), term)
     take(work.moved, y, work.y_next)
     return status
-
-
-@apart
-def negate(x):
-    """X = -x."""
-    for m in range(x.shape[0]):
-        for lane in range(len(x[0])):
-            x[m, lane] = -x[m, lane]
-
-
-@apart
-def add_twice(out, x):
-    """Out += 2 x."""
-    for m in range(out.shape[0]):
-        for lane in range(len(out[0])):
-            out[m, lane] += Real(2) * x[m, lane]
-
-
-@apart
-def add_once(out, x):
-    """Out += x."""
-    for m in range(out.shape[0]):
-        for lane in range(len(out[0])):
-            out[m, lane] += x[m, lane]

@@ -16,7 +16,8 @@ def go_forward(equation, method, grid, noise, path, paths, state, record, work, 
     for n in range(span[0], span[1]):
         noise_of_step(noise, path, paths, grid.times, n)
         for tile in range(state.y.shape[0]):
-            if aim(grid, state, work, n, tile) == 0:
+            moving = aim(grid, state, work, n, tile)
+            if moving == 0:
                 rest(record, n - span[2], tile)
                 continue
             slot = n - span[2] if record.h.shape[0] > 1 else 0
@@ -34,7 +35,7 @@ def go_forward(equation, method, grid, noise, path, paths, state, record, work, 
                 )  # fmt: skip
             if failed != 0:
                 return FIELD_ERROR
-            settle(method, state, record, work, n, slot, tile)
+            settle(method, state, record, work, n, slot, tile, moving)
             if is_due(grid.outputs, state.emitted[tile], n + 1):
                 emit(grid, state, ys, n + 1, tile)
     return DONE
@@ -92,11 +93,11 @@ def keep(record, noise, work, slot, tile):
 
 
 @copied
-def settle(method, state, record, work, n, slot, tile):
+def settle(method, state, record, work, n, slot, tile, moving):
     """Move the lanes whose state is finite, and end the others."""
     y, z = state.y[tile], record.z[slot, tile, 0]
     check(work.finite, work.y_next)
-    if state.running[tile] == LANES and n_bad(work.finite, work.lane_status) == 0:
+    if moving == LANES and n_bad(work.finite, work.lane_status) == 0:
         put(y, work.y_next)
         if method.kind == REVERSIBLE:
             put(state.z[tile], z)

@@ -13,14 +13,9 @@ Kidger, Foster, Li and Lyons (2021), arXiv 2105.13493, algorithms 1 and 2.
 from .._jit import apart, copied
 from ..tableaus.stochastic import W
 from ..tile import LANES, Real, add, fill, put, take
-from .stochastic import (
-    add_drift,
-    add_noise,
-    add_noise_vjp,
-    evaluate_both,
-    evaluate_both_vjp,
-    set_scaled,
-)
+from .explicit_rk import stage_time
+from .noise_weights import add_drift, add_noise, add_noise_vjp, add_scaled, set_scaled
+from .sde_fields import evaluate_both, evaluate_both_vjp
 
 
 @copied
@@ -46,8 +41,7 @@ def reversible_step(equation, h, state, theta, noise, record, work):
     reflect(z_next, y, z)
     add_drift(z_next, Real(1), h, f)
     add_noise(z_next, w, g)
-    for lane in range(LANES):
-        work.time[1, lane] = work.time[0, lane] + h[lane]
+    stage_time(work.time[1], work.time[0], Real(1), h)
     failed = evaluate_both(
         equation, z_next, theta, (record[1][0], record[2][0]), (work.f[0], work.g[0]), work
     )
@@ -85,15 +79,14 @@ def reversible_step_vjp(equation, h, theta, noise, record, work, bars, tile, the
     take_moving(bars.g, bars.g_kept[tile], work.moved)
     add_drift(bars.f, Real(0.5), h, y_bar)
     add_noise_vjp(bars.g, work.weights, y_bar)
-    for lane in range(LANES):
-        work.time[1, lane] = work.time[0, lane] + h[lane]
+    stage_time(work.time[1], work.time[0], Real(1), h)
     term = bars.term[1]
     failed = evaluate_both_vjp(
         equation, record[0][0], theta, (record[1][0], record[2][0]), term, work, bars, theta_bar
     )
     add_moving(z_bar, term, work.moved)
     put(term, z_bar)
-    add_drift_of(term, y_bar)
+    add_scaled(term, Real(0.5), y_bar)
     fill(bars.f, Real(0))
     fill(bars.g, Real(0))
     add_drift(bars.f, Real(1), h, term)
@@ -102,14 +95,6 @@ def reversible_step_vjp(equation, h, theta, noise, record, work, bars, tile, the
     take(work.moved, bars.g_kept[tile], bars.g)
     reflect_bars(y_bar, z_bar, work.moved)
     return failed
-
-
-@apart
-def add_drift_of(out, y_bar):
-    """Out += y_bar / 2."""
-    for m in range(out.shape[0]):
-        for lane in range(len(out[0])):
-            out[m, lane] += Real(0.5) * y_bar[m, lane]
 
 
 @apart

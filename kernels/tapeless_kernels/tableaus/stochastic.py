@@ -38,6 +38,7 @@ FOSTER = (
     "Foster, dos Reis and Strange (2023), High order splitting methods for SDEs satisfying a "
     "commutativity condition, arXiv 2210.17543"
 )
+RUEMELIN = "Ruemelin (1982), Numerical treatment of SDEs, SIAM J. Numer. Anal. 19(3)"
 KLOEDEN = "Kloeden and Platen (1992), Numerical Solution of Stochastic Differential Equations"
 
 
@@ -53,8 +54,8 @@ class StochasticMethod:
         ``"ito"`` or ``"stratonovich"``: to whose solution it converges. With additive noise they are one.
     strong : dict of str to float
         Its strong order for each kind of noise that it can take.
-    weak : float
-        Its weak order, for the most general of these.
+    weak : dict of str to float
+        Its weak order for each of these.
     reference : str
         Where it is printed.
     a : tuple
@@ -74,7 +75,7 @@ class StochasticMethod:
     name: str
     calculus: str
     strong: dict
-    weak: float
+    weak: dict
     reference: str
     a: tuple = ()
     b: dict = field(default_factory=dict)
@@ -114,38 +115,40 @@ class StochasticArrays(NamedTuple):
     n_basis: int  # so many random numbers count, from the first; 0: those of SUPPORTS
 
 
-def _strong(order, *names, **others):
-    return {name: order for name in names} | {k.replace("_", "-"): v for k, v in others.items()}
+def _orders(order, *names):
+    return dict.fromkeys(names, order)
 
 
 ALL_HALF = dict.fromkeys(NOISES, 0.5)
+WEAKLY_ONE = dict.fromkeys(NOISES, 1.0)
+WEAKLY_TWO_IF_ADDITIVE = WEAKLY_ONE | {"additive": 2.0}
 # Of Stratonovich methods that are right to the commutative second-order terms.
 ONE_IF_COMMUTATIVE = ALL_HALF | dict.fromkeys(NOISES[:4], 1.0)
 ONE_TO_THREE_HALVES = ONE_IF_COMMUTATIVE | {"additive": 1.5}
 
 EULER_MARUYAMA = StochasticMethod(
-    "euler_maruyama", ITO, ALL_HALF | {"additive": 1.0}, 1.0,
+    "euler_maruyama", ITO, ALL_HALF | {"additive": 1.0}, WEAKLY_ONE,
     "Maruyama (1955), Continuous Markov processes and stochastic equations, Rend. Circ. Mat. Palermo 4",
     a=((), (1,)), b={W: ((), (1,))}, c=(0,), d=(0,),
 )  # fmt: skip
 MILSTEIN = StochasticMethod(
-    "milstein", ITO, _strong(1.0, *NOISES[:4]), 1.0,
+    "milstein", ITO, _orders(1.0, *NOISES[:4]), _orders(1.0, *NOISES[:4]),
     "Milstein (1974), Approximate integration of SDEs, Theory Probab. Appl. 19",
     a=((), (1,)), b={W: ((), (1,))}, c=(0,), d=(0,), kind=DERIVATIVE,
 )  # fmt: skip
 MILSTEIN_FREE = StochasticMethod(
-    "milstein_free", ITO, _strong(1.0, *NOISES[:4]), 1.0, KLOEDEN + ", 11.1",
+    "milstein_free", ITO, _orders(1.0, *NOISES[:4]), _orders(1.0, *NOISES[:4]), KLOEDEN + ", 11.1",
     a=((), (1,), (1, 0)), b={W: ((), (0,), (1, 0)), ROOT: ((), (1,), (0, 0)), I11: ((), (0,), (-1, 1))},
     c=(0, 0), d=(0, 0), supports=True,
 )  # fmt: skip
 SRA1 = StochasticMethod(
-    "sra1", ITO, {"additive": 1.5}, 2.0, ROESSLER,
+    "sra1", ITO, {"additive": 1.5}, {"additive": 2.0}, ROESSLER,
     a=((), (3 / 4,), (1 / 3, 2 / 3)),
     b={W: ((), (3 / 4,), (1 / 2, 1 / 2)), H: ((), (3 / 2,), (-1, 1))},
     c=(0, 3 / 4), d=(1, 0), error=((-2 / 3, 2 / 3), {}),
 )  # fmt: skip
 SRIW1 = StochasticMethod(
-    "sriw1", ITO, _strong(1.5, *NOISES[:3]), 2.0, ROESSLER,
+    "sriw1", ITO, _orders(1.5, *NOISES[:3]), _orders(2.0, *NOISES[:3]), ROESSLER,
     # States of the drift are the first and the second, of the diffusion the first and the last three.
     a=((), (3 / 4,), (1 / 4, 0), (1, 0, 0), (1 / 4, 0, 0, 0), (1 / 3, 2 / 3, 0, 0, 0)),
     b={
@@ -156,46 +159,49 @@ SRIW1 = StochasticMethod(
         I111: ((), (0,), (0, 0), (0, 0, 0), (0, 0, 0, 0), (-2, 0, 5 / 3, -2 / 3, 1)),
     },
     c=(0, 3 / 4, 0, 0, 0), d=(0, 0, 1 / 4, 1, 1 / 4),
+    # E1 / 6 + E2 of Rackauckas and Nie (2017), Adaptive methods for SDEs via natural embeddings, DCDS-B 22(7).
     error=(
         (1 / 6, 1 / 6, 0, 0, 0),
         {W: (1, 0, -2 / 3, -1 / 3, 0), H: (2, 0, -4 / 3, -2 / 3, 0), I111: (-2, 0, 5 / 3, -2 / 3, 1)},
     ),
 )  # fmt: skip
 EULER_HEUN = StochasticMethod(
-    "euler_heun", STRATONOVICH, ONE_IF_COMMUTATIVE, 1.0, KLOEDEN + ", 4.9",
+    "euler_heun", STRATONOVICH, ONE_IF_COMMUTATIVE, WEAKLY_ONE, KLOEDEN + ", 4.9",
     a=((), (0,), (1, 0)), b={W: ((), (1,), (1 / 2, 1 / 2))}, c=(0, 0), d=(0, 1),
 )  # fmt: skip
+# Its error estimate is its distance from a step of Euler's method, as those of `sea`, `shark` and `sra1`.
 HEUN = StochasticMethod(
-    "heun", STRATONOVICH, ONE_IF_COMMUTATIVE, 1.0,
-    "Ruemelin (1982), Numerical treatment of SDEs, SIAM J. Numer. Anal. 19(3)",
+    "heun", STRATONOVICH, ONE_IF_COMMUTATIVE, WEAKLY_ONE,
+    RUEMELIN,
     a=((), (1,), (1 / 2, 1 / 2)), b={W: ((), (1,), (1 / 2, 1 / 2))}, c=(0, 1), d=(0, 1),
     error=((-1 / 2, 1 / 2), {W: (-1 / 2, 1 / 2)}),
 )  # fmt: skip
 MIDPOINT = StochasticMethod(
-    "midpoint", STRATONOVICH, ONE_IF_COMMUTATIVE, 1.0, "as `heun`",
+    "midpoint", STRATONOVICH, ONE_IF_COMMUTATIVE, WEAKLY_ONE, RUEMELIN,
     a=((), (1 / 2,), (0, 1)), b={W: ((), (1 / 2,), (0, 1))}, c=(0, 1 / 2), d=(0, 1 / 2),
 )  # fmt: skip
+# The paper has orders 1/2, and 1 with additive noise; the others are measured.
 REVERSIBLE_HEUN = StochasticMethod(
-    "reversible_heun", STRATONOVICH, ONE_IF_COMMUTATIVE, 1.0,
+    "reversible_heun", STRATONOVICH, ONE_IF_COMMUTATIVE, WEAKLY_ONE,
     "Kidger, Foster, Li and Lyons (2021), Efficient and accurate gradients for neural SDEs, arXiv 2105.13493",
     kind=REVERSIBLE, c=(1,), d=(1,),
 )  # fmt: skip
 # The diffusion at both ends: it may depend on time, of which the integral over a linear part is W / 2 -+ H.
 SEA = StochasticMethod(
-    "sea", STRATONOVICH, {"additive": 1.0}, 1.0, FOSTER + ", (5.8)",
+    "sea", STRATONOVICH, {"additive": 1.0}, {"additive": 1.0}, FOSTER + ", (5.8)",
     # The last state, where the step ends if the diffusion is constant, is there for the error estimate alone.
     a=((), (0,), (0, 1), (0, 1, 0)),
     b={W: ((), (1 / 2,), (1, 0), (1 / 2, 1 / 2, 0)), H: ((), (1,), (0, 0), (1, -1, 0))},
     c=(0, 1 / 2, 1), d=(0, 1, 1), error=((0, -1 / 2, 1 / 2), {}),
 )  # fmt: skip
 SHARK = StochasticMethod(
-    "shark", STRATONOVICH, {"additive": 1.5}, 2.0, FOSTER + ", (6.1)",
+    "shark", STRATONOVICH, {"additive": 1.5}, {"additive": 2.0}, FOSTER + ", (6.1)",
     a=((), (0,), (0, 5 / 6), (0, 2 / 5, 3 / 5)),
     b={W: ((), (0,), (5 / 6, 0), (1 / 2, 0, 1 / 2)), H: ((), (1,), (1, 0), (1, 0, -1))},
     c=(0, 0, 5 / 6), d=(0, 0, 1), error=((0, -3 / 5, 3 / 5), {}),
 )  # fmt: skip
 GENERAL_SHARK = StochasticMethod(
-    "general_shark", STRATONOVICH, ONE_TO_THREE_HALVES, 1.0, FOSTER + ", (6.1)",
+    "general_shark", STRATONOVICH, ONE_TO_THREE_HALVES, WEAKLY_TWO_IF_ADDITIVE, FOSTER + ", (6.1)",
     a=((), (0,), (0, 5 / 6), (0, 2 / 5, 3 / 5)),
     b={
         W: ((), (0,), (0, 5 / 6), (0, 2 / 5, 3 / 5)),
@@ -205,7 +211,7 @@ GENERAL_SHARK = StochasticMethod(
 )  # fmt: skip
 _X, _Y = (3 - sqrt(3)) / 6, sqrt(3) / 3
 SPARK = StochasticMethod(
-    "spark", STRATONOVICH, ONE_TO_THREE_HALVES, 1.0,
+    "spark", STRATONOVICH, ONE_TO_THREE_HALVES, WEAKLY_TWO_IF_ADDITIVE,
     "Foster (2023), On the convergence of adaptive approximations for SDEs, arXiv 2311.14201, definition 1.6",
     a=((), (1 / 2,), (0, 1), (_X, _Y, _X)),
     b={W: ((), (1 / 2,), (0, 1), (_X, _Y, _X)), H: ((), (sqrt(3),), (0, 0), (1, 0, -1))},
@@ -213,7 +219,8 @@ SPARK = StochasticMethod(
     error=((_X - 1 / 2, _Y, _X - 1 / 2), {W: (_X - 1 / 2, _Y, _X - 1 / 2), H: (1, 0, -1)}),
 )  # fmt: skip
 SLOWRK = StochasticMethod(
-    "slowrk", STRATONOVICH, dict.fromkeys(NOISES[:4], 1.5) | dict.fromkeys(NOISES[4:], 0.5), 2.0, FOSTER + ", (6.2)",
+    "slowrk", STRATONOVICH, _orders(1.5, *NOISES[:4]) | _orders(0.5, *NOISES[4:]),
+    _orders(2.0, *NOISES[:4]) | _orders(1.0, *NOISES[4:]), FOSTER + ", (6.2)",
     a=(
         (), (1 / 2,), (1 / 2, 0), (1 / 2, 0, 0), (1 / 2, 0, 0, 0), (3 / 4, 0, 0, 0, 0), (1, 0, 0, 0, 0, 0),
         (1 / 3, 0, 0, 0, 0, 2 / 3, 0),

@@ -24,6 +24,7 @@ def test_names_are_unique_and_claims_are_of_known_kinds():
     assert len({m.name for m in STOCHASTIC}) == len(STOCHASTIC)
     for method in STOCHASTIC:
         assert set(method.strong) <= set(NOISES) and method.calculus in ("ito", "stratonovich")
+        assert set(method.weak) == set(method.strong)
         # A method that takes a kind of noise takes the more special ones too, at least as well.
         orders = [method.strong[noise] for noise in NOISES if noise in method.strong]
         assert orders == sorted(orders, reverse=True) and "additive" in method.strong
