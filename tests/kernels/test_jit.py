@@ -24,8 +24,8 @@ def fill_twice(out, x):
 OFFSET = 0
 """
 CALLER = """
-from ._jit import kernel
-from .probe_callee import fill_twice
+from tapeless_kernels._jit import kernel
+from tapeless_kernels.probe_callee import fill_twice
 
 @kernel
 def negated(out, x):
@@ -42,7 +42,7 @@ sys.meta_path = [f for f in sys.meta_path if f.__module__.startswith("_frozen_im
 import numpy as np
 import tapeless_kernels
 from tapeless_kernels import _cache, _jit
-from tapeless_kernels.probe_caller import negated
+from tapeless_kernels.CALLER import negated
 assert tapeless_kernels.__file__.startswith(sys.argv[1])
 out = np.zeros(2)
 _jit.Family("probe", {})(negated)(out, np.array([1.0, 4.0]))
@@ -50,20 +50,24 @@ print(*out, *(c.loaded for c in _cache.COMPILATIONS))
 """
 
 
-def test_changed_callee_in_another_file_recompiles_its_caller(run_python, tmp_path):
+@pytest.mark.parametrize("caller", ["probe_caller", "spectral.probe_caller"])
+def test_changed_callee_in_another_file_recompiles_its_caller(run_python, tmp_path, caller):
     source = tmp_path / "tapeless_kernels"
     shutil.copytree(_cache.ROOT, source, ignore=shutil.ignore_patterns("__pycache__"))
-    (source / "probe_caller.py").write_text(CALLER)
+    (source / f"{caller.replace('.', '/')}.py").write_text(CALLER)
     environment = {"TAPELESS_CACHE_DIR": str(tmp_path / "cache"), "PYTHONDONTWRITEBYTECODE": "1"}
 
     def run(callee):
         (source / "probe_callee.py").write_text(callee)
-        return run_python(SCRIPT, tmp_path, **environment).split()
+        return run_python(SCRIPT.replace("CALLER", caller), tmp_path, **environment).split()
 
     assert run(CALLEE) == ["-2.0", "-8.0", "False"]
     assert run(CALLEE.replace("2 * x", "3 * x")) == ["-3.0", "-12.0", "False"]
     assert run(CALLEE.replace("OFFSET = 0", "OFFSET = 1")) == ["-3.0", "-9.0", "False"]
     assert run(CALLEE) == ["-2.0", "-8.0", "True"]  # what another process compiled
+    (source / "spectral" / "another.py").write_text("")
+    alone = str(caller == "probe_caller")  # what is in `spectral` matters only there
+    assert run(CALLEE) == ["-2.0", "-8.0", alone]
 
 
 @pytest.fixture
