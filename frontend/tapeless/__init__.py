@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from tapeless import fields, losses, methods, optim, plot, regularise, testing
+from tapeless import fields, losses, methods, operators, optim, plot, regularise, testing
 from tapeless._adjoint_memory import AdjointMemory, adjoint_memory
 from tapeless._backsolve import Backsolve, BackwardStats
 from tapeless._brownian import BrownianPath, Increment
@@ -57,6 +57,7 @@ __all__ = [
     "load",
     "losses",
     "methods",
+    "operators",
     "optim",
     "plot",
     "regularise",
