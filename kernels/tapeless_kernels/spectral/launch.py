@@ -4,12 +4,14 @@ import functools
 
 import numpy as np
 
+from .. import activations
 from .._jit import Family
 from ..launch.array import carve
 from ..launch.threads import THREADS
-from . import fold, mixing, product
-from .modes import Scratch, from_modes, make_modes, n_coefficients, scratch_sizes, to_modes
+from . import fold, mixing, pointwise as at_points, product
 from .mixing import mix, mix_vjp_weights, mix_vjp_x
+from .modes import Scratch, from_modes, make_modes, n_coefficients, scratch_sizes, to_modes
+from .pointwise import POINTS, activated_vjp, pointwise, pointwise_vjp
 
 
 @functools.cache
@@ -18,9 +20,11 @@ def family(dtype):
     bind = {
         "Real": dtype.type,
         "LANES": 2,  # not a single lane: kernels that are apart stay so
+        **activations.bindings(dtype),
         **fold.bindings(dtype.itemsize),
         **product.bindings(dtype.itemsize),
         **mixing.bindings(dtype.itemsize),
+        **at_points.bindings(dtype.itemsize),
     }
     return Family(f"spectral_{dtype.name}", bind)
 
@@ -114,3 +118,45 @@ def mixed_vjp(x, weights, out_bar, x_bar, weights_bar, n_threads=1):
             )
 
     THREADS.map(run, parts(n, n_threads), n_threads)
+
+
+def points(theta, at, x, out, after, activation, fresh, n_threads=1):
+    """Fill out (batch, n_out, n) with what is there, or 0 if fresh, plus W^T x + b, and `after` with act(out).
+
+    W (n_in, n_out) begins at `at` in theta, and b follows; without an activation, code 0, `after` may be empty.
+    """
+    (batch, n_in, n), n_out = x.shape, out.shape[1]
+    run = family(x.dtype)(pointwise)
+    THREADS.map(
+        lambda part, stop: run(
+            theta, at, x.reshape(-1), out.reshape(-1), after.reshape(-1), n_in, n_out, n, activation, fresh, *part
+        ),
+        parts(batch, n_threads),
+        n_threads,
+    )  # fmt: skip
+
+
+def points_vjp(theta, at, x, out_bar, x_bar, fresh, n_threads=1):
+    """The transpose of `points`: add to x_bar, from 0 if fresh, and return the cotangents of W and b."""
+    (batch, n_in, n), n_out = x.shape, out_bar.shape[1]
+    of_samples = np.zeros((batch, (n_in + 1) * n_out), x.dtype)
+    run = family(x.dtype)(pointwise_vjp)
+
+    def share(part, stop):
+        panel, turned = carve([((n_out * POINTS,), x.dtype)] * 2)
+        run(
+            theta, at, x.reshape(-1), out_bar.reshape(-1), x_bar.reshape(-1), of_samples.reshape(-1),
+            n_in, n_out, n, fresh, panel, turned, *part,
+        )  # fmt: skip
+
+    THREADS.map(share, parts(batch, n_threads), n_threads)
+    return of_samples.sum(axis=0)  # in the order of samples, whoever did them
+
+
+def activation_vjp(activation, value, bar, n_threads=1):
+    """bar *= act', where act' is a function of `value`, in place."""
+    run = family(bar.dtype)(activated_vjp)
+    flat, bars = value.reshape(-1), bar.reshape(-1)
+    THREADS.map(
+        lambda part, stop: run(activation, flat, bars, *part), parts(len(bars), n_threads), n_threads
+    )
