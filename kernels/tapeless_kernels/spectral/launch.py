@@ -11,7 +11,7 @@ from ..launch.threads import THREADS
 from . import fold, mixing, pointwise as at_points, product
 from .mixing import mix, mix_vjp_weights, mix_vjp_x
 from .modes import Scratch, from_modes, make_modes, n_coefficients, scratch_sizes, to_modes
-from .pointwise import POINTS, activated_vjp, pointwise, pointwise_vjp
+from .pointwise import Panels, activated_vjp, panel_sizes, pointwise, pointwise_vjp
 
 
 @functools.cache
@@ -127,30 +127,35 @@ def points(theta, at, x, out, after, activation, fresh, n_threads=1):
     """
     (batch, n_in, n), n_out = x.shape, out.shape[1]
     run = family(x.dtype)(pointwise)
-    THREADS.map(
-        lambda part, stop: run(
-            theta, at, x.reshape(-1), out.reshape(-1), after.reshape(-1), n_in, n_out, n, activation, fresh, *part
-        ),
-        parts(batch, n_threads),
-        n_threads,
-    )  # fmt: skip
+
+    def share(part, stop):
+        run(
+            theta, at, x.reshape(-1), out.reshape(-1), after.reshape(-1), (n_in, n_out, n), activation, fresh,
+            _panels(x.dtype, n_in, n_out), *part,
+        )  # fmt: skip
+
+    THREADS.map(share, parts(batch, n_threads), n_threads)
 
 
 def points_vjp(theta, at, x, out_bar, x_bar, fresh, n_threads=1):
     """The transpose of `points`: add to x_bar, from 0 if fresh, and return the cotangents of W and b."""
     (batch, n_in, n), n_out = x.shape, out_bar.shape[1]
-    of_samples = np.zeros((batch, (n_in + 1) * n_out), x.dtype)
+    of_samples = np.empty((batch, (n_in + 1) * n_out), x.dtype)
     run = family(x.dtype)(pointwise_vjp)
 
     def share(part, stop):
-        panel, turned = carve([((n_out * POINTS,), x.dtype)] * 2)
         run(
             theta, at, x.reshape(-1), out_bar.reshape(-1), x_bar.reshape(-1), of_samples.reshape(-1),
-            n_in, n_out, n, fresh, panel, turned, *part,
+            (n_in, n_out, n), fresh, _panels(x.dtype, n_in, n_out), *part,
         )  # fmt: skip
 
     THREADS.map(share, parts(batch, n_threads), n_threads)
     return of_samples.sum(axis=0)  # in the order of samples, whoever did them
+
+
+def _panels(dtype, n_in, n_out):
+    sizes = panel_sizes(n_in, n_out, family(dtype).bind["VECTOR"])
+    return Panels(*carve([((size,), dtype) for size in sizes]))
 
 
 def activation_vjp(activation, value, bar, n_threads=1):
