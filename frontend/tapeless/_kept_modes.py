@@ -22,67 +22,71 @@ NUMBERS_PER_THREAD = 1 << 16  # fewer are done before another thread has begun
 
 
 class Modes:
-    """The real transform of fields (n, *shape) to their modes (n_modes, 2, n), and its transpose.
+    """The transform of fields (n, *shape) to their modes (waves, 2, row, n), and its transpose: see `launch.Transform`.
 
-    In the form "plain" a mode is the sum of x times exp(-i k j); in the form "scaled" it is also divided by the number
-    of points, and doubled where it stands for its conjugate too. So `synthesise` of the scaled form is the inverse FFT, and
-    that of the plain one the transpose of the FFT.
+    Rows are padded: modes that are not kept are never read.
     """
 
     def __init__(self, shape: tuple[int, ...], modes: tuple[int, ...], dtype: np.dtype) -> None:
         self.shape, self.modes, self.dtype = shape, modes, dtype
         self.complex = np.result_type(dtype, np.complex64)
         self.counts = (*(2 * m for m in modes[:-1]), modes[-1])
-        self.n_modes, self.n_points = math.prod(self.counts), math.prod(shape)
+        self.n_points, self.n_waves = math.prod(shape), math.prod(self.counts[:-1])
         self.axes = tuple(range(1, len(shape) + 1))
-        half = (*shape[:-1], shape[-1] // 2 + 1)
-        self._half, self._kept = half, np.ix_(*(k % n for k, n in zip(wavenumbers(modes), shape, strict=True)))
-        k = np.arange(modes[-1])
-        self._twice = np.where((k == 0) | (2 * k == shape[-1]), 1, 2).astype(dtype)
+        self.places = launch.row_places(modes, dtype)
+        self.row = launch.row_size(modes, dtype)
+        self._half = (*shape[:-1], shape[-1] // 2 + 1)
+        self._kept = np.ix_(*(k % n for k, n in zip(wavenumbers(modes), shape, strict=True)))
+        twice = launch.half_spectrum(shape[-1], modes[-1]).astype(dtype)
+        self._scales = {"plain": dtype.type(self.n_points) / twice, "scaled": dtype.type(1)}
 
     @functools.cached_property
     def product(self) -> launch.Transform:
         """The tables and kernels of the products."""
         return launch.Transform(self.shape, self.modes, self.dtype)
 
-    def analyse(self, x: Floats, form: str, method: str, threads: int) -> Floats:
-        """Return the modes (n_modes, 2, n) of x (n, *shape), C-contiguous and of this dtype."""
-        out = np.empty((self.n_modes, 2, len(x)), self.dtype)
-        if method == "product":
-            return self.product.to_modes(x, out, self._weights(form), threads)
-        spectrum = scipy.fft.rfftn(x, axes=self.axes, workers=threads)
-        kept = spectrum[(slice(None), *self._kept)]
-        if form == "scaled":
-            kept = kept * (self._twice / self.dtype.type(self.n_points))
-        kept = kept.reshape(len(x), self.n_modes).T
-        out[:, 0], out[:, 1] = kept.real, kept.imag
-        return out
-
-    def synthesise(
-        self, given: Floats, form: str, method: str, threads: int, out: Floats | None = None
-    ) -> Floats:
-        """Return the fields (n, *shape) of modes (n_modes, 2, n): the transpose of `analyse`."""
-        n = given.shape[2]
-        out = np.empty((n, *self.shape), self.dtype) if out is None else out
-        if method == "product":
-            return self.product.from_modes(given, out, self._weights(form), threads)
-        spectrum = np.zeros((n, *self._half), self.complex)
-        kept = np.empty((n, self.n_modes), self.complex)
-        kept.real, kept.imag = given[:, 0].T, given[:, 1].T
-        kept = kept.reshape(n, *self.counts)
-        if form == "plain":
-            kept *= self.dtype.type(self.n_points) / self._twice
-        spectrum[(slice(None), *self._kept)] = kept
-        out[...] = scipy.fft.irfftn(spectrum, s=self.shape, axes=self.axes, workers=threads)
-        return out
-
     @functools.cached_property
     def faster(self) -> str:
         """The method that takes less time on this machine."""
         return cost.faster(self.shape, self.modes, self.dtype, Modes)
 
-    def _weights(self, form: str) -> Floats:
-        return self.product.scaled if form == "scaled" else self.product.plain
+    def analyse(self, x: Floats, form: str, method: str, threads: int) -> Floats:
+        """Return the modes (waves, 2, row, n) of x (n, *shape), C-contiguous and of this dtype."""
+        if method == "product":
+            out = np.empty((self.n_waves, 2, self.row, len(x)), self.dtype)
+            return self.product.to_modes(x, form, out, threads)
+        spectrum = scipy.fft.rfftn(x, axes=self.axes, workers=threads)
+        found = spectrum[(slice(None), *self._kept)]
+        if form == "scaled":
+            found = found / self._scales["plain"]
+        return self.pack(found)
+
+    def synthesise(
+        self, given: Floats, form: str, method: str, threads: int, out: Floats | None = None
+    ) -> Floats:
+        """Return the fields (n, *shape) of modes (waves, 2, row, n): the transpose of `analyse`."""
+        n = given.shape[3]
+        out = np.empty((n, *self.shape), self.dtype) if out is None else out
+        if method == "product":
+            return self.product.from_modes(given, form, out, threads)
+        spectrum = np.zeros((n, *self._half), self.complex)
+        spectrum[(slice(None), *self._kept)] = self.unpack(given) * self._scales[form]
+        out[...] = scipy.fft.irfftn(spectrum, s=self.shape, axes=self.axes, workers=threads)
+        return out
+
+    def pack(self, modes: NDArray[np.complexfloating]) -> Floats:
+        """Return complex modes (n, *counts) as kernels take them."""
+        out = np.zeros((self.n_waves, 2, self.row, len(modes)), self.dtype)
+        turned = np.moveaxis(modes.reshape(len(modes), self.n_waves, -1), 0, -1)
+        out[:, 0, self.places], out[:, 1, self.places] = turned.real, turned.imag
+        return out
+
+    def unpack(self, given: Floats) -> NDArray[np.complexfloating]:
+        """Return complex modes (n, *counts)."""
+        out = np.empty((given.shape[3], self.n_waves, self.modes[-1]), self.complex)
+        turned = np.moveaxis(given[:, :, self.places], -1, 0)
+        out.real, out.imag = turned[:, :, 0], turned[:, :, 1]
+        return out.reshape(-1, *self.counts)
 
 
 @functools.lru_cache(maxsize=64)

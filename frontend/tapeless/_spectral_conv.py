@@ -1,6 +1,5 @@
 """The spectral convolution: the modes that are kept of a field, mixed over channels, and back."""
 
-import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -285,9 +284,7 @@ class SpectralConv:
             wanted = "of the shape of x"
             raise complain(ValueError, "SpectralConv.jvp", "x_dot", wanted, describe(moved))
         dots = self._weights.dense_jvp(self._theta(theta, y.dtype), self._theta(theta_dot, y.dtype))
-        out = self._mixed(kept.x_modes, dots, kept.threads)
-        batch = y.shape[:2]
-        modes = out.reshape(out.shape[0], 2, math.prod(batch))
+        modes = self._mixed(kept.x_modes, dots, kept.source, kept.threads)
         of_theta = kept.target.synthesise(modes, "scaled", kept.methods[1], kept.threads)
         return y, of_x + of_theta.reshape(y.shape)
 
@@ -319,20 +316,38 @@ class SpectralConv:
         threads = threads_for("SpectralConv", self.threads, x.size)
         methods = self.method or source.faster, self.method or target.faster
         modes = source.analyse(x.reshape(batch * n_in, *source.shape), "plain", methods[0], threads)
-        modes = modes.reshape(source.n_modes, 2, batch, n_in)
-        mixed = self._mixed(modes, weights, threads).reshape(source.n_modes, 2, -1)
+        modes = modes.reshape(*modes.shape[:3], batch, n_in)
+        mixed = self._mixed(modes, weights, source, threads)
         if target is not source:  # modes are sums over the points of the first grid
             mixed *= x.dtype.type(target.n_points / source.n_points)
-        flat = None if out is None else out.reshape(mixed.shape[2], *target.shape)
+        flat = None if out is None else out.reshape(mixed.shape[3], *target.shape)
         y = target.synthesise(mixed, "scaled", methods[1], threads, flat)
         kept = _Forward(modes, weights, source, target, methods, threads)
         return y.reshape(batch, self.out_channels, *target.shape), kept
 
-    def _mixed(self, modes: Floats, weights: Floats, threads: int) -> Floats:
+    def _mixed(self, x_modes: Floats, weights: Floats, source: Modes, threads: int) -> Floats:
+        """Return the modes of the result, (waves, 2, row, batch * out)."""
+        *lead, batch, _ = x_modes.shape
         if self._weights.separable:
-            return _times(modes, weights)
-        out = np.empty((*modes.shape[:3], self.out_channels), modes.dtype)
-        return launch.mixed(modes, weights, out, threads)
+            x = source.unpack(x_modes.reshape(*lead, -1)).reshape(batch, self.in_channels, -1)
+            return source.pack((x * _as_complex(weights)).reshape(-1, *source.counts))
+        out = np.empty((*lead, batch, self.out_channels), x_modes.dtype)
+        return launch.mixed(x_modes, weights, out, self.modes, threads).reshape(*lead, -1)
+
+    def _mixed_vjp(self, kept: _Forward, bars: Floats) -> tuple[Floats, Floats]:
+        """Return the cotangents of the modes of x and of the weights: the transpose of `_mixed`."""
+        x_modes, weights, source = kept.x_modes, kept.weights, kept.source
+        *lead, batch, n_in = x_modes.shape
+        if self._weights.separable:
+            x = source.unpack(x_modes.reshape(*lead, -1)).reshape(batch, n_in, -1)
+            bar = source.unpack(bars).reshape(batch, n_in, -1)
+            x_bar = source.pack((bar * _as_complex(weights).conj()).reshape(-1, *source.counts))
+            of_weights = (x.conj() * bar).sum(axis=0).T
+            return x_bar, np.stack([of_weights.real, of_weights.imag], axis=1)
+        x_bar, weights_bar = np.empty_like(x_modes), np.empty_like(weights)
+        bars = bars.reshape(*lead, batch, self.out_channels)
+        launch.mixed_vjp(x_modes, weights, bars, x_bar, weights_bar, self.modes, kept.threads)
+        return x_bar.reshape(*lead, -1), weights_bar
 
     def _backward(self, kept: _Forward, y_bar: Floats, theta: Floats) -> tuple[Floats, Floats]:
         x_bar, weights_bar = self.apply_vjp(kept, np.ascontiguousarray(y_bar))
@@ -340,21 +355,13 @@ class SpectralConv:
 
     def apply_vjp(self, kept: _Forward, y_bar: Floats) -> tuple[Floats, Floats]:
         """Return the cotangents of x and of the weights: the transpose of `apply`."""
-        (n_modes, _, batch, n_in), threads = kept.x_modes.shape, kept.threads
+        (batch, n_in), threads = kept.x_modes.shape[3:], kept.threads
         flat = y_bar.reshape(batch * self.out_channels, *kept.target.shape)
         bars = kept.target.analyse(flat, "scaled", kept.methods[1], threads)
         if kept.target is not kept.source:
             bars *= y_bar.dtype.type(kept.target.n_points / kept.source.n_points)
-        bars = bars.reshape(n_modes, 2, batch, self.out_channels)
-        if self._weights.separable:
-            modes_bar = _times(bars, _conjugate(kept.weights))
-            weights_bar = _times(_conjugate(kept.x_modes), bars).sum(axis=2)
-        else:
-            modes_bar, weights_bar = np.empty_like(kept.x_modes), np.zeros_like(kept.weights)
-            launch.mixed_vjp(kept.x_modes, kept.weights, bars, modes_bar, weights_bar, threads)
-        x_bar = kept.source.synthesise(
-            modes_bar.reshape(n_modes, 2, batch * n_in), "plain", kept.methods[0], threads
-        )
+        modes_bar, weights_bar = self._mixed_vjp(kept, bars)
+        x_bar = kept.source.synthesise(modes_bar, "plain", kept.methods[0], threads)
         return x_bar.reshape(batch, n_in, *kept.source.shape), weights_bar
 
     def _field(self, caller: str, x: ArrayInput) -> Floats:
@@ -365,15 +372,6 @@ class SpectralConv:
         return np.ascontiguousarray(found)
 
 
-def _times(x: Floats, weights: Floats) -> Floats:
-    """Return x times weights as complex numbers with parts along axis 1; weights may lack the batch axis."""
-    if weights.ndim < x.ndim:
-        weights = weights[:, :, None]
-    out = np.empty(np.broadcast_shapes(x.shape, weights.shape), x.dtype)
-    out[:, 0] = x[:, 0] * weights[:, 0] - x[:, 1] * weights[:, 1]
-    out[:, 1] = x[:, 0] * weights[:, 1] + x[:, 1] * weights[:, 0]
-    return out
-
-
-def _conjugate(x: Floats) -> Floats:
-    return x * np.array([1, -1], x.dtype).reshape(1, 2, *(1,) * (x.ndim - 2))
+def _as_complex(weights: Floats) -> NDArray[np.complexfloating]:
+    """Return separable weights (modes, 2, channels) as complex ones (channels, modes)."""
+    return (weights[:, 0] + 1j * weights[:, 1]).T.astype(np.result_type(weights, np.complex64))

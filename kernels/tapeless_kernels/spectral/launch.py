@@ -10,8 +10,9 @@ from ..launch.array import carve
 from ..launch.threads import THREADS
 from . import fold, mixing, pointwise as at_points, product
 from .mixing import mix, mix_vjp_weights, mix_vjp_x
-from .modes import Scratch, from_modes, make_modes, n_coefficients, scratch_sizes, to_modes
+from .modes import GROUP, from_modes, half_of, make_modes, places, to_modes
 from .pointwise import Panels, activated_vjp, panel_sizes, pointwise, pointwise_vjp
+from .tensor import Scratch, n_coefficients, scratch_sizes
 
 
 @functools.cache
@@ -30,48 +31,76 @@ def family(dtype):
 
 
 class Transform:
-    """The modes that are kept of a grid, in one dtype: to them, back to a field, and the transposes of both."""
+    """The modes that are kept of a grid, in one dtype: to them, back to a field, and the transposes of both.
+
+    In the form "plain" a mode is the sum of x times exp(-i k j); in the form "scaled" it is also divided by the number
+    of points, and doubled where it stands for its conjugate too. So the way back in the scaled form is the inverse FFT,
+    and in the plain one the transpose of the FFT.
+    """
 
     def __init__(self, shape, modes, dtype):
         kernels = family(dtype)
-        self.shape, self.dtype = shape, dtype
-        self._vector = kernels.bind["VECTOR"]
-        self.tables, signs = make_modes(shape, modes, dtype, self._vector)
-        self.n_modes, self._size = self.tables.n_modes, n_coefficients(self.tables)
-        # A half spectrum stands for the other half too, but for its first column and Nyquist's.
-        last = np.arange(modes[-1])
-        twice = np.where((last == 0) | (2 * last == shape[-1]), 1.0, 2.0)
-        scales = np.tile(twice, self.n_modes // modes[-1]) / self.tables.n_points
-        self.plain = signs.astype(dtype).ravel()
-        self.scaled = (signs * scales[:, None, None]).astype(dtype).ravel()
+        self.shape, self.dtype, self._vector = shape, dtype, kernels.bind["VECTOR"]
+        self.tables = make_modes(shape, modes, dtype, self._vector)
+        self._n = n_coefficients(self.tables.tensor)
+        plain, scaled = np.zeros((2, self.tables.row), dtype)
+        where = row_places(modes, dtype)
+        plain[where], scaled[where] = 1, half_spectrum(shape[-1], modes[-1]) / np.prod(shape)
+        self._scales = {"plain": plain, "scaled": scaled}
         self._to, self._from = kernels(to_modes), kernels(from_modes)
 
-    def to_modes(self, x, out, weights, n_threads=1):
-        """Fill out (modes, 2, n) with the modes of x (n, *shape)."""
+    def to_modes(self, x, form, out, n_threads=1):
+        """Fill out (waves, 2, row, n) with the modes of x (n, *shape)."""
 
         def run(part, stop):
-            scratch = self._scratch()
             self._to(
-                x.reshape(-1), self.tables, weights, scratch, out.reshape(-1), len(x), self._size, *part
-            )
+                x.reshape(-1), self.tables, self._scales[form], *self._scratch(), out.reshape(-1), len(x), self._n,
+                *part,
+            )  # fmt: skip
 
         THREADS.map(run, parts(len(x), n_threads), n_threads)
         return out
 
-    def from_modes(self, modes, y, weights, n_threads=1):
+    def from_modes(self, modes, form, y, n_threads=1):
         """Fill y (n, *shape) with the fields that have these modes: the transpose of `to_modes`."""
 
         def run(part, stop):
-            scratch = self._scratch()
             self._from(
-                modes.reshape(-1), self.tables, weights, scratch, y.reshape(-1), len(y), self._size, *part
-            )
+                modes.reshape(-1), self.tables, self._scales[form], *self._scratch(), y.reshape(-1), len(y), self._n,
+                *part,
+            )  # fmt: skip
 
         THREADS.map(run, parts(len(y), n_threads), n_threads)
         return y
 
     def _scratch(self):
-        return Scratch(*carve([((size,), self.dtype) for size in scratch_sizes(self.tables, self._vector)]))
+        sizes = scratch_sizes(self.tables.tensor, self._vector)
+        packed = GROUP * self.tables.n_rows * self.tables.row
+        *arrays, packed = carve([((size,), self.dtype) for size in (*sizes, packed)])
+        for x in arrays[-2:]:  # what no wave belongs to is never written, and stays 0
+            x[:] = 0
+        return Scratch(*arrays), packed
+
+
+def vector(dtype):
+    """Return the numbers of a vector on this machine."""
+    return family(dtype).bind["VECTOR"]
+
+
+def row_places(modes, dtype):
+    """Return where the waves 0, 1, ... of the last axis lie in a row."""
+    return places(modes[-1:], vector(dtype))
+
+
+def row_size(modes, dtype):
+    """Return the complex numbers of a row, those that pad it too."""
+    return 2 * half_of(modes[-1], vector(dtype))
+
+
+def half_spectrum(n, m):
+    """Return how often waves 0 to m - 1 of n points count in a half spectrum: 1 for the mean and Nyquist's, else 2."""
+    k = np.arange(m)
+    return np.where((k == 0) | (2 * k == n), 1, 2)
 
 
 def parts(n, n_threads):
@@ -80,42 +109,36 @@ def parts(n, n_threads):
     return [(i, min(i + size, n)) for i in range(0, n, size)]
 
 
-@functools.lru_cache(maxsize=64)
-def transform(shape, modes, dtype):
-    """Return the transform of a grid, made once."""
-    return Transform(shape, modes, dtype)
-
-
-def mixed(x, weights, out, n_threads=1):
-    """Fill out (modes, 2, batch, n_out) with x (modes, 2, batch, n_in) times weights (modes, 2, n_in, n_out)."""
+def mixed(x, weights, out, modes, n_threads=1):
+    """Fill out (waves, 2, row, batch, n_out) with x (waves, 2, row, batch, n_in) times weights (n_modes, 2, n_in, n_out)."""
     n, _, n_in, n_out = weights.shape
-    run = family(x.dtype)(mix)
+    run, where = family(x.dtype)(mix), places(modes, vector(x.dtype))
     THREADS.map(
         lambda part, stop: run(
-            x.reshape(-1), weights.reshape(-1), out.reshape(-1), x.shape[2], n_in, n_out, *part
+            x.reshape(-1), weights.reshape(-1), out.reshape(-1), where, x.shape[2], x.shape[3], n_in, n_out, *part
         ),
         parts(n, n_threads),
         n_threads,
-    )
+    )  # fmt: skip
     return out
 
 
-def mixed_vjp(x, weights, out_bar, x_bar, weights_bar, n_threads=1):
-    """The transposes of `mixed`: fill x_bar, and add to weights_bar; either may be None."""
+def mixed_vjp(x, weights, out_bar, x_bar, weights_bar, modes, n_threads=1):
+    """The transposes of `mixed`: fill x_bar and weights_bar."""
     n, _, n_in, n_out = weights.shape
-    of_x, of_weights = family(out_bar.dtype)(mix_vjp_x), family(out_bar.dtype)(mix_vjp_weights)
-    batch = out_bar.shape[2]
+    kernels, where = family(x.dtype), places(modes, vector(x.dtype))
+    of_x, of_weights = kernels(mix_vjp_x), kernels(mix_vjp_weights)
+    row, batch = out_bar.shape[2:4]
+    flat_bar = out_bar.reshape(-1)
 
     def run(part, stop):
-        if x_bar is not None:
-            panel = np.empty(2 * n_in * n_out, out_bar.dtype)
-            of_x(
-                weights.reshape(-1), out_bar.reshape(-1), x_bar.reshape(-1), batch, n_in, n_out, panel, *part
-            )
-        if weights_bar is not None:
-            of_weights(
-                x.reshape(-1), out_bar.reshape(-1), weights_bar.reshape(-1), batch, n_in, n_out, *part
-            )
+        (panel,) = carve([((2 * n_in * n_out,), out_bar.dtype)])
+        of_x(
+            weights.reshape(-1), flat_bar, x_bar.reshape(-1), where, row, batch, n_in, n_out, panel, *part
+        )  # fmt: skip
+        of_weights(
+            x.reshape(-1), flat_bar, weights_bar.reshape(-1), where, row, batch, n_in, n_out, *part
+        )
 
     THREADS.map(run, parts(n, n_threads), n_threads)
 

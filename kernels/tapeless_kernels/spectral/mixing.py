@@ -1,7 +1,7 @@
 """Complex products of channels, mode by mode, and their transposes.
 
-x is (modes, 2, batch, n_in), weights (modes, 2, n_in, n_out), out (modes, 2, batch, n_out): real and imaginary parts apart,
-so that a vector holds channels.
+x is (waves, 2, row, batch, n_in), out the same with n_out, as `modes.py` has them, and weights (modes, 2, n_in, n_out): real
+and imaginary parts apart, so that a vector holds channels.
 """
 
 import functools
@@ -17,7 +17,7 @@ from ..vector_ir import Loop, Vectors, int64, vector_bytes
 Real = np.float64
 ROWS = 4
 COLUMN_VECTORS = 2 if vector_bytes() == 64 else 1  # 16 accumulators of AVX-512's 32 registers, 8 of AVX2's 16
-# Whose conjugate is taken, and whether the product is added to what is there.
+# Whose conjugate is taken.
 PLAIN, OF_A, OF_B = range(3)
 # What `bindings` gives a meaning for each dtype:
 complex_block = turn_square = None
@@ -27,11 +27,11 @@ ITEM = VECTOR = 1
 @separate
 def complex_multiply(
     a, a_at, a_part, a_row, a_k, b, b_at, b_part, b_row, out, out_at, out_part, out_row, n_rows, n_k,
-    n_columns, conjugate, onto,
+    n_columns, conjugate,
 ):  # fmt: skip
     """out[r, c] = sum_k a[r, k] b[k, c] of complex numbers whose imaginary parts lie *_part behind the real ones.
 
-    `conjugate` is PLAIN, OF_A or OF_B; with `onto` the product is added to out.
+    `conjugate` is PLAIN, OF_A or OF_B.
     """
     sign_a = Real(-1) if conjugate == OF_A else Real(1)
     sign_b = Real(-1) if conjugate == OF_B else Real(1)
@@ -45,15 +45,13 @@ def complex_multiply(
                 re = fma(-y, v, fma(x, u, re))
                 im = fma(y, u, fma(x, v, im))
             at = out_at + r * out_row + c
-            if onto:
-                re, im = re + out[at], im + out[at + out_part]
             out[at], out[at + out_part] = re, im
 
 
 @separate
 def complex_multiply_blocks(
     a, a_at, a_part, a_row, a_k, b, b_at, b_part, b_row, out, out_at, out_part, out_row, n_rows, n_k,
-    n_columns, conjugate, onto,
+    n_columns, conjugate,
 ):  # fmt: skip
     """`complex_multiply` in register blocks."""
     a_data, b_data = a.ctypes.data + a_at * ITEM, b.ctypes.data + b_at * ITEM
@@ -65,14 +63,14 @@ def complex_multiply_blocks(
         for r in range(0, n_rows, ROWS):
             shape = (min(ROWS, n_rows - r) - 1) * COLUMN_VECTORS + vectors - 1
             complex_block(
-                (shape * 3 + conjugate) * 2 + onto,
+                shape * 3 + conjugate,
                 a_data + r * a_row * ITEM, a_part * ITEM, a_row * ITEM, a_k * ITEM,
                 b_data + at, b_part * ITEM, b_row * ITEM,
                 out_data + r * out_row * ITEM + at, out_part * ITEM, out_row * ITEM, n_k, n,
             )  # fmt: skip
 
 
-def _emit(v, rows, vectors, arguments, conjugate, onto):
+def _emit(v, rows, vectors, arguments, conjugate):
     """Emit the block for fixed numbers of rows and vectors of columns."""
     a, a_part, a_row, a_k, b, b_part, b_row, out, out_part, out_row, n_k, n_columns = arguments
     builder = v.builder
@@ -107,14 +105,12 @@ def _emit(v, rows, vectors, arguments, conjugate, onto):
     for i, (r, c) in enumerate(places):
         at = builder.add(behind(out, out_row, r), int64(c * v.bytes))
         for total, address in zip(sums[2 * i : 2 * i + 2], (at, builder.add(at, out_part)), strict=True):
-            if onto:
-                total = builder.fadd(total, v.load(address, masks[c]))
             v.store(total, address, masks[c])
 
 
 @functools.cache
 def make_complex_block(itemsize):
-    """Return an intrinsic for one block of `complex_multiply`, strides in bytes; `case` picks shape, conjugate and onto."""
+    """Return an intrinsic for one block of `complex_multiply`, strides in bytes; `case` picks shape and conjugate."""
 
     @intrinsic
     def complex_block(
@@ -127,13 +123,12 @@ def make_complex_block(itemsize):
             for rows in range(1, ROWS + 1):
                 for vectors in range(1, COLUMN_VECTORS + 1):
                     for conjugate in (PLAIN, OF_A, OF_B):
-                        for onto in (False, True):
-                            block = builder.append_basic_block(f"complex_{i}")
-                            switch.add_case(int64(i), block)
-                            builder.position_at_end(block)
-                            _emit(Vectors(builder, itemsize), rows, vectors, values[1:], conjugate, onto)
-                            builder.branch(done)
-                            i += 1
+                        block = builder.append_basic_block(f"complex_{i}")
+                        switch.add_case(int64(i), block)
+                        builder.position_at_end(block)
+                        _emit(Vectors(builder, itemsize), rows, vectors, values[1:], conjugate)
+                        builder.branch(done)
+                        i += 1
             builder.position_at_end(done)
             return context.get_dummy_value()
 
@@ -143,66 +138,71 @@ def make_complex_block(itemsize):
 
 
 @kernel
-def mix(x, weights, out, batch, n_in, n_out, first, last):
-    """out = x weights in modes first to last - 1."""
-    for mode in range(first, last):
-        complex_multiply(
-            x, mode * 2 * batch * n_in, batch * n_in, n_in, 1,
-            weights, mode * 2 * n_in * n_out, n_in * n_out, n_out,
-            out, mode * 2 * batch * n_out, batch * n_out, n_out, batch, n_in, n_out, PLAIN, 0,
-        )  # fmt: skip
-
-
-@kernel
-def mix_vjp_x(weights, out_bar, x_bar, batch, n_in, n_out, panel, first, last):
-    """x_bar = out_bar weights^H; `panel` takes a mode's weights turned round."""
+def mix(x, weights, out, places, part, batch, n_in, n_out, first, last):
+    """out = x weights in modes first to last - 1; `places` and `part` are of a single field: see `modes.py`."""
     size = n_in * n_out
     for mode in range(first, last):
-        for part in range(2):
-            turn_matrix(weights, (2 * mode + part) * size, panel, part * size, n_in, n_out)
+        of_x, of_out = batch * n_in, batch * n_out
         complex_multiply(
-            out_bar, mode * 2 * batch * n_out, batch * n_out, n_out, 1,
-            panel, 0, size, n_in,
-            x_bar, mode * 2 * batch * n_in, batch * n_in, n_in, batch, n_out, n_in, OF_B, 0,
+            x, places[mode] * of_x, part * of_x, n_in, 1,
+            weights, mode * 2 * size, size, n_out,
+            out, places[mode] * of_out, part * of_out, n_out, batch, n_in, n_out, PLAIN,
         )  # fmt: skip
 
 
 @kernel
-def mix_vjp_weights(x, out_bar, weights_bar, batch, n_in, n_out, first, last):
-    """weights_bar += x^H out_bar, summed over the batch before it is added."""
+def mix_vjp_x(weights, out_bar, x_bar, places, part, batch, n_in, n_out, panel, first, last):
+    """x_bar = out_bar weights^H; `panel` takes a mode's weights turned round."""
+    size, of_x, of_out = n_in * n_out, batch * n_in, batch * n_out
+    for mode in range(first, last):
+        for k in range(2):
+            turn_matrix(
+                weights, (2 * mode + k) * size, n_out, panel, k * size, n_in, n_in, n_out
+            )
+        complex_multiply(
+            out_bar, places[mode] * of_out, part * of_out, n_out, 1,
+            panel, 0, size, n_in,
+            x_bar, places[mode] * of_x, part * of_x, n_in, batch, n_out, n_in, OF_B,
+        )  # fmt: skip
+
+
+@kernel
+def mix_vjp_weights(x, out_bar, weights_bar, places, part, batch, n_in, n_out, first, last):
+    """weights_bar = x^H out_bar, summed over the batch."""
+    size, of_x, of_out = n_in * n_out, batch * n_in, batch * n_out
     for mode in range(first, last):
         complex_multiply(
-            x, mode * 2 * batch * n_in, batch * n_in, 1, n_in,
-            out_bar, mode * 2 * batch * n_out, batch * n_out, n_out,
-            weights_bar, mode * 2 * n_in * n_out, n_in * n_out, n_out, n_in, batch, n_out, OF_A, 1,
+            x, places[mode] * of_x, part * of_x, 1, n_in,
+            out_bar, places[mode] * of_out, part * of_out, n_out,
+            weights_bar, mode * 2 * size, size, n_out, n_in, batch, n_out, OF_A,
         )  # fmt: skip
 
 
 @kernel
-def turn_matrix(a, at, out, out_at, n_rows, n_columns):
+def turn_matrix(a, at, a_row, out, out_at, out_row, n_rows, n_columns):
     """out[c, r] = a[r, c]."""
     for r in range(n_rows):
         for c in range(n_columns):
-            out[out_at + c * n_rows + r] = a[at + r * n_columns + c]
+            out[out_at + c * out_row + r] = a[at + r * a_row + c]
 
 
 @kernel
-def turn_matrix_blocks(a, at, out, out_at, n_rows, n_columns):
+def turn_matrix_blocks(a, at, a_row, out, out_at, out_row, n_rows, n_columns):
     """`turn_matrix` by squares of a vector's size."""
     whole_rows, whole = n_rows // VECTOR * VECTOR, n_columns // VECTOR * VECTOR
     source, target = a.ctypes.data + at * ITEM, out.ctypes.data + out_at * ITEM
     for c in range(0, whole, VECTOR):
         for r in range(0, whole_rows, VECTOR):
             turn_square(
-                source + (r * n_columns + c) * ITEM, n_columns * ITEM,
-                target + (c * n_rows + r) * ITEM, n_rows * ITEM,
+                source + (r * a_row + c) * ITEM, a_row * ITEM,
+                target + (c * out_row + r) * ITEM, out_row * ITEM,
             )  # fmt: skip
         for r in range(whole_rows, n_rows):
-            for i in range(VECTOR):
-                out[out_at + (c + i) * n_rows + r] = a[at + r * n_columns + c + i]
+            for i in range(c, c + VECTOR):
+                out[out_at + i * out_row + r] = a[at + r * a_row + i]
     for c in range(whole, n_columns):
         for r in range(n_rows):
-            out[out_at + c * n_rows + r] = a[at + r * n_columns + c]
+            out[out_at + c * out_row + r] = a[at + r * a_row + c]
 
 
 @functools.cache

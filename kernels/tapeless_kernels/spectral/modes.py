@@ -1,53 +1,32 @@
 """From fields on grids of one to three axes to the complex modes that are kept, and back; each is the other's transpose.
 
-A field's coefficients are those of products of cosines and sines, one factor an axis: real numbers, found axis by axis.
-A mode is a sum of 2^(d-1) of them for its real part and of as many for its imaginary part. Modes lie as
-(modes, 2, fields), real parts and imaginary ones apart.
+A field's coefficients are those of products of cosines and sines, one factor an axis: real numbers, found axis by axis
+(`tensor.py`). Modes are sums and differences of rows of them, rows being all waves of the last axis, even ones
+first and padded to whole vectors. So the modes of a field are (signed waves of the other axes, 2, row), and those of n fields
+lie as (signed waves, 2, row, n), real parts and imaginary ones apart.
 """
 
-import itertools
 from typing import NamedTuple
 
 import numpy as np
 
-from .._jit import kernel
-from .trig import (
-    ROWS,
-    Axis,
-    analyse_columns,
-    analyse_rows,
-    axis,
-    n_classes,
-    n_folded,
-    place,
-    synthesise_columns,
-    synthesise_rows,
-)
+from .._jit import kernel, separate
+from .mixing import turn_matrix
+from .tensor import Scratch, Tensor, analyse, n_coefficients, scratch_sizes, synthesise
+from .trig import ROWS, analyse_rows, axis, place, synthesise_rows
 
 Real = np.float64
-N_AXES = 3  # of the tables; those that a field lacks come first and have one point
+GROUP = 2 * ROWS  # fields that are turned together: whole vectors of any type
 
 
 class Modes(NamedTuple):
     """The modes that are kept of a grid, as tables for kernels."""
 
-    axes: tuple  # of N_AXES
-    n_axes: int
-    terms: np.ndarray  # (modes, 2, terms): which coefficients are added up
-    n_terms: int
-    n_modes: int
-    n_points: int  # of the grid
-    pitch: int  # of rows, where their columns are vectors
-
-
-class Scratch(NamedTuple):
-    """What one caller needs to go from a field to its modes."""
-
-    folded: np.ndarray
-    padded: np.ndarray  # a field whose rows are whole vectors
-    first: np.ndarray  # coefficients along the first axis of three
-    second: np.ndarray  # and along the one before the last
-    found: np.ndarray  # and along all
+    tensor: Tensor
+    upper: np.ndarray  # (m + 1, 2): the row of each wave's cosine and sine, of the first axis of three
+    middle: np.ndarray  # the same, of the axis before the last
+    row: int  # complex numbers of a row
+    n_rows: int  # of a field: signed waves times two parts
 
 
 def wavenumbers(modes):
@@ -57,176 +36,165 @@ def wavenumbers(modes):
 
 
 def make_modes(shape, modes, dtype, vector):
-    """Return the tables, and the signs of their terms, (modes, 2, terms), for `modes` of each axis of `shape`."""
-    waves, d = wavenumbers(modes), len(shape)
+    """Return the tables for `modes` of each axis of `shape`."""
     axes = [axis(n, m + 1, dtype) for n, m in zip(shape[:-1], modes[:-1], strict=True)]
     axes.append(axis(shape[-1], modes[-1], dtype, vector))
-    sizes = [a.n_classes * a.width for a in axes]
-    strides = np.r_[np.cumprod(sizes[:0:-1])[::-1], 1].astype(np.int64)
-    kept = list(itertools.product(*waves))
-    terms = np.empty((len(kept), 2, 2 ** (d - 1)), np.int64)
-    signs = np.empty(terms.shape)
-    for m, wave in enumerate(kept):
-        n_found = [0, 0]
-        for sines in itertools.product((0, 1), repeat=d):
-            # The product of cos - i sign(k) sin: an even number of sines is real.
-            part, turns = sum(sines) % 2, sum(sines)
-            at = 0
-            for a, k, is_sine, stride in zip(axes, wave, sines, strides, strict=True):
-                which, where = place(a.n, abs(k), is_sine)
-                at += (which * a.width + where) * stride
-            sign = -1 if turns in (1, 2) else 1  # (-i)^turns is -i, -1, i
-            for k, is_sine in zip(wave, sines, strict=True):
-                sign *= -1 if is_sine and k < 0 else 1
-            terms[m, part, n_found[part]], signs[m, part, n_found[part]] = at, sign
-            n_found[part] += 1
-    empty = Axis(np.zeros(0, dtype), np.zeros(0, dtype), 1, 1, 1, 1, 1)
-    padded = (empty,) * (N_AXES - d) + tuple(axes)
-    tables = Modes(padded, d, terms.ravel(), terms.shape[2], len(kept), int(np.prod(shape)),
-        -(-shape[-1] // vector) * vector,
-    )
-    return tables, signs
+    rows = [_rows(a, m) for a, m in zip(axes[:-1], modes[:-1], strict=True)]
+    empty = axis(1, 1, dtype)
+    padded = (empty,) * (3 - len(axes)) + tuple(axes)
+    rows = [np.zeros((1, 2), np.int64)] * (2 - len(rows)) + rows
+    n_planes = padded[0].n_classes * padded[0].width if len(shape) == 3 else 1
+    pitch = -(-shape[-1] // vector) * vector
+    tensor = Tensor(padded, len(shape), int(np.prod(shape)), pitch, n_planes)
+    row = axes[-1].n_classes * axes[-1].width // 2
+    return Modes(tensor, *rows, row, 2 * int(np.prod([2 * m for m in modes[:-1]])))
 
 
-def scratch_sizes(modes, vector):
-    """Return the numbers of each array of a `Scratch`."""
-    upper, middle, last = modes.axes
-    folded = max(n_folded(last), n_folded(middle, vector), n_folded(upper, vector))
-    planes, rows = upper.n_classes * upper.width, middle.n_classes * middle.width
-    pitch = modes.pitch
-    if modes.n_axes == 1:
-        return folded, 0, 0, 0, ROWS * n_coefficients(modes)
-    return (
-        folded, upper.n * middle.n * pitch, planes * middle.n * pitch, planes * rows * pitch,
-        n_coefficients(modes),
-    )  # fmt: skip
+def _rows(table, m):
+    """Return the rows of cosines and sines 0 to m of an axis that is not the last."""
+    half = table.n_classes * table.width // 2
+    return np.array([[place(k, m + 1, 1), half + place(k, m + 1, 1)] for k in range(m + 1)], np.int64)
 
 
-def n_coefficients(modes):
-    """Return how many coefficients a field has."""
-    return int(np.prod([a.n_classes * a.width for a in modes.axes]))
+def places(modes, vector):
+    """Return where each mode's real part lies, counted in numbers of a single field; the imaginary one is a row behind."""
+    *others, last = modes
+    row = 2 * half_of(last, vector)
+    lead = np.arange(int(np.prod([2 * m for m in others]))) * 2 * row
+    return np.add.outer(lead, [place(k, last, vector) for k in range(last)]).ravel()
 
 
-@kernel
-def analyse(x, x_at, modes, scratch):
-    """The coefficients of a field of two or three axes: along the first, which makes fewer rows for the others."""
-    upper, middle, last = modes.axes
-    source, at, inner = x, x_at, modes.pitch
-    if inner != last.n:
-        pad(x, x_at, upper.n * middle.n, last.n, scratch.padded, inner)
-        source, at = scratch.padded, 0
-    planes, rows = 1, middle.n_classes * middle.width
-    if modes.n_axes > 2:
-        planes = upper.n_classes * upper.width
-        analyse_columns(source, at, upper, middle.n * inner, scratch.folded, scratch.first, 0)
-        source, at = scratch.first, 0
-    for i in range(planes):
-        analyse_columns(
-            source, at + i * middle.n * inner, middle, inner, scratch.folded, scratch.second, i * rows * inner
-        )  # fmt: skip
-    analyse_rows(scratch.second, 0, inner, planes * rows, last, scratch.folded, scratch.found, 0)
+def half_of(n_waves, vector):
+    """Return the even wavenumbers of a row, padded."""
+    return place(1, n_waves, vector)
 
 
-@kernel
-def synthesise(modes, scratch, y, y_at):
-    """The transpose of `analyse`."""
-    upper, middle, last = modes.axes
-    inner, rows = modes.pitch, middle.n_classes * middle.width
-    planes = upper.n_classes * upper.width if modes.n_axes > 2 else 1
-    synthesise_rows(scratch.found, 0, planes * rows, last, scratch.folded, scratch.second, 0, inner)
-    target, at = y, y_at
-    if inner != last.n:
-        target, at = scratch.padded, 0
-    of_planes, of_planes_at = target, at
-    if modes.n_axes > 2:
-        of_planes, of_planes_at = scratch.first, 0
-    for i in range(planes):
-        synthesise_columns(
-            scratch.second, i * rows * inner, middle, inner, scratch.folded,
-            of_planes, of_planes_at + i * middle.n * inner,
-        )  # fmt: skip
-    if modes.n_axes > 2:
-        synthesise_columns(scratch.first, 0, upper, middle.n * inner, scratch.folded, target, at)
-    if inner != last.n:
-        unpad(scratch.padded, inner, y, y_at, upper.n * middle.n, last.n)
+@separate
+def join(source, at, waves, n_inner, row, sign, out, out_at):
+    """Join cosines and sines of one axis to waves of both signs: cos - i sin, and its conjugate.
+
+    `source` holds, for each row of `waves`, n_inner complex arrays, real parts then imaginary ones, the latter
+    times `sign`; out holds the same for 0, 1, ... and then ..., -1.
+    """
+    m, size = len(waves) - 1, 2 * n_inner * row
+    for k in range(m + 1):
+        cosine, sine = at + waves[k, 0] * size, at + waves[k, 1] * size
+        up, down = out_at + k * size, out_at + (2 * m - k) * size
+        for i in range(n_inner):
+            if k < m:
+                for c in range(row):
+                    out[up + c] = source[cosine + c] + sign * source[sine + row + c]
+                    out[up + row + c] = sign * source[cosine + row + c] - source[sine + c]
+            if k > 0:
+                for c in range(row):
+                    out[down + c] = source[cosine + c] - sign * source[sine + row + c]
+                    out[down + row + c] = sign * source[cosine + row + c] + source[sine + c]
+            cosine, sine, up, down = cosine + 2 * row, sine + 2 * row, up + 2 * row, down + 2 * row
+
+
+@separate
+def part(source, at, waves, n_inner, row, sign, out, out_at):
+    """The transpose of `join`, from waves of both signs in `source` to cosines and sines in `out`."""
+    m, size = len(waves) - 1, 2 * n_inner * row
+    for k in range(m + 1):
+        cosine, sine = out_at + waves[k, 0] * size, out_at + waves[k, 1] * size
+        up, down = at + k * size, at + (2 * m - k) * size
+        for i in range(n_inner):
+            for c in range(row):
+                re, im, other_re, other_im = Real(0), Real(0), Real(0), Real(0)
+                if k < m:
+                    re, im = source[up + c], source[up + row + c]
+                if k > 0:
+                    other_re, other_im = source[down + c], source[down + row + c]
+                out[cosine + c] = re + other_re
+                out[cosine + row + c] = sign * (im + other_im)
+                out[sine + c] = other_im - im
+                out[sine + row + c] = sign * (re - other_re)
+            cosine, sine, up, down = cosine + 2 * row, sine + 2 * row, up + 2 * row, down + 2 * row
 
 
 @kernel
-def pad(x, x_at, n_rows, n, out, pitch):
-    """Copy rows of n numbers to places that are `pitch` apart, with zeros between."""
-    for r in range(n_rows):
-        for i in range(n):
-            out[r * pitch + i] = x[x_at + r * n + i]
-        for i in range(n, pitch):
-            out[r * pitch + i] = Real(0)
+def scaled(x, at, n, row, scales):
+    """Multiply the n rows of a field's modes by numbers that depend on the place in a row; 0 clears what pads it."""
+    for r in range(n):
+        part_of_x = x[at + r * row : at + (r + 1) * row]
+        for c in range(row):
+            part_of_x[c] = part_of_x[c] * scales[c] if scales[c] > 0 else Real(0)
 
 
 @kernel
-def unpad(padded, pitch, y, y_at, n_rows, n):
-    """The transpose of `pad`."""
-    for r in range(n_rows):
-        for i in range(n):
-            y[y_at + r * n + i] = padded[r * pitch + i]
-
-
-@kernel
-def gather(coefficients, at, terms, weights, n_modes, n_terms, out, field, n_fields):
-    """out[mode, part, field] = sum of weights times coefficients."""
-    i, place = 0, field
-    for _ in range(2 * n_modes):
-        total = Real(0)
-        for _ in range(n_terms):
-            total += weights[i] * coefficients[at + terms[i]]
-            i += 1
-        out[place] = total
-        place += n_fields
-
-
-@kernel
-def scatter(modes, field, n_fields, terms, weights, n_modes, n_terms, coefficients, at, n):
-    """The transpose of `gather`, for n coefficients in all."""
-    for i in range(at, at + n):
-        coefficients[i] = Real(0)
-    i, place = 0, field
-    for _ in range(2 * n_modes):
-        value = modes[place]
-        for _ in range(n_terms):
-            coefficients[at + terms[i]] += weights[i] * value
-            i += 1
-        place += n_fields
-
-
-@kernel
-def to_modes(x, modes, weights, scratch, out, n_fields, n, first, last):
+def to_modes(x, modes, scales, scratch, packed, out, n_fields, n, first, last):
     """The modes of fields first to last - 1 of n_fields; n is the number of a field's coefficients."""
-    group = ROWS if modes.n_axes == 1 else 1
-    for field in range(first, last, group):
-        n_now, at = min(group, last - field), field * modes.n_points
-        if modes.n_axes == 1:
-            analyse_rows(x, at, modes.n_points, n_now, modes.axes[2], scratch.folded, scratch.found, 0)
-        else:
-            analyse(x, at, modes, scratch)
-        for i in range(n_now):
-            gather(
-                scratch.found, i * n, modes.terms, weights, modes.n_modes, modes.n_terms,
-                out, field + i, n_fields,
-            )  # fmt: skip
+    tensor, size = modes.tensor, modes.n_rows * modes.row
+    for field in range(first, last, GROUP):
+        group, at = min(GROUP, last - field), field * tensor.n_points
+        if tensor.n_axes == 1:
+            analyse_rows(
+                x, at, tensor.n_points, group, tensor.axes[2], scratch.folded, packed, 0
+            )
+        for i in range(group):
+            if tensor.n_axes == 1:
+                imaginary = packed[i * size + modes.row : (i + 1) * size]
+                for c in range(modes.row):
+                    imaginary[c] = -imaginary[c]
+            else:
+                analyse(x, at + i * tensor.n_points, tensor, scratch)
+                join_all(scratch, modes, n, packed, i * size)
+            scaled(packed, i * size, modes.n_rows, modes.row, scales)
+        turn_matrix(packed, 0, size, out, field, n_fields, group, size)
 
 
 @kernel
-def from_modes(given, modes, weights, scratch, y, n_fields, n, first, last):
+def from_modes(given, modes, scales, scratch, packed, y, n_fields, n, first, last):
     """The transpose of `to_modes`."""
-    group = ROWS if modes.n_axes == 1 else 1
-    for field in range(first, last, group):
-        n_now, at = min(group, last - field), field * modes.n_points
-        for i in range(n_now):
-            scatter(
-                given, field + i, n_fields, modes.terms, weights, modes.n_modes, modes.n_terms,
-                scratch.found, i * n, n,
-            )  # fmt: skip
-        if modes.n_axes == 1:
+    tensor, size = modes.tensor, modes.n_rows * modes.row
+    for field in range(first, last, GROUP):
+        group, at = min(GROUP, last - field), field * tensor.n_points
+        turn_matrix(given, field, n_fields, packed, 0, size, size, group)
+        for i in range(group):
+            scaled(packed, i * size, modes.n_rows, modes.row, scales)
+            if tensor.n_axes == 1:
+                imaginary = packed[i * size + modes.row : (i + 1) * size]
+                for c in range(modes.row):
+                    imaginary[c] = -imaginary[c]
+            else:
+                part_all(packed, i * size, modes, n, scratch)
+                synthesise(tensor, scratch, y, at + i * tensor.n_points)
+        if tensor.n_axes == 1:
             synthesise_rows(
-                scratch.found, 0, n_now, modes.axes[2], scratch.folded, y, at, modes.n_points
+                packed, 0, group, tensor.axes[2], scratch.folded, y, at, tensor.n_points
             )
-        else:
-            synthesise(modes, scratch, y, at)
+
+
+@kernel
+def join_all(scratch, modes, n, out, out_at):
+    """The modes of a field's coefficients, in scratch.found; sines count minus i."""
+    middle, upper, minus, plus = modes.middle, modes.upper, Real(-1), Real(1)
+    if modes.tensor.n_axes == 2:
+        join(scratch.found, 0, middle, 1, modes.row, minus, out, out_at)
+    else:
+        planes, n_middle = len(upper), 2 * (len(middle) - 1)
+        plane = n // modes.tensor.n_planes
+        for i in range(modes.tensor.n_planes):
+            join(
+                scratch.found, i * plane, middle, 1, modes.row, minus,
+                scratch.joined, i * n_middle * 2 * modes.row,
+            )  # fmt: skip
+        join(scratch.joined, 0, upper, n_middle, modes.row, plus, out, out_at)
+
+
+@kernel
+def part_all(given, at, modes, n, scratch):
+    """The transpose of `join_all`."""
+    middle, upper, minus, plus = modes.middle, modes.upper, Real(-1), Real(1)
+    if modes.tensor.n_axes == 2:
+        part(given, at, middle, 1, modes.row, minus, scratch.found, 0)
+    else:
+        n_middle = 2 * (len(middle) - 1)
+        plane = n // modes.tensor.n_planes
+        part(given, at, upper, n_middle, modes.row, plus, scratch.joined, 0)
+        for i in range(modes.tensor.n_planes):
+            part(
+                scratch.joined, i * n_middle * 2 * modes.row, middle, 1, modes.row, minus,
+                scratch.found, i * plane,
+            )  # fmt: skip

@@ -158,7 +158,7 @@ def pointwise_vjp(theta, at, x, out_bar, x_bar, theta_bar, shape, fresh, panels,
 def turn_into(panel, turned, n_out, padded):
     """turned[c, m] = panel[m, c], rows of `turned` being padded."""
     if padded == n_out:
-        turn_matrix(panel, 0, turned, 0, n_out, POINTS)
+        turn_matrix(panel, 0, POINTS, turned, 0, padded, n_out, POINTS)
     else:
         for m in range(n_out):
             for c in range(POINTS):

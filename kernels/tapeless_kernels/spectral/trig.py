@@ -35,11 +35,17 @@ def n_classes(n):
     return 4 if n % 4 == 0 else 2
 
 
-def place(n, k, is_sine):
-    """Return the class of a wavenumber's cosine or sine, and its place in that class."""
-    if n_classes(n) == 4:
-        return 2 * is_sine + k % 2, k // 2
-    return int(is_sine), k
+def half_width(n_waves, vector):
+    """Return how many even, and how many odd wavenumbers there is room for, in whole vectors."""
+    return -(-(-(-n_waves // 2)) // vector) * vector
+
+
+def place(k, n_waves, vector):
+    """Return where a wavenumber's coefficient lies among those of cosines, and of sines: even ones come first.
+
+    So it is with any number of points, and modes of one grid are modes of another.
+    """
+    return k % 2 * half_width(n_waves, vector) + k // 2
 
 
 def cosine(p, q):
@@ -59,16 +65,16 @@ def sine(p, q):
 
 def axis(n, n_waves, dtype, vector=1):
     """Return the tables for n points and wavenumbers 0 to n_waves - 1, padded to whole vectors."""
-    classes = n_classes(n)
+    classes, half = n_classes(n), half_width(n_waves, vector)
     points = n // classes + 1
-    width = -(-(-(-n_waves // 2) if classes == 4 else n_waves) // vector) * vector
     room = -(-points // vector) * vector
-    basis = np.zeros((classes, points, width))
+    waves = np.zeros((2, points, 2 * half))
     j = np.arange(points)
     for k in range(n_waves):
-        for is_sine, wave in enumerate((cosine, sine)):
-            which, at = place(n, k, is_sine)
-            basis[which, :, at] = wave(j * k, n)
+        waves[:, :, place(k, n_waves, vector)] = cosine(j * k, n), sine(j * k, n)
+    width = 4 * half // classes
+    basis = np.moveaxis(waves.reshape(2, points, classes // 2, width), 2, 1)
+    basis = basis.reshape(classes, points, width)
     turned = np.zeros((classes, width, room))
     turned[:, :, :points] = basis.swapaxes(1, 2)
     return Axis(
