@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tapeless import _check as check
+from tapeless import _recycled as recycled
 from tapeless._complain import complain, describe
 from tapeless._flat import checked
 from tapeless._kept_modes import check_modes, kept, threads_for
@@ -39,7 +40,7 @@ class _Step(NamedTuple):
 
     dense: _Dense
     x: Floats
-    value: Floats  # what the derivative of the activation is a function of
+    slopes: Floats  # of the activation, if there is one
     conv: Any
     conv_at: int
 
@@ -313,7 +314,7 @@ class FNO:
                 )  # fmt: skip
                 out += moved.reshape(out.shape)
             if step.dense.activation:
-                launch.activation_vjp(step.dense.activation, step.value, out)
+                out *= step.slopes
             dot = out
         return y, dot.reshape(y.shape)
 
@@ -342,36 +343,35 @@ class FNO:
         check_modes(caller, self.modes, grid)
         values = np.ascontiguousarray(checked(caller, theta, self.n_params), found.dtype)
         threads = threads_for("FNO", self.threads, found.size * self.width)
-        modes, steps = kept(grid, self.modes, found.dtype), []
+        modes = kept(grid, self.modes, found.dtype)
+        steps: list[_Step] | None = [] if keep else None
         v = self._lifted(found)
         v = self._dense(self._lift, values, v, None, threads, steps)
         for at, dense in self._layers:
             weights = self.conv._weights.dense(values[at : at + self.conv.n_params])
             field = v.reshape(len(v), self.width, *grid)
             pre, left = self.conv.apply(field, weights, modes, modes)
-            v = self._dense(
-                dense, values, v, pre.reshape(v.shape), threads, steps, left if keep else None, at
-            )
-            if not keep:
-                steps.clear()
+            v = self._dense(dense, values, v, pre.reshape(v.shape), threads, steps, left, at)
         for dense in (self._first, self._second):
             v = self._dense(dense, values, v, None, threads, steps)
-        return v.reshape(len(v), self.out_channels, *grid), steps, values
+        return v.reshape(len(v), self.out_channels, *grid), steps or [], values
 
     def _dense(
         self, dense: _Dense, theta: Floats, x: Floats, out: Floats | None, threads: int,
-        steps: list[_Step], conv: Any = None, conv_at: int = 0,
+        steps: list[_Step] | None, conv: Any = None, conv_at: int = 0,
     ) -> Floats:  # fmt: skip
-        """Return act(out + W^T x + b), and note what its transpose needs."""
+        """Return act(out + W^T x + b), and note what its transpose needs, if `steps` are wanted."""
         fresh = out is None
         if out is None:
-            out = np.empty((len(x), dense.n_out, x.shape[2]), x.dtype)
-        after = np.empty_like(out) if dense.activation else out[:0]
-        launch.points(theta, dense.at, x, out, after, dense.activation, int(fresh), threads)
-        result = after if dense.activation else out
-        value = result if self.activation.keeps_output else out
-        steps.append(_Step(dense, x, value, conv, conv_at))
-        return result
+            out = recycled.empty((len(x), dense.n_out, x.shape[2]), x.dtype)
+        code = dense.activation
+        after = recycled.empty(out.shape, x.dtype) if code else out[:0]
+        launch.points(
+            theta, dense.at, x, out, after, code if steps is None else -code, int(fresh), threads
+        )
+        if steps is not None:
+            steps.append(_Step(dense, x, out, conv, conv_at))
+        return after if code else out
 
     def _backward(self, steps: list[_Step], theta: Floats, bar: Floats) -> tuple[Floats, Floats]:
         grid, threads = bar.shape[2:], threads_for("FNO", self.threads, bar.size * self.width)
@@ -381,10 +381,9 @@ class FNO:
         for step in reversed(steps):
             dense = step.dense
             if dense.activation:
-                bar = bar if owned else bar.copy()
-                launch.activation_vjp(dense.activation, step.value, bar, threads)
+                bar = np.multiply(bar, step.slopes, out=bar if owned else None)
             if step.conv is None:
-                x_bar = np.empty_like(step.x)
+                x_bar = recycled.empty(step.x.shape, step.x.dtype)
             else:
                 field = bar.reshape(*bar.shape[:2], *grid)
                 x_bar, weights_bar = self.conv.apply_vjp(step.conv, field)

@@ -9,6 +9,7 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from tapeless import _check as check
+from tapeless import _recycled as recycled
 from tapeless import _transform_cost as cost
 from tapeless._complain import complain, describe
 from tapeless_kernels.launch.threads import n_cores
@@ -53,7 +54,7 @@ class Modes:
     def analyse(self, x: Floats, form: str, method: str, threads: int) -> Floats:
         """Return the modes (waves, 2, row, n) of x (n, *shape), C-contiguous and of this dtype."""
         if method == "product":
-            out = np.empty((self.n_waves, 2, self.row, len(x)), self.dtype)
+            out = recycled.empty((self.n_waves, 2, self.row, len(x)), self.dtype)
             return self.product.to_modes(x, form, out, threads)
         spectrum = scipy.fft.rfftn(x, axes=self.axes, workers=threads)
         found = spectrum[(slice(None), *self._kept)]
@@ -66,7 +67,7 @@ class Modes:
     ) -> Floats:
         """Return the fields (n, *shape) of modes (waves, 2, row, n): the transpose of `analyse`."""
         n = given.shape[3]
-        out = np.empty((n, *self.shape), self.dtype) if out is None else out
+        out = recycled.empty((n, *self.shape), self.dtype) if out is None else out
         if method == "product":
             return self.product.from_modes(given, form, out, threads)
         spectrum = np.zeros((n, *self._half), self.complex)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tapeless import _check as check
+from tapeless import _recycled as recycled
 from tapeless._complain import complain, describe
 from tapeless._flat import checked
 from tapeless._kept_modes import METHODS, Modes, check_modes, kept, threads_for
@@ -331,7 +332,7 @@ class SpectralConv:
         if self._weights.separable:
             x = source.unpack(x_modes.reshape(*lead, -1)).reshape(batch, self.in_channels, -1)
             return source.pack((x * _as_complex(weights)).reshape(-1, *source.counts))
-        out = np.empty((*lead, batch, self.out_channels), x_modes.dtype)
+        out = recycled.empty((*lead, batch, self.out_channels), x_modes.dtype)
         return launch.mixed(x_modes, weights, out, self.modes, threads).reshape(*lead, -1)
 
     def _mixed_vjp(self, kept: _Forward, bars: Floats) -> tuple[Floats, Floats]:
@@ -344,7 +345,8 @@ class SpectralConv:
             x_bar = source.pack((bar * _as_complex(weights).conj()).reshape(-1, *source.counts))
             of_weights = (x.conj() * bar).sum(axis=0).T
             return x_bar, np.stack([of_weights.real, of_weights.imag], axis=1)
-        x_bar, weights_bar = np.empty_like(x_modes), np.empty_like(weights)
+        x_bar = recycled.empty(x_modes.shape, x_modes.dtype)
+        weights_bar = np.empty_like(weights)
         bars = bars.reshape(*lead, batch, self.out_channels)
         launch.mixed_vjp(x_modes, weights, bars, x_bar, weights_bar, self.modes, kept.threads)
         return x_bar.reshape(*lead, -1), weights_bar

@@ -11,7 +11,7 @@ from ..launch.threads import THREADS
 from . import fold, mixing, pointwise as at_points, product
 from .mixing import mix, mix_vjp_weights, mix_vjp_x
 from .modes import GROUP, from_modes, half_of, make_modes, places, to_modes
-from .pointwise import Panels, activated_vjp, panel_sizes, pointwise, pointwise_vjp
+from .pointwise import Panels, panel_sizes, pointwise, pointwise_vjp
 from .tensor import Scratch, n_coefficients, scratch_sizes
 
 
@@ -146,7 +146,8 @@ def mixed_vjp(x, weights, out_bar, x_bar, weights_bar, modes, n_threads=1):
 def points(theta, at, x, out, after, activation, fresh, n_threads=1):
     """Fill out (batch, n_out, n) with what is there, or 0 if fresh, plus W^T x + b, and `after` with act(out).
 
-    W (n_in, n_out) begins at `at` in theta, and b follows; without an activation, code 0, `after` may be empty.
+    W (n_in, n_out) begins at `at` in theta, and b follows. The activation is a code, which is negative if its slopes are to
+    be left in out; with code 0 `after` may be empty.
     """
     (batch, n_in, n), n_out = x.shape, out.shape[1]
     run = family(x.dtype)(pointwise)
@@ -179,12 +180,3 @@ def points_vjp(theta, at, x, out_bar, x_bar, fresh, n_threads=1):
 def _panels(dtype, n_in, n_out):
     sizes = panel_sizes(n_in, n_out, family(dtype).bind["VECTOR"])
     return Panels(*carve([((size,), dtype) for size in sizes]))
-
-
-def activation_vjp(activation, value, bar, n_threads=1):
-    """bar *= act', where act' is a function of `value`, in place."""
-    run = family(bar.dtype)(activated_vjp)
-    flat, bars = value.reshape(-1), bar.reshape(-1)
-    THREADS.map(
-        lambda part, stop: run(activation, flat, bars, *part), parts(len(bars), n_threads), n_threads
-    )

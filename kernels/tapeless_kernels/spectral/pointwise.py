@@ -1,7 +1,8 @@
 """A dense layer at every point of a grid, with what else is added there, and an activation; and its transposes.
 
 x is (batch, n_in, n), out (batch, n_out, n). POINTS points at a time are copied side by side: rows of a field often lie a
-power of 2 apart, and would drive each other out of the first-level cache. Weights are (n_in, n_out), the biases follow.
+power of 2 apart, and would drive each other out of the first-level cache. Weights are (n_in, n_out), and the biases follow
+as if they were the weights of one more channel, which is 1.
 """
 
 from typing import NamedTuple
@@ -9,61 +10,71 @@ from typing import NamedTuple
 import numpy as np
 
 from .._jit import kernel, separate
-from ..activations import activate_in_place, activate_vjp
 from ..fields import block
 from ..fields.block import MAX_ROWS, VECTORS
 from ..fields.dense import added_shape, block_rows
 from ..ieee import fma
 from .mixing import turn_matrix
+from .slopes import activate_row
 
 Real = np.float64
 POINTS = 64
 # What `bindings` gives a meaning for each dtype:
-onto_block = None
+onto_block = fresh_block = None
 ITEM = VECTOR = 1
 
 
 class Panels(NamedTuple):
     """Scratch of one caller, for the points that are at hand."""
 
-    x: np.ndarray  # (n_in, POINTS)
+    x: np.ndarray  # (n_in + 1, POINTS)
     out: np.ndarray  # (n_out, POINTS)
     turned: np.ndarray  # (POINTS, n_out padded)
-    weights: np.ndarray  # (n_in, n_out padded): the cotangents of one sample
+    weights: np.ndarray  # (n_in + 1, n_out padded): the cotangents of one sample
 
 
 def panel_sizes(n_in, n_out, vector):
     """Return the numbers of each array of `Panels`."""
     padded = -(-n_out // vector) * vector
-    return n_in * POINTS, n_out * POINTS, padded * POINTS, n_in * padded
+    return (n_in + 1) * POINTS, n_out * POINTS, padded * POINTS, (n_in + 1) * padded
 
 
 @separate
-def add_product(a, a_row, a_k, b, b_row, out, out_row, n_rows, n_k, n_columns):
-    """out[r, c] += sum_k a[r, k] b[k, c] on flat arrays, n_columns of whole vectors: a chain of fma from what is there."""
+def add_product(
+    a, a_at, a_row, a_k, b, b_at, b_row, out, out_at, out_row, n_rows, n_k, n_columns, fresh
+):
+    """out[r, c] (+)= sum_k a[r, k] b[k, c] on flat arrays, n_columns of whole vectors: a chain of fma, from 0 if fresh."""
     for r in range(n_rows):
         for c in range(n_columns):
-            total = out[r * out_row + c]
+            total = Real(0) if fresh else out[out_at + r * out_row + c]
             for k in range(n_k):
-                total = fma(a[r * a_row + k * a_k], b[k * b_row + c], total)
-            out[r * out_row + c] = total
+                total = fma(a[a_at + r * a_row + k * a_k], b[b_at + k * b_row + c], total)
+            out[out_at + r * out_row + c] = total
 
 
 @separate
-def add_product_blocks(a, a_row, a_k, b, b_row, out, out_row, n_rows, n_k, n_columns):
+def add_product_blocks(
+    a, a_at, a_row, a_k, b, b_at, b_row, out, out_at, out_row, n_rows, n_k, n_columns, fresh
+):
     """`add_product` in register blocks."""
     vectors = n_columns // VECTOR
     for first in range(0, vectors, VECTORS):
         n, c = min(VECTORS, vectors - first), first * VECTOR * ITEM
-        r = 0
+        a_r, o = a.ctypes.data + a_at * ITEM, out.ctypes.data + out_at * ITEM + c
+        b_c, r = b.ctypes.data + b_at * ITEM + c, 0
         while r < n_rows:
             rows = block_rows(n_rows - r)
-            o = out.ctypes.data + r * out_row * ITEM + c
-            onto_block(
-                added_shape(rows, n), a.ctypes.data + r * a_row * ITEM, a_row * ITEM, a_k * ITEM,
-                b.ctypes.data + c, b_row * ITEM, o, out_row * ITEM, o, out_row * ITEM, n_k, 0,
-            )  # fmt: skip
-            r += rows
+            shape = added_shape(rows, n)
+            if fresh:
+                fresh_block(
+                    shape, a_r, a_row * ITEM, a_k * ITEM, b_c, b_row * ITEM, 0, 0, o, out_row * ITEM, n_k, 0
+                )  # fmt: skip
+            else:
+                onto_block(
+                    shape, a_r, a_row * ITEM, a_k * ITEM, b_c, b_row * ITEM, o, out_row * ITEM, o, out_row * ITEM,
+                    n_k, 0,
+                )  # fmt: skip
+            r, a_r, o = r + rows, a_r + rows * a_row * ITEM, o + rows * out_row * ITEM
 
 
 @kernel
@@ -89,29 +100,39 @@ def put(panel, x, at, n, rows, points):
 
 
 @kernel
-def pointwise(theta, at, x, out, after, shape, activation, fresh, panels, first, last):
-    """out (+)= W^T x + b for samples first to last - 1, on 0 if fresh, and after = act(out).
+def add_at_points(a, a_row, a_k, panel, spare, out, at, n, n_rows, n_k, points, fresh):
+    """`add_product` of a panel onto rows of a field; those of a part of a panel take the way by a spare one."""
+    if points == POINTS:
+        add_product(a, 0, a_row, a_k, panel, 0, POINTS, out, at, n, n_rows, n_k, POINTS, fresh)
+    else:
+        take(out, at, n, n_rows, 0 if fresh else points, spare)
+        add_product(
+            a, 0, a_row, a_k, panel, 0, POINTS, spare, 0, POINTS, n_rows, n_k, POINTS, fresh
+        )
+        put(spare, out, at, n, n_rows, points)
 
-    `shape` is (n_in, n_out, n).
+
+@kernel
+def pointwise(theta, at, x, out, after, shape, activation, fresh, panels, first, last):
+    """out (+)= W^T x + b for samples first to last - 1, on 0 if fresh; then, if there is an activation, after = act(out).
+
+    `shape` is (n_in, n_out, n). A negative activation also leaves the slopes act' in out.
     """
     n_in, n_out, n = shape
-    weights, bias = theta[at : at + n_in * n_out], theta[at + n_in * n_out : at + (n_in + 1) * n_out]
+    weights = theta[at : at + (n_in + 1) * n_out]
+    for c in range(POINTS):
+        panels.x[n_in * POINTS + c] = Real(1)
     for b in range(first, last):
         for p in range(0, n, POINTS):
             points, o = min(POINTS, n - p), b * n_out * n + p
             take(x, b * n_in * n + p, n, n_in, points, panels.x)
-            take(out, o, n, n_out, 0 if fresh else points, panels.out)
-            for m in range(n_out):
-                row, value = panels.out[m * POINTS : (m + 1) * POINTS], bias[m]
-                for c in range(POINTS):
-                    row[c] += value
-            add_product(
-                weights, 1, n_out, panels.x, POINTS, panels.out, POINTS, n_out, n_in, POINTS
+            add_at_points(
+                weights, 1, n_out, panels.x, panels.out, out, o, n, n_out, n_in + 1, points, fresh
             )
-            put(panels.out, out, o, n, n_out, points)
-            if activation > 0:
-                activate_in_place(activation, panels.out, 0, n_out * POINTS)
-                put(panels.out, after, o, n, n_out, points)
+            if activation != 0:
+                for m in range(n_out):
+                    row = slice(o + m * n, o + m * n + points)
+                    activate_row(activation, out[row], after[row])
 
 
 @kernel
@@ -125,50 +146,25 @@ def pointwise_vjp(theta, at, x, out_bar, x_bar, theta_bar, shape, fresh, panels,
     padded = (n_out + VECTOR - 1) // VECTOR * VECTOR
     for i in range(POINTS * padded):
         panels.turned[i] = Real(0)
+    for c in range(POINTS):
+        panels.x[n_in * POINTS + c] = Real(1)
     for b in range(first, last):
-        bias = theta_bar[b * size + n_in * n_out : (b + 1) * size]
-        for m in range(n_out):
-            bias[m] = Real(0)
-        for i in range(n_in * padded):
-            panels.weights[i] = Real(0)
         for p in range(0, n, POINTS):
             points, i = min(POINTS, n - p), b * n_in * n + p
             take(out_bar, b * n_out * n + p, n, n_out, points, panels.out)
             take(x, i, n, n_in, points, panels.x)
-            turn_into(panels.out, panels.turned, n_out, padded)
+            turn_matrix(panels.out, 0, POINTS, panels.turned, 0, padded, n_out, POINTS)
             add_product(
-                panels.x, POINTS, 1, panels.turned, padded, panels.weights, padded, n_in, points, padded
+                panels.x, 0, POINTS, 1, panels.turned, 0, padded, panels.weights, 0, padded, n_in + 1, points, padded,
+                np.int64(p == 0),
             )  # fmt: skip
-            for c in range(points):
-                row = panels.turned[c * padded : c * padded + n_out]
-                for m in range(n_out):
-                    bias[m] += row[m]
             if len(x_bar) > 0:
-                take(x_bar, i, n, n_in, 0 if fresh else points, panels.x)
-                add_product(
-                    weights, n_out, 1, panels.out, POINTS, panels.x, POINTS, n_in, n_out, POINTS
+                add_at_points(
+                    weights, n_out, 1, panels.out, panels.x, x_bar, i, n, n_in, n_out, points, fresh
                 )
-                put(panels.x, x_bar, i, n, n_in, points)
-        for k in range(n_in):
+        for k in range(n_in + 1):
             for m in range(n_out):
                 theta_bar[b * size + k * n_out + m] = panels.weights[k * padded + m]
-
-
-@kernel
-def turn_into(panel, turned, n_out, padded):
-    """turned[c, m] = panel[m, c], rows of `turned` being padded."""
-    if padded == n_out:
-        turn_matrix(panel, 0, POINTS, turned, 0, padded, n_out, POINTS)
-    else:
-        for m in range(n_out):
-            for c in range(POINTS):
-                turned[c * padded + m] = panel[m * POINTS + c]
-
-
-@kernel
-def activated_vjp(activation, value, bar, first, last):
-    """bar *= act' from first to last - 1, where act' is a function of `value`."""
-    activate_vjp(activation, value, first, bar, first, last - first)
 
 
 def bindings(itemsize):
@@ -177,5 +173,6 @@ def bindings(itemsize):
     low = tuple((r, v) for r in rows for v in vectors)
     return {
         "onto_block": block.make_block(itemsize, low, block.ONTO),
+        "fresh_block": block.make_block(itemsize, low, block.FRESH),
         "add_product": add_product_blocks,
     }
