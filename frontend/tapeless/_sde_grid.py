@@ -58,11 +58,11 @@ def grid_of(t0, t1, outputs, dt, n_steps):
         times = t0 + (t1 - t0) * (np.arange(n_steps + 1) / n_steps)
         times[-1], equal = t1, (t1 - t0) / n_steps
     else:
-        dt = check.as_real(SOLVE, "dt", dt)
+        asked, dt = dt, check.as_real(SOLVE, "dt", dt)
         if dt.ndim == 0:
             if not (np.isfinite(dt) and dt > 0 and (t1 - t0) / dt < MOST_STEPS):
                 raise complain(
-                    ValueError, SOLVE, "dt", "a positive number, or times of steps", describe(dt)
+                    ValueError, SOLVE, "dt", "a positive number, or times of steps", describe(asked)
                 )
             n = max(1, math.ceil((t1 - t0) / float(dt) * (1 - NEAR)))
             times = t0 + float(dt) * np.arange(n + 1)
@@ -77,7 +77,11 @@ def grid_of(t0, t1, outputs, dt, n_steps):
                 or (np.diff(times) <= 0).any()
             ):
                 raise complain(
-                    ValueError, SOLVE, "dt", "a number, or ascending times of steps", describe(dt)
+                    ValueError,
+                    SOLVE,
+                    "dt",
+                    "a number, or ascending times of steps",
+                    describe(asked),
                 )
             if times[0] != t0 or times[-1] != t1:
                 wanted = f"a number, or times of steps from t0 = {t0} to t1 = {t1}"
