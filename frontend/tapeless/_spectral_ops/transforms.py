@@ -1,0 +1,112 @@
+"""Periodic fields times functions of the mode number, along one axis or several.
+
+A real field goes through its half spectrum, a complex one through the full one. Both have the Nyquist mode of an even
+number of points at index n // 2.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tapeless._spectral_ops import engine as fft
+from tapeless._spectral_ops.arguments import Field, Floats
+
+TWO_PI = 2 * np.pi
+
+
+def modes(n: int, half: bool) -> Floats:
+    """Return the mode numbers of the spectrum of n points: 0, 1, ..., then the negative ones of a full spectrum."""
+    return np.fft.rfftfreq(n, 1 / n) if half else np.fft.fftfreq(n, 1 / n)
+
+
+def multiplicity(n: int, half: bool) -> Floats:
+    """Return how often each entry of a spectrum occurs in the full one."""
+    m = modes(n, half)
+    return np.where((m > 0) & (2 * m < n), 2.0, 1.0) if half else np.ones(n)
+
+
+def shaped(values: NDArray[Any], axis: int, ndim: int) -> NDArray[Any]:
+    """Return an array of one axis as one that broadcasts along `axis`."""
+    return values.reshape([-1 if i == axis else 1 for i in range(ndim)])
+
+
+def times(u: Field, factor: NDArray[Any]) -> Field:
+    """Return u times a factor, in the precision of u; what is not finite passes through in silence."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        kind = (
+            np.result_type(u.real.dtype, np.complex64) if factor.dtype.kind == "c" else u.real.dtype
+        )
+        return u * factor.astype(kind, copy=False)
+
+
+def power(n: int, half: bool, order: int, length: float) -> NDArray[Any]:
+    """Return (i k)^order for each entry of the spectrum of n points, and 0 for the mean where order < 0.
+
+    The mode n / 2 of an even number of points is cos(n x / 2) on the grid: the sine is zero there. Its odd derivatives
+    are multiples of that sine, so they are dropped; its even ones are multiples of itself.
+    """
+    m = modes(n, half)
+    if order % 2:
+        m[2 * abs(m) == n] = 0
+    with np.errstate(divide="ignore", over="ignore"):
+        return (1, 1j, -1, -1j)[order % 4] * np.where(
+            m == 0, float(order == 0), (TWO_PI / length * m) ** order
+        )
+
+
+def along(u: Field, axis: int, factor: NDArray[Any]) -> Field:
+    """Return u with each mode along an axis multiplied by its factor: see `modes` for their order.
+
+    On real fields the factor of -m is the conjugate of that of m, and that of the Nyquist mode real.
+    """
+    n, factor = u.shape[axis], shaped(factor, axis, u.ndim)
+    if u.dtype.kind == "f":
+        return fft.irfft(times(fft.rfft(u, axis=axis), factor), n, axis=axis)
+    return fft.ifft(times(fft.fft(u, axis=axis), factor), axis=axis)
+
+
+def differentiated(
+    u: Field, axis: int, order: int, length: float, transposed: bool = False
+) -> Field:
+    """Return u with its modes along an axis multiplied by (i k)^order, or by the conjugate."""
+    factor = power(u.shape[axis], u.dtype.kind == "f", order, length)
+    return along(u, axis, factor.conj() if transposed else factor)
+
+
+def halves(shape: Sequence[int], axes: Sequence[int], half: bool) -> list[tuple[int, int, bool]]:
+    """Return each axis, its number of points and whether half its spectrum is held: the last one's of a real field."""
+    last = len(axes) - 1
+    return [(axis, shape[axis], half and i == last) for i, axis in enumerate(axes)]
+
+
+def squared_wavenumbers(u: Field, axes: Sequence[int], lengths: Sequence[float]) -> Floats:
+    """Return the sum of the squares of the wavenumbers of the spectrum of u, of an extent that broadcasts to it."""
+    total = np.zeros((1,) * u.ndim)
+    for (axis, n, half), length in zip(
+        halves(u.shape, axes, u.dtype.kind == "f"), lengths, strict=True
+    ):
+        k = 2 * np.pi / length * modes(n, half)
+        total = total + shaped(k * k, axis, u.ndim)
+    return total
+
+
+def multiplicities(u: Field, axes: Sequence[int]) -> Floats:
+    """Return how often each entry of the spectrum of u stands for one of the full spectrum."""
+    axis, n, half = halves(u.shape, axes, u.dtype.kind == "f")[-1]
+    return shaped(multiplicity(n, half), axis, u.ndim)
+
+
+def spectrum(u: Field, axes: Sequence[int]) -> Field:
+    """Return the coefficients of the Fourier series of u: half of them if it is real."""
+    transform = fft.rfftn if u.dtype.kind == "f" else fft.fftn
+    return transform(u, axes=axes, norm="forward")
+
+
+def multiplied(u: Field, axes: Sequence[int], factor: NDArray[Any]) -> Field:
+    """Return u with its modes along several axes multiplied by an array, even in each mode number."""
+    extent = [u.shape[axis] for axis in axes]
+    if u.dtype.kind == "f":
+        return fft.irfftn(times(fft.rfftn(u, axes=axes), factor), extent, axes=axes)
+    return fft.ifftn(times(fft.fftn(u, axes=axes), factor), axes=axes)
