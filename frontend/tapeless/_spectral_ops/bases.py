@@ -60,11 +60,15 @@ def polynomials_of(caller: str, basis: Any) -> Basis:
     return POLYNOMIALS[check.one_of(caller, "basis", basis, tuple(POLYNOMIALS))]
 
 
+def numbers(sequence: Sequence, n: int, dtype: np.dtype[Any]) -> Floats:
+    """Return the first n numbers of a sequence."""
+    return sequence(np.arange(n, dtype=float)).astype(dtype)
+
+
 def vandermonde(basis: Basis, n: int, x: Floats) -> Floats:
     """Return the first n polynomials at points x, shape (n, *x.shape)."""
     found = np.ones((n, *x.shape), x.dtype)
-    k = np.arange(n, dtype=x.dtype)
-    alpha, beta = basis.alpha(k), basis.beta(k)
+    alpha, beta = (numbers(sequence, n, x.dtype) for sequence in (basis.alpha, basis.beta))
     for i in range(n - 1):
         found[i + 1] = alpha[i] * x * found[i]
         if i:
@@ -74,24 +78,24 @@ def vandermonde(basis: Basis, n: int, x: Floats) -> Floats:
 
 def polynomial_derivative(c: Field, basis: Basis) -> Field:
     """Return the coefficients of the derivative, along the last axis: sums over every other one above."""
-    k = np.arange(c.shape[-1], dtype=c.real.dtype)
+    n, dtype = c.shape[-1], c.real.dtype
     d = np.zeros(c.shape, c.dtype)
     with np.errstate(over="ignore", invalid="ignore"):
-        sums = basis.before(k) * c
+        sums = numbers(basis.before, n, dtype) * c
         for odd in (0, 1):
             part = sums[..., odd::2]
             part[...] = part[..., ::-1].cumsum(axis=-1)[..., ::-1]
-        d[..., :-1] = basis.after(k[:-1]) * sums[..., 1:]
+        d[..., :-1] = numbers(basis.after, n - 1, dtype) * sums[..., 1:]
     return d
 
 
 def polynomial_derivative_vjp(bar: Field, basis: Basis) -> Field:
     """Return the cotangent of the coefficients."""
-    k = np.arange(bar.shape[-1], dtype=bar.real.dtype)
+    n, dtype = bar.shape[-1], bar.real.dtype
     sums = np.zeros(bar.shape, bar.dtype)
     with np.errstate(over="ignore", invalid="ignore"):
-        sums[..., 1:] = basis.after(k[:-1]) * bar[..., :-1]
+        sums[..., 1:] = numbers(basis.after, n - 1, dtype) * bar[..., :-1]
         for odd in (0, 1):
             part = sums[..., odd::2]
             part[...] = part.cumsum(axis=-1)
-        return basis.before(k) * sums
+        return numbers(basis.before, n, dtype) * sums

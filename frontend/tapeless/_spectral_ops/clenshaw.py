@@ -7,7 +7,13 @@ import numpy as np
 from tapeless import _check as check
 from tapeless._complain import complain, describe
 from tapeless._spectral_ops.arguments import Field, Floats, as_axis, as_field, like
-from tapeless._spectral_ops.bases import Basis, polynomial_derivative, polynomials_of, vandermonde
+from tapeless._spectral_ops.bases import (
+    Basis,
+    numbers,
+    polynomial_derivative,
+    polynomials_of,
+    vandermonde,
+)
 from tapeless._spectral_ops.series import Polynomials
 from tapeless._types import ArrayInput, Integer
 
@@ -96,8 +102,7 @@ def series_evaluate_vjp(
 def _clenshaw(c: Field, x: Floats, basis: Basis) -> Field:
     """Return sum c_k phi_k(x): b_k = c_k + alpha_k x b_{k+1} + beta_{k+1} b_{k+2}, down to b_0."""
     n = c.shape[-1]
-    k = np.arange(n + 1, dtype=x.dtype)
-    alpha, beta = basis.alpha(k), basis.beta(k)
+    alpha, beta = (numbers(sequence, n + 1, x.dtype) for sequence in (basis.alpha, basis.beta))
     b = np.zeros((*c.shape[:-1], len(x)), c.dtype)
     above = b
     with np.errstate(over="ignore", invalid="ignore"):

@@ -117,7 +117,8 @@ def _expansions(
     n: Any,
 ) -> list[Expansion]:
     """Return a series for each axis, that of half the modes last."""
-    bases = [bases] * len(axes) if isinstance(bases, str) else list(bases)
+    one_for_all = isinstance(bases, str) or not hasattr(bases, "__len__")
+    bases = [bases] * len(axes) if one_for_all else list(bases)
     if len(bases) != len(axes) or not all(isinstance(b, str) and b in BASES for b in bases):
         wanted = f"one of {', '.join(map(repr, BASES))}, or one for each of {len(axes)} axes"
         raise complain(ValueError, caller, "bases", wanted, describe(bases))

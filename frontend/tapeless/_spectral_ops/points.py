@@ -41,7 +41,8 @@ class _Grid(NamedTuple):
         m = modes(n, self.half and j == len(self.sizes) - 1)
         k = k0 * m[:, None]
         # In double precision whatever the field's: k x has as many correct digits less as k has.
-        found = (1j * k) ** order * np.exp(1j * k * x)
+        with np.errstate(invalid="ignore"):
+            found = (1j * k) ** order * np.exp(1j * k * x)
         if not n % 2:
             found[n // 2] = found[n // 2].real
         return found

@@ -26,13 +26,14 @@ def resized(c: Field, n: int, m: int, axis: int, half: bool, weight: float) -> F
     if not half and negative:
         to[-negative:] = of[-negative:]
     if not least % 2:
-        if half:
-            to[kept] *= weight if m > n else 2 * weight
-        elif m > n:
-            to[kept] *= weight
-            to[-kept] = to[kept]
-        else:
-            to[kept] = weight * (of[kept] + of[-kept])
+        with np.errstate(invalid="ignore"):
+            if half:
+                to[kept] *= weight if m > n else 2 * weight
+            elif m > n:
+                to[kept] *= weight
+                to[-kept] = to[kept]
+            else:
+                to[kept] = weight * (of[kept] + of[-kept])
     return found
 
 

@@ -18,6 +18,7 @@ from tapeless._spectral_ops.arguments import (
 from tapeless._spectral_ops.bases import (
     POLYNOMIALS,
     Basis,
+    numbers,
     polynomial_derivative,
     polynomial_derivative_vjp,
     polynomials_of,
@@ -202,8 +203,9 @@ def series_integrate_vjp(
 
 def _integration(basis: Basis, c: Field) -> tuple[Floats, Floats, Floats]:
     """Return how each coefficient enters that above and that below it, and the polynomials from 1 on at -1."""
-    k = np.arange(c.shape[-1], dtype=c.real.dtype)
-    return basis.raised(k), basis.lowered(k), 2 * (k % 2) - 1
+    n, dtype = c.shape[-1], c.real.dtype
+    signs = (-1.0) ** np.arange(1, n + 1)
+    return numbers(basis.raised, n, dtype), numbers(basis.lowered, n, dtype), signs.astype(dtype)
 
 
 def _symbol(
