@@ -96,6 +96,8 @@ def as_length(caller: str, length: Any) -> float:
 
 def as_lengths(caller: str, length: Any, n: int) -> tuple[float, ...]:
     """Return n lengths of periods, from one of them or from n."""
+    if type(length) in (float, int) and 0 < length < np.inf:
+        return (float(length),) * n
     wanted = "a positive finite number" + (f", or {n} of them, one for each axis" if n > 1 else "")
     found = check.as_real(caller, "length", length)
     if found.shape not in ((), (n,)):

@@ -116,7 +116,7 @@ def _expansions(
     lengths: Sequence[float],
     n: Any,
 ) -> list[Expansion]:
-    """Return a series for each axis, that of half the modes last."""
+    """Return a series for each axis, of which the last Fourier one may have half the modes."""
     one_for_all = isinstance(bases, str) or not hasattr(bases, "__len__")
     bases = [bases] * len(axes) if one_for_all else list(bases)
     if len(bases) != len(axes) or not all(isinstance(b, str) and b in BASES for b in bases):
@@ -134,11 +134,10 @@ def _expansions(
         if n // 2 + 1 != size:
             wanted = f"the points of a half spectrum of {size}, {2 * size - 2} or {2 * size - 1}"
             raise complain(ValueError, caller, "n", wanted, describe(n))
-    found = [
+    return [
         Expansion(axis, basis, n if i == half else c.shape[axis], i == half, length)
         for i, (axis, basis, length) in enumerate(zip(axes, bases, lengths, strict=True))
     ]
-    return sorted(found, key=lambda expansion: expansion.half)
 
 
 def prepare(
@@ -150,7 +149,7 @@ def prepare(
 
 
 def synthesis(c: Field, parts: Sequence[Expansion]) -> Field:
-    """Return values of a series: the half spectrum last, which makes them real."""
+    """Return values of a series; its half spectrum is the last Fourier one, for it makes them real."""
     for part in parts:
         c = part.values(c)
     return c

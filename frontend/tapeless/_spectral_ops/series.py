@@ -219,4 +219,4 @@ def _symbol(
     if half and n // 2 + 1 != size:
         wanted = f"the points of a half spectrum of {size}, {2 * size - 2} or {2 * size - 1}"
         raise complain(ValueError, caller, "n", wanted, describe(n))
-    return shaped(power(n, half, order, length), axis, c.ndim)
+    return shaped(power(n, half, order, length, c.real.dtype), axis, c.ndim)

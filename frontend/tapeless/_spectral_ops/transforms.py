@@ -5,6 +5,7 @@ number of points at index n // 2.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -32,16 +33,15 @@ def shaped(values: NDArray[Any], axis: int, ndim: int) -> NDArray[Any]:
     return values.reshape([-1 if i == axis else 1 for i in range(ndim)])
 
 
-def times(u: Field, factor: NDArray[Any]) -> Field:
+def times(u: Field, factor: NDArray[Any], out: Field | None = None) -> Field:
     """Return u times a factor, in the precision of u; what is not finite passes through in silence."""
+    kind = np.result_type(u.real.dtype, np.complex64) if factor.dtype.kind == "c" else u.real.dtype
     with np.errstate(over="ignore", invalid="ignore"):
-        kind = (
-            np.result_type(u.real.dtype, np.complex64) if factor.dtype.kind == "c" else u.real.dtype
-        )
-        return u * factor.astype(kind, copy=False)
+        return np.multiply(u, factor.astype(kind, copy=False), out=out)
 
 
-def power(n: int, half: bool, order: int, length: float) -> NDArray[Any]:
+@lru_cache(maxsize=64)
+def power(n: int, half: bool, order: int, length: float, dtype: np.dtype[Any]) -> NDArray[Any]:
     """Return (i k)^order for each entry of the spectrum of n points, and 0 for the mean where order < 0.
 
     The mode n / 2 of an even number of points is cos(n x / 2) on the grid: the sine is zero there. Its odd derivatives
@@ -51,9 +51,12 @@ def power(n: int, half: bool, order: int, length: float) -> NDArray[Any]:
     if order % 2:
         m[2 * abs(m) == n] = 0
     with np.errstate(divide="ignore", over="ignore"):
-        return (1, 1j, -1, -1j)[order % 4] * np.where(
+        turned = (1, 1j, -1, -1j)[order % 4] * np.where(
             m == 0, float(order == 0), (TWO_PI / length * m) ** order
         )
+        found = turned.astype(np.result_type(dtype, np.complex64) if order % 2 else dtype)
+    found.flags.writeable = False  # for it is kept
+    return found
 
 
 def along(u: Field, axis: int, factor: NDArray[Any]) -> Field:
@@ -63,15 +66,17 @@ def along(u: Field, axis: int, factor: NDArray[Any]) -> Field:
     """
     n, factor = u.shape[axis], shaped(factor, axis, u.ndim)
     if u.dtype.kind == "f":
-        return fft.irfft(times(fft.rfft(u, axis=axis), factor), n, axis=axis)
-    return fft.ifft(times(fft.fft(u, axis=axis), factor), axis=axis)
+        c = fft.rfft(u, axis=axis)
+        return fft.irfft(times(c, factor, out=c), n, axis=axis)
+    c = fft.fft(u, axis=axis)
+    return fft.ifft(times(c, factor, out=c), axis=axis)
 
 
 def differentiated(
     u: Field, axis: int, order: int, length: float, transposed: bool = False
 ) -> Field:
     """Return u with its modes along an axis multiplied by (i k)^order, or by the conjugate."""
-    factor = power(u.shape[axis], u.dtype.kind == "f", order, length)
+    factor = power(u.shape[axis], u.dtype.kind == "f", order, length, u.real.dtype)
     return along(u, axis, factor.conj() if transposed else factor)
 
 
@@ -81,14 +86,16 @@ def halves(shape: Sequence[int], axes: Sequence[int], half: bool) -> list[tuple[
     return [(axis, shape[axis], half and i == last) for i, axis in enumerate(axes)]
 
 
-def squared_wavenumbers(u: Field, axes: Sequence[int], lengths: Sequence[float]) -> Floats:
+def squared_wavenumbers(
+    u: Field, axes: Sequence[int], lengths: Sequence[float], dtype: Any = np.float64
+) -> Floats:
     """Return the sum of the squares of the wavenumbers of the spectrum of u, of an extent that broadcasts to it."""
-    total = np.zeros((1,) * u.ndim)
-    for (axis, n, half), length in zip(
-        halves(u.shape, axes, u.dtype.kind == "f"), lengths, strict=True
-    ):
-        k = 2 * np.pi / length * modes(n, half)
-        total = total + shaped(k * k, axis, u.ndim)
+    total = np.zeros((1,) * u.ndim, dtype)
+    parts = halves(u.shape, axes, u.dtype.kind == "f")
+    for (axis, n, half), length in zip(parts, lengths, strict=True):
+        k = TWO_PI / length * modes(n, half)
+        with np.errstate(over="ignore"):
+            total = total + shaped((k * k).astype(dtype), axis, u.ndim)
     return total
 
 
@@ -106,7 +113,8 @@ def spectrum(u: Field, axes: Sequence[int]) -> Field:
 
 def multiplied(u: Field, axes: Sequence[int], factor: NDArray[Any]) -> Field:
     """Return u with its modes along several axes multiplied by an array, even in each mode number."""
-    extent = [u.shape[axis] for axis in axes]
     if u.dtype.kind == "f":
-        return fft.irfftn(times(fft.rfftn(u, axes=axes), factor), extent, axes=axes)
-    return fft.ifftn(times(fft.fftn(u, axes=axes), factor), axes=axes)
+        c = fft.rfftn(u, axes=axes)
+        return fft.irfftn(times(c, factor, out=c), [u.shape[axis] for axis in axes], axes=axes)
+    c = fft.fftn(u, axes=axes)
+    return fft.ifftn(times(c, factor, out=c), axes=axes)

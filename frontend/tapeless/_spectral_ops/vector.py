@@ -290,7 +290,11 @@ def _box(
     """Return a field, its axes, and the squares of its wavenumbers."""
     u = as_field(caller, name, u)
     axes = as_axes(caller, axes, u, name)
-    return u, axes, squared_wavenumbers(u, axes, as_lengths(caller, length, len(axes)))
+    return (
+        u,
+        axes,
+        squared_wavenumbers(u, axes, as_lengths(caller, length, len(axes)), u.real.dtype),
+    )
 
 
 def _inverse(k2: Floats) -> Floats:
