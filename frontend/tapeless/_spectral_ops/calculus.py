@@ -1,5 +1,7 @@
 """Derivatives and integrals of periodic fields along an axis, each with its transpose right below."""
 
+import math
+
 import numpy as np
 
 from tapeless._complain import complain, describe
@@ -15,7 +17,7 @@ from tapeless._spectral_ops.arguments import (
     as_lengths,
     whole,
 )
-from tapeless._spectral_ops.transforms import TWO_PI, differentiated, modes
+from tapeless._spectral_ops.transforms import TWO_PI, differentiated, waves
 from tapeless._types import ArrayInput, Integer
 
 
@@ -50,7 +52,7 @@ def wavenumbers(n: Integer, length: float = TWO_PI, half: bool = False) -> Float
     array([ 0.,  2., -4., -2.])
     """
     n, length = whole("wavenumbers", "n", n, 1), as_length("wavenumbers", length)
-    return TWO_PI / length * modes(n, bool(half))
+    return waves(n, bool(half), length)
 
 
 def derivative(
@@ -229,7 +231,7 @@ def integral(u: ArrayInput, axes: Axes = None, length: Lengths = TWO_PI) -> Fiel
     """
     u = as_field("integral", "u", u)
     axes = as_axes("integral", axes, u)
-    volume = np.prod(as_lengths("integral", length, len(axes)))
+    volume = math.prod(as_lengths("integral", length, len(axes)))
     with np.errstate(over="ignore", invalid="ignore"):
         return np.asarray(u.mean(axis=axes) * u.real.dtype.type(volume))
 
@@ -265,6 +267,6 @@ def integral_vjp(
     if bar.shape != wanted:
         raise complain(ValueError, caller, "bar", f"of shape {wanted}", describe(bar))
     lengths = as_lengths(caller, length, len(axes))
-    cell = np.prod([length / u.shape[axis] for axis, length in zip(axes, lengths, strict=True)])
+    cell = math.prod([length / u.shape[axis] for axis, length in zip(axes, lengths, strict=True)])
     spread = np.expand_dims(bar * bar.real.dtype.type(cell), axes)
     return np.broadcast_to(spread, u.shape).astype(u.dtype)

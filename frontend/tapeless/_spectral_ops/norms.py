@@ -1,5 +1,6 @@
 """Sobolev norms and energy spectra of periodic fields, each with its gradient right below."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,8 @@ from tapeless._spectral_ops.transforms import (
     squared_wavenumbers,
 )
 from tapeless._types import ArrayInput
+
+MOST_SHELLS = 1 << 24
 
 
 def sobolev_norm(
@@ -130,7 +133,7 @@ def sobolev_norm_vjp(
     bar = like(caller, "bar", bar, shape, np.dtype(np.float64))
     wide = u.astype(np.result_type(u, np.float64), copy=False)
     weighed = multiplied(wide, axes, weights)
-    cell = volume / np.prod([u.shape[axis] for axis in axes])
+    cell = volume / math.prod([u.shape[axis] for axis in axes])
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         if squared:
             scale = 2 * cell * bar
@@ -184,7 +187,7 @@ def energy_spectrum(
     caller = "energy_spectrum"
     u = as_field(caller, "u", u)
     axes = as_axes(caller, axes, u)
-    shells, k = _shells(u, axes, as_lengths(caller, length, len(axes)))
+    shells, k = _shells(caller, u, axes, length)
     c = np.abs(spectrum(u, axes)).astype(np.float64)
     last = range(-len(axes), 0)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -222,22 +225,29 @@ def energy_spectrum_vjp(
     caller = "energy_spectrum_vjp"
     u = as_field(caller, "u", u)
     axes = as_axes(caller, axes, u)
-    shells, k = _shells(u, axes, as_lengths(caller, length, len(axes)))
+    shells, k = _shells(caller, u, axes, length)
     batch = tuple(n for i, n in enumerate(u.shape) if i not in axes)
     bar = like(caller, "bar", bar, (*batch, len(k)), real_of(u.dtype))
     # One factor for each mode, of each field of the batch: the batch goes where it is in u.
     of = np.moveaxis(shells, axes, range(-len(axes), 0))
     factors = np.moveaxis(bar[..., of.reshape(of.shape[-len(axes) :])], range(-len(axes), 0), axes)
-    return multiplied(u, axes, factors / np.prod([u.shape[axis] for axis in axes]))
+    return multiplied(u, axes, factors / math.prod([u.shape[axis] for axis in axes]))
 
 
 def _shells(
-    u: Field, axes: tuple[int, ...], lengths: tuple[float, ...]
+    caller: str, u: Field, axes: tuple[int, ...], length: Any
 ) -> tuple[NDArray[np.intp], Floats]:
     """Return the shell of each entry of the spectrum, and the middles of all."""
+    lengths = as_lengths(caller, length, len(axes))
     k0 = TWO_PI / max(lengths)
+    radii = np.sqrt(squared_wavenumbers(u, axes, lengths)) / k0
+    if not radii.max() < MOST_SHELLS:
+        wanted = (
+            f"such that there are fewer than {MOST_SHELLS} shells as wide as the least wavenumber"
+        )
+        raise complain(ValueError, caller, "length", wanted, describe(length))
     # A little more than 1/2, so that rounding does not part equal wavenumbers between two shells.
-    shells = (np.sqrt(squared_wavenumbers(u, axes, lengths)) / k0 + (0.5 + 1e-9)).astype(np.intp)
+    shells = (radii + (0.5 + 1e-9)).astype(np.intp)
     return shells, k0 * np.arange(int(shells.max()) + 1)
 
 
@@ -255,4 +265,4 @@ def _prepare(
         raise complain(
             ValueError, caller, "s", "so small that the weights do not overflow", describe(s)
         )
-    return u, axes, weights, float(np.prod(lengths))
+    return u, axes, weights, math.prod(lengths)

@@ -18,10 +18,10 @@ from tapeless._spectral_ops.arguments import (
     as_lengths,
     like,
 )
-from tapeless._spectral_ops.transforms import TWO_PI, modes, multiplicities, spectrum, times
+from tapeless._spectral_ops.transforms import TWO_PI, multiplicities, spectrum, times, waves
 from tapeless._types import ArrayInput
 
-BLOCK = 1 << 20  # entries of exp(i k x) held at a time
+BLOCK = 1 << 20  # numbers held at a time
 
 
 class _Grid(NamedTuple):
@@ -32,15 +32,14 @@ class _Grid(NamedTuple):
     lengths: tuple[float, ...]
     half: bool  # whether the last axis of a spectrum has half the modes
 
-    def waves(self, x: Floats, j: int, order: int = 0) -> Field:
+    def modes(self, x: Floats, j: int, order: int = 0) -> Field:
         """Return the modes along the j-th axis at points x, or their first derivatives: shape (modes, points).
 
         The Nyquist mode of an even number of points is the cosine, as on finer grids.
         """
-        n, k0 = self.sizes[j], TWO_PI / self.lengths[j]
-        m = modes(n, self.half and j == len(self.sizes) - 1)
-        k = k0 * m[:, None]
-        # In double precision whatever the field's: k x has as many correct digits less as k has.
+        n, half = self.sizes[j], self.half and j == len(self.sizes) - 1
+        k = waves(n, half, self.lengths[j])[:, None]
+        # In double precision whatever the field's, for the phase k x loses as many digits as k has.
         with np.errstate(invalid="ignore"):
             found = (1j * k) ** order * np.exp(1j * k * x)
         if not n % 2:
@@ -87,11 +86,11 @@ def evaluate(u: ArrayInput, x: ArrayInput, axes: Axes = None, length: Lengths = 
     array([0.5878, 0.9511])
     """
     u, x, grid = _prepare("evaluate", u, x, axes, length)
-    c = _coefficients(u, grid)
-    found = np.empty((*c.shape[: -len(grid.sizes)], len(x)), u.dtype)
-    for part in _blocks(x, grid):
-        waves = [grid.waves(x[part, j], j) for j in range(len(grid.sizes))]
-        found[..., part] = _sum(c, waves, u.dtype)
+    c, d = _coefficients(u, grid), len(grid.sizes)
+    found = np.empty((*c.shape[:-d], len(x)), u.dtype)
+    for part in _blocks(x, c, d):
+        modes = [grid.modes(x[part, j], j) for j in range(d)]
+        found[..., part] = _sum(c, modes, u.dtype)
     return found
 
 
@@ -125,11 +124,11 @@ def evaluate_vjp(
     c, d = _coefficients(u, grid), len(grid.sizes)
     bar = like(caller, "bar", bar, (*c.shape[:-d], len(x)), u.dtype)
     c_bar, x_bar = np.zeros(c.shape, np.complex128), np.empty(x.shape)
-    for part in _blocks(x, grid):
-        waves = [grid.waves(x[part, j], j) for j in range(d)]
-        c_bar += _sum_vjp(bar[..., part], waves)
+    for part in _blocks(x, c, d):
+        modes = [grid.modes(x[part, j], j) for j in range(d)]
+        c_bar += _sum_vjp(bar[..., part], modes)
         for j in range(d):
-            turned = [grid.waves(x[part, i], i, 1) if i == j else waves[i] for i in range(d)]
+            turned = [grid.modes(x[part, i], i, 1) if i == j else modes[i] for i in range(d)]
             slope = bar[..., part].conj() * _sum(c, turned, u.dtype)
             x_bar[part, j] = slope.real.sum(axis=tuple(range(slope.ndim - 1)))
     last = tuple(range(-d, 0))
@@ -148,26 +147,26 @@ def _coefficients(u: Field, grid: _Grid) -> Field:
     return np.moveaxis(c, grid.axes, range(-len(grid.axes), 0))
 
 
-def _sum(c: Field, waves: Sequence[Field], dtype: np.dtype[Any]) -> Field:
-    """Return sum over modes of c times the product of the waves, its real part for a real dtype."""
+def _sum(c: Field, modes: Sequence[Field], dtype: np.dtype[Any]) -> Field:
+    """Return sum over modes of c times the product of all axes, its real part for a real dtype."""
     with np.errstate(over="ignore", invalid="ignore"):
-        found = c @ waves[-1]
-        for wave in waves[-2::-1]:
-            found = (found * wave).sum(axis=-2)
+        found = c @ modes[-1]
+        for mode in modes[-2::-1]:
+            found = (found * mode).sum(axis=-2)
     return found if dtype.kind == "c" else found.real
 
 
-def _sum_vjp(bar: Field, waves: Sequence[Field]) -> Field:
+def _sum_vjp(bar: Field, modes: Sequence[Field]) -> Field:
     """Return the cotangent of c, each entry counted once."""
     with np.errstate(over="ignore", invalid="ignore"):
-        for wave in waves[:-1]:
-            bar = bar[..., None, :] * wave.conj()
-        return bar @ waves[-1].conj().T
+        for mode in modes[:-1]:
+            bar = bar[..., None, :] * mode.conj()
+        return bar @ modes[-1].conj().T
 
 
-def _blocks(x: Floats, grid: _Grid) -> Iterator[slice]:
-    """Yield slices of the points, so few that their waves are small."""
-    step = max(1, BLOCK // max(grid.sizes))
+def _blocks(x: Floats, c: Field, d: int) -> Iterator[slice]:
+    """Yield slices of the points, so few that their modes and the sums over the last axis are small."""
+    step = max(1, BLOCK // max(c.size // c.shape[-1], *c.shape[-d:]))
     return (slice(i, min(i + step, len(x))) for i in range(0, len(x), step))
 
 

@@ -22,6 +22,12 @@ def modes(n: int, half: bool) -> Floats:
     return np.fft.rfftfreq(n, 1 / n) if half else np.fft.fftfreq(n, 1 / n)
 
 
+def waves(n: int, half: bool, length: float) -> Floats:
+    """Return the wavenumbers of the spectrum of n points of a period."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return TWO_PI / length * modes(n, half)
+
+
 def multiplicity(n: int, half: bool) -> Floats:
     """Return how often each entry of a spectrum occurs in the full one."""
     m = modes(n, half)
@@ -47,13 +53,11 @@ def power(n: int, half: bool, order: int, length: float, dtype: np.dtype[Any]) -
     The mode n / 2 of an even number of points is cos(n x / 2) on the grid: the sine is zero there. Its odd derivatives
     are multiples of that sine, so they are dropped; its even ones are multiples of itself.
     """
-    m = modes(n, half)
-    if order % 2:
-        m[2 * abs(m) == n] = 0
-    with np.errstate(divide="ignore", over="ignore"):
-        turned = (1, 1j, -1, -1j)[order % 4] * np.where(
-            m == 0, float(order == 0), (TWO_PI / length * m) ** order
-        )
+    k = waves(n, half, length)
+    if order % 2 and not n % 2:
+        k[n // 2] = 0
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        turned = (1, 1j, -1, -1j)[order % 4] * np.where(k == 0, float(order == 0), k**order)
         found = turned.astype(np.result_type(dtype, np.complex64) if order % 2 else dtype)
     found.flags.writeable = False  # for it is kept
     return found
@@ -93,7 +97,7 @@ def squared_wavenumbers(
     total = np.zeros((1,) * u.ndim, dtype)
     parts = halves(u.shape, axes, u.dtype.kind == "f")
     for (axis, n, half), length in zip(parts, lengths, strict=True):
-        k = TWO_PI / length * modes(n, half)
+        k = waves(n, half, length)
         with np.errstate(over="ignore"):
             total = total + shaped((k * k).astype(dtype), axis, u.ndim)
     return total

@@ -56,6 +56,7 @@ C = np.fft.rfft(U, norm="forward")
         (lambda: sp.sobolev_norm(U, 1000), ValueError, "`s` must be so small"),
         (lambda: sp.sobolev_norm_vjp(1j, U, 1), TypeError, "`bar` must be real"),
         (lambda: sp.energy_spectrum_vjp(U, U), ValueError, "`bar` must be of shape"),
+        (lambda: sp.energy_spectrum(U, length=(1e-9, 1)), ValueError, "`length` must be such that there are fewer"),
         (lambda: sp.integral_vjp(U, U), ValueError, r"`bar` must be of shape \(\)"),
         (lambda: sp.chebyshev_nodes(1), ValueError, "`n` must be an integer of at least 2"),
         (lambda: sp.chebyshev_nodes(0, "gauss"), ValueError, "`n` must be an integer of at least 1"),
@@ -139,6 +140,21 @@ def test_unusual_arrays_are_taken_and_left_as_they_are(f):
     np.testing.assert_allclose(f(whole, **how), f(whole.astype(float), **how))
     empty = f(U[:0].astype(np.float32), **how)
     assert empty.size == 0 and empty.dtype == np.float32
+
+
+@pytest.mark.parametrize("length", [5e-324, 1e-200, 1e300])
+def test_periods_of_any_size_pass_in_silence(length):
+    for f in (
+        sp.derivative,
+        sp.integrate,
+        sp.laplacian,
+        sp.inverse_laplacian,
+        sp.gradient,
+        sp.integral,
+    ):
+        assert f(U, length=length).dtype == float
+    sp.wavenumbers(6, length)
+    sp.evaluate(U[0], [0.1], length=length)
 
 
 @pytest.mark.parametrize("kind", [float, complex])

@@ -208,6 +208,42 @@ def test_inner_products_and_products_of_series(bases, shape, n, kind):
     )
 
 
+@pytest.mark.parametrize("kind", [np.float64, np.complex128], ids=lambda d: d.__name__)
+def test_single_precision_is_kept_by_what_is_not_linear(kind):
+    u, v = draw((3, 6), kind), draw((3, 6), kind)
+    x, bar = draw((2, 2), float), draw((3, 6), kind)
+    scalar, two, double = np.array(0.5), draw((2,), kind), draw((5, 11), kind)
+    energies = draw(sp.energy_spectrum(u)[1].shape, float)
+    for f, *arguments in (
+        (sp.product, u, v),
+        (sp.product_vjp, bar, u, v),
+        (sp.evaluate, u, x),
+        (sp.evaluate_vjp, two, u, x),
+        (sp.energy_spectrum_vjp, energies, u),
+        (lambda w: sp.sobolev_norm(w, -1), u),
+        (lambda b, w: sp.sobolev_norm_vjp(b, w, 1.5), scalar, u),
+        (lambda w, y: sp.series_evaluate(w, y, axis=0), u, x[0]),
+        (lambda b, w, y: sp.series_evaluate_vjp(b, w, y), draw((3, 2), kind), u, x[0]),
+        (lambda a, b: sp.series_product(a, b, ("legendre", "chebyshev")), u, v),
+        (lambda a, b, c: sp.series_product_vjp(a, b, c, ("legendre", "chebyshev")), double, u, v),
+        (lambda a, b: sp.parseval(a + 0j, b + 0j), u, v),
+        (lambda a, b, c: sp.parseval_vjp(a + 0j, b + 0j, c + 0j), two[0], u, v),
+        (lambda a: sp.squared_norm(a, "legendre"), u),
+        (lambda b, a: sp.squared_norm_vjp(b, a, "legendre"), scalar, u),
+    ):
+        half = [
+            np.asarray(a).astype(np.float32 if a.dtype.kind == "f" else np.complex64)
+            for a in arguments
+        ]
+        wanted, found = f(*arguments), f(*half)
+        pairs = zip(wanted, found, strict=True) if isinstance(wanted, tuple) else [(wanted, found)]
+        for double_, single in pairs:
+            assert single.dtype.itemsize * 2 == double_.dtype.itemsize, f
+            np.testing.assert_allclose(
+                single, double_, rtol=1e-4, atol=1e-4 * np.abs(double_).max()
+            )
+
+
 def test_every_transpose_is_tested():
     tested = {name for name, *_ in linear(4)} | {
         "integral", "product", "evaluate", "energy_spectrum", "sobolev_norm", "series_evaluate",
