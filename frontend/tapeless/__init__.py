@@ -2,7 +2,17 @@
 
 from typing import TYPE_CHECKING
 
-from tapeless import fields, losses, methods, operators, optim, plot, regularise, testing
+from tapeless import (
+    fields,
+    losses,
+    methods,
+    operators,
+    optim,
+    plot,
+    regularise,
+    spectral,
+    testing,
+)  # fmt: skip
 from tapeless._adjoint_memory import AdjointMemory, adjoint_memory
 from tapeless._backsolve import Backsolve, BackwardStats
 from tapeless._brownian import BrownianPath, Increment
@@ -66,6 +76,7 @@ __all__ = [
     "solve_ivp",
     "solve_ode",
     "solve_sde",
+    "spectral",
     "testing",
 ]
 
