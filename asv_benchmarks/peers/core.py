@@ -30,7 +30,7 @@ from typing import NamedTuple
 import numpy as np
 
 REGISTRY = []
-MEMORY_WORKLOADS = ("W2", "W3", "W6")
+MEMORY_WORKLOADS = ("W2", "W3", "W6", "W7")
 # With less than this share of the core, something else ran on it.
 QUIET = 0.9
 
