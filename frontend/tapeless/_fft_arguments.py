@@ -1,0 +1,200 @@
+"""Arguments of transforms: numbers, axes and lengths, norms, outputs."""
+
+import operator
+from collections.abc import Iterable
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.exceptions import AxisError
+
+from tapeless import _check as check
+from tapeless._complain import complain, describe
+from tapeless._fft_core import COMPLEX, TRANSPOSED, Array, Axes
+
+Norm: TypeAlias = Literal["backward", "ortho", "forward"] | None
+INORMS = {None: 0, "backward": 0, "ortho": 1, "forward": 2}
+Lengths = tuple[int, ...]
+Entries = tuple[Any, ...]
+
+
+def as_numbers(caller: str, name: str, x: Any, kind: str) -> Array:
+    """Return x as a native array of float or complex numbers, real for r2c and complex for c2r."""
+    x = check.as_array(caller, name, x)
+    if x.dtype not in COMPLEX:
+        x = _converted(caller, name, x)
+    flags = x.flags
+    if not (flags.c_contiguous and flags.aligned) and not _is_regular(x):
+        x = x.copy()
+    if kind == "r2c":
+        if x.dtype.kind == "c":
+            raise complain(TypeError, caller, name, "real", describe(x), "Transform its parts.")
+    elif kind == "c2r" and x.dtype.kind != "c":
+        x = x.astype(COMPLEX[x.dtype])
+    return x
+
+
+def _converted(caller: str, name: str, x: Array) -> Array:
+    """Return x in native byte order; integers and booleans become float64, and float16 float32."""
+    kind, dtype = x.dtype.kind, x.dtype.newbyteorder("=")
+    if kind in "iub":
+        return x.astype(np.float64)
+    if dtype == np.float16:
+        return x.astype(np.float32)
+    if dtype in COMPLEX:
+        return x.astype(dtype)
+    wanted = "an array of real or complex numbers"
+    raise complain(TypeError, caller, name, wanted, describe(x), "Convert it with astype.")
+
+
+def _is_regular(x: Array) -> bool:
+    """Say whether entries lie whole numbers of entries apart, as those of a field of records may not."""
+    return x.flags.aligned and not any(stride % x.itemsize for stride in x.strides)
+
+
+def as_index(caller: str, name: str, x: Any) -> int:
+    """Return x as an int."""
+    try:
+        return operator.index(x)
+    except TypeError:
+        raise complain(TypeError, caller, name, "an integer", describe(x)) from None
+
+
+def as_axis(caller: str, name: str, axis: Any, ndim: int) -> int:
+    """Return an axis counted from the first."""
+    i = as_index(caller, name, axis)
+    if not -ndim <= i < ndim:
+        wanted = f"an axis of the array, from {-ndim} to {ndim - 1}" if ndim else "left out"
+        raise complain(AxisError, caller, name, wanted, f"{i}, of an array of {ndim} axes")
+    return i % ndim
+
+
+def as_length(caller: str, name: str, n: Any) -> int:
+    """Return the length of a transform."""
+    length = as_index(caller, name, n)
+    if length < 1:
+        wanted = "at least 1 point along each axis that is transformed"
+        raise complain(ValueError, caller, name, wanted, length)
+    return length
+
+
+def as_inorm(caller: str, norm: Any, forward: bool) -> int:
+    """Return 0, 1 or 2: what a transform is divided by, 1, sqrt(n) or n."""
+    try:
+        inorm = INORMS[norm]
+    except (KeyError, TypeError):
+        wanted = "'backward', 'ortho' or 'forward'"
+        raise complain(ValueError, caller, "norm", wanted, describe(norm)) from None
+    return inorm if forward else 2 - inorm
+
+
+def as_real_kind(
+    caller: str, kind: str, forward: bool, type: Any, norm: Any, orthogonalize: Any
+) -> tuple[int, int, bool]:
+    """Return the type of a cosine or sine transform or of its inverse, `inorm`, and whether it is orthogonal."""
+    if not isinstance(type, (int, np.integer)) or type not in TRANSPOSED:
+        raise complain(ValueError, caller, "type", "1, 2, 3 or 4", describe(type))
+    if orthogonalize is not None and not isinstance(orthogonalize, (bool, np.bool_)):
+        wanted = "True, False or None"
+        raise complain(TypeError, caller, "orthogonalize", wanted, describe(orthogonalize))
+    inorm = as_inorm(caller, norm, forward)
+    ortho = inorm == 1 if orthogonalize is None else bool(orthogonalize)
+    return int(type) if forward else TRANSPOSED[int(type)], inorm, ortho
+
+
+def check_points(caller: str, name: str, kind: str, type: int, lengths: Lengths) -> None:
+    """Raise if there are too few points for cosines of type 1, which are those of their first and last ones."""
+    if kind == "dct" and type == 1 and 1 in lengths:
+        raise complain(ValueError, caller, name, "at least 2 points for type 1", 1)
+
+
+def as_axes(
+    caller: str, name: str, ndim: int, lengths: Any, axes: Any, kind: str
+) -> tuple[Axes, Entries]:
+    """Return the axes, counted from the first, and for each the length that was asked for, None for all of it."""
+    lengths = None if lengths is None else _several(caller, name, lengths)
+    if axes is not None:
+        axes = tuple(as_axis(caller, "axes", i, ndim) for i in _several(caller, "axes", axes))
+    else:
+        n_axes = ndim if lengths is None else len(lengths)
+        axes = tuple(range(max(ndim - n_axes, 0), ndim))
+    if lengths is None:
+        lengths = (None,) * len(axes)
+    if len(lengths) != len(axes):
+        got = f"{len(lengths)} for {len(axes)} axes"
+        raise complain(ValueError, caller, name, "one length for each axis", got)
+    if not axes and kind in ("r2c", "c2r"):
+        raise complain(AxisError, caller, "axes", "at least one axis", "none")
+    return axes, lengths
+
+
+def as_axes_vjp(
+    caller: str, ndim: int, s: Any, s_x: Any, axes: Any, kind: str
+) -> tuple[Axes, Entries, Entries]:
+    """Return the axes, and for each the lengths of the transform and of its input as far as they were said."""
+    if s is None:
+        axes, s_x = as_axes(caller, "s_x", ndim, s_x, axes, kind)
+        return axes, (None,) * len(axes), s_x
+    axes, s = as_axes(caller, "s", ndim, s, axes, kind)
+    if s_x is None:
+        return axes, s, (None,) * len(axes)
+    return axes, s, as_axes(caller, "s_x", ndim, s_x, axes, kind)[1]
+
+
+def check_distinct(caller: str, axes: Axes) -> None:
+    """Raise if an axis is named twice."""
+    if len(set(axes)) != len(axes):
+        advice = "Take an axis that is repeated in a call of its own."
+        raise complain(ValueError, caller, "axes", "distinct", axes, advice)
+
+
+def _several(caller: str, name: str, x: Any) -> Entries:
+    """Return one integer or several as a tuple."""
+    if isinstance(x, Iterable) and not isinstance(x, str) and np.ndim(x) == 1:
+        return tuple(x)
+    return (as_index(caller, name, x),)
+
+
+def as_lengths(
+    caller: str, name: str, shape: Lengths, axes: Axes, lengths: Entries, kind: str
+) -> Lengths:
+    """Return the lengths of a transform of an array of that shape."""
+    found = []
+    for i, n in zip(axes, lengths, strict=True):
+        last = len(found) == len(axes) - 1
+        if n is None:
+            n = 2 * (shape[i] - 1) if kind == "c2r" and last else shape[i]
+        elif as_index(caller, name, n) == -1 and name == "s":
+            n = shape[i]
+        found.append(as_length(caller, name, n))
+    return tuple(found)
+
+
+def as_lengths_vjp(
+    caller: str, names: tuple[str, str], shape: Lengths, axes: Axes, lengths: Entries,
+    lengths_x: Entries, kind: str,
+) -> tuple[Lengths, Lengths]:  # fmt: skip
+    """Return the lengths of a transform and of its input, from the shape that its output has."""
+    name, name_x = names
+    check_distinct(caller, axes)
+    asked = [_asked(caller, name, n) for n in lengths]
+    asked_x = [_asked(caller, name_x, n) for n in lengths_x]
+    found = [shape[i] for i in axes]
+    if kind == "r2c":  # two lengths make as many coefficients
+        argument = name_x if asked[-1] is None else name
+        n = asked[-1] or asked_x[-1] or max(2 * (found[-1] - 1), 1)
+        if n // 2 + 1 != found[-1]:
+            wanted = f"{2 * found[-1] - 2} or {2 * found[-1] - 1} for {found[-1]} coefficients"
+            raise complain(ValueError, caller, argument, wanted, n)
+        found[-1], asked[-1] = n, None
+    for n, m in zip(asked, found, strict=True):
+        if n is not None and n != m:
+            raise complain(ValueError, caller, name, f"{m}, as the cotangent has", n)
+    of_input = [n_x or n for n_x, n in zip(asked_x, found, strict=True)]
+    if kind == "c2r" and asked_x[-1] is None:
+        of_input[-1] = found[-1] // 2 + 1
+    return tuple(found), tuple(of_input)
+
+
+def _asked(caller: str, name: str, n: Any) -> int | None:
+    """Return a length, or None where it stands for all of an axis."""
+    return None if n is None or as_index(caller, name, n) == -1 else as_length(caller, name, n)
