@@ -36,7 +36,7 @@ def _along_axis(name: str) -> RealAlongAxis:
     ) -> Array:  # fmt: skip
         given = as_numbers(name, "x", x, kind)
         axes = (as_axis(name, "axis", axis, given.ndim),)
-        lengths = as_lengths(name, "n", given.shape, axes, (n,), kind)
+        lengths = as_lengths(name, "n", given.shape, axes, None if n is None else (n,), kind)
         number, inorm, ortho = as_real_kind(name, kind, forward, type, norm, orthogonalize)
         check_points(name, "n", kind, number, lengths)
         return r2r(kind, resized(given, axes, lengths), number, axes, inorm, ortho)
@@ -56,7 +56,7 @@ def _along_axis_vjp(name: str) -> RealAlongAxisVjp:
         bar = as_numbers(name, "y_bar", y_bar, kind)
         axes = (as_axis(name, "axis", axis, bar.ndim),)
         names = "n", "n_x"
-        lengths, lengths_x = as_lengths_vjp(name, names, bar.shape, axes, (n,), (n_x,), kind)
+        lengths, lengths_x = as_lengths_vjp(name, names, bar.shape, axes, ((n,), (n_x,)), kind)
         number, inorm, ortho = as_real_kind(name, kind, forward, type, norm, orthogonalize)
         check_points(name, "n", kind, number, lengths)
         return resized(r2r_vjp(kind, bar, number, axes, inorm, ortho), axes, lengths_x)
@@ -95,9 +95,9 @@ def _over_axes_vjp(name: str) -> RealOverAxesVjp:
         *, s_x: Several | None = None, orthogonalize: bool | None = None,
     ) -> Array:  # fmt: skip
         bar = as_numbers(name, "y_bar", y_bar, kind)
-        places, *asked = as_axes_vjp(name, bar.ndim, s, s_x, axes, kind)
+        places, asked = as_axes_vjp(name, bar.ndim, s, s_x, axes, kind)
         names = "s", "s_x"
-        lengths, lengths_x = as_lengths_vjp(name, names, bar.shape, places, *asked, kind)
+        lengths, lengths_x = as_lengths_vjp(name, names, bar.shape, places, asked, kind)
         number, inorm, ortho = as_real_kind(name, kind, forward, type, norm, orthogonalize)
         check_points(name, "s", kind, number, lengths)
         return resized(r2r_vjp(kind, bar, number, places, inorm, ortho), places, lengths_x)

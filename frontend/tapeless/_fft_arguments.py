@@ -15,6 +15,7 @@ Norm: TypeAlias = Literal["backward", "ortho", "forward"] | None
 INORMS = {None: 0, "backward": 0, "ortho": 1, "forward": 2}
 Lengths = tuple[int, ...]
 Entries = tuple[Any, ...]
+Asked = Entries | None
 
 
 def as_numbers(caller: str, name: str, x: Any, kind: str) -> Array:
@@ -72,9 +73,14 @@ def as_length(caller: str, name: str, n: Any) -> int:
     """Return the length of a transform."""
     length = as_index(caller, name, n)
     if length < 1:
-        wanted = "at least 1 point along each axis that is transformed"
-        raise complain(ValueError, caller, name, wanted, length)
+        raise _too_short(caller, name, length)
     return length
+
+
+def _too_short(caller: str, name: str, length: int) -> ValueError:
+    wanted = "at least 1 point along each axis that is transformed"
+    error: ValueError = complain(ValueError, caller, name, wanted, length)
+    return error
 
 
 def as_inorm(caller: str, norm: Any, forward: bool) -> int:
@@ -107,37 +113,31 @@ def check_points(caller: str, name: str, kind: str, type: int, lengths: Lengths)
         raise complain(ValueError, caller, name, "at least 2 points for type 1", 1)
 
 
-def as_axes(
-    caller: str, name: str, ndim: int, lengths: Any, axes: Any, kind: str
-) -> tuple[Axes, Entries]:
-    """Return the axes, counted from the first, and for each the length that was asked for, None for all of it."""
-    lengths = None if lengths is None else _several(caller, name, lengths)
+def as_axes(caller: str, name: str, ndim: int, s: Any, axes: Any, kind: str) -> tuple[Axes, Asked]:
+    """Return the axes, counted from the first, and the lengths that were asked for, of which None or -1 are all."""
+    asked = None if s is None else _several(caller, name, s)
     if axes is not None:
-        axes = tuple(as_axis(caller, "axes", i, ndim) for i in _several(caller, "axes", axes))
+        places = tuple([as_axis(caller, "axes", i, ndim) for i in _several(caller, "axes", axes)])
     else:
-        n_axes = ndim if lengths is None else len(lengths)
-        axes = tuple(range(max(ndim - n_axes, 0), ndim))
-    if lengths is None:
-        lengths = (None,) * len(axes)
-    if len(lengths) != len(axes):
-        got = f"{len(lengths)} for {len(axes)} axes"
+        n_axes = ndim if asked is None else len(asked)
+        places = tuple(range(max(ndim - n_axes, 0), ndim))
+    if asked is not None and len(asked) != len(places):
+        got = f"{len(asked)} for {len(places)} axes"
         raise complain(ValueError, caller, name, "one length for each axis", got)
-    if not axes and kind in ("r2c", "c2r"):
+    if not places and kind in ("r2c", "c2r"):
         raise complain(AxisError, caller, "axes", "at least one axis", "none")
-    return axes, lengths
+    return places, asked
 
 
 def as_axes_vjp(
     caller: str, ndim: int, s: Any, s_x: Any, axes: Any, kind: str
-) -> tuple[Axes, Entries, Entries]:
-    """Return the axes, and for each the lengths of the transform and of its input as far as they were said."""
+) -> tuple[Axes, tuple[Asked, Asked]]:
+    """Return the axes, and the lengths of the transform and of its input as far as they were said."""
     if s is None:
-        axes, s_x = as_axes(caller, "s_x", ndim, s_x, axes, kind)
-        return axes, (None,) * len(axes), s_x
-    axes, s = as_axes(caller, "s", ndim, s, axes, kind)
-    if s_x is None:
-        return axes, s, (None,) * len(axes)
-    return axes, s, as_axes(caller, "s_x", ndim, s_x, axes, kind)[1]
+        places, of_input = as_axes(caller, "s_x", ndim, s_x, axes, kind)
+        return places, (None, of_input)
+    places, of_transform = as_axes(caller, "s", ndim, s, axes, kind)
+    return places, (of_transform, as_axes(caller, "s_x", ndim, s_x, places, kind)[1])
 
 
 def check_distinct(caller: str, axes: Axes) -> None:
@@ -149,52 +149,57 @@ def check_distinct(caller: str, axes: Axes) -> None:
 
 def _several(caller: str, name: str, x: Any) -> Entries:
     """Return one integer or several as a tuple."""
-    if isinstance(x, Iterable) and not isinstance(x, str) and np.ndim(x) == 1:
+    if isinstance(x, Iterable) and not isinstance(x, str):
         return tuple(x)
     return (as_index(caller, name, x),)
 
 
 def as_lengths(
-    caller: str, name: str, shape: Lengths, axes: Axes, lengths: Entries, kind: str
+    caller: str, name: str, shape: Lengths, axes: Axes, asked: Asked, kind: str
 ) -> Lengths:
     """Return the lengths of a transform of an array of that shape."""
-    found = []
-    for i, n in zip(axes, lengths, strict=True):
-        last = len(found) == len(axes) - 1
-        if n is None:
-            n = 2 * (shape[i] - 1) if kind == "c2r" and last else shape[i]
-        elif as_index(caller, name, n) == -1 and name == "s":
-            n = shape[i]
-        found.append(as_length(caller, name, n))
+    found = [shape[i] for i in axes]
+    if kind == "c2r" and (asked is None or asked[-1] is None):
+        found[-1] = 2 * (found[-1] - 1)
+    if asked is not None:
+        for j, n in enumerate(_lengths(caller, name, asked)):
+            found[j] = n or found[j]
+    if 0 in found:
+        raise _too_short(caller, name, 0)
     return tuple(found)
 
 
 def as_lengths_vjp(
-    caller: str, names: tuple[str, str], shape: Lengths, axes: Axes, lengths: Entries,
-    lengths_x: Entries, kind: str,
+    caller: str, names: tuple[str, str], shape: Lengths, axes: Axes,
+    asked: tuple[Asked, Asked], kind: str,
 ) -> tuple[Lengths, Lengths]:  # fmt: skip
     """Return the lengths of a transform and of its input, from the shape that its output has."""
-    name, name_x = names
     check_distinct(caller, axes)
-    asked = [_asked(caller, name, n) for n in lengths]
-    asked_x = [_asked(caller, name_x, n) for n in lengths_x]
-    found = [shape[i] for i in axes]
+    (name, name_x), (of_transform, of_input) = names, asked
+    found, nothing = [shape[i] for i in axes], [None] * len(axes)
+    n = nothing if of_transform is None else _lengths(caller, name, of_transform)
+    n_x = nothing if of_input is None else _lengths(caller, name_x, of_input)
+    if 0 in found:
+        raise _too_short(caller, "y_bar", 0)
     if kind == "r2c":  # two lengths make as many coefficients
-        argument = name_x if asked[-1] is None else name
-        n = asked[-1] or asked_x[-1] or max(2 * (found[-1] - 1), 1)
-        if n // 2 + 1 != found[-1]:
-            wanted = f"{2 * found[-1] - 2} or {2 * found[-1] - 1} for {found[-1]} coefficients"
-            raise complain(ValueError, caller, argument, wanted, n)
-        found[-1], asked[-1] = n, None
-    for n, m in zip(asked, found, strict=True):
-        if n is not None and n != m:
-            raise complain(ValueError, caller, name, f"{m}, as the cotangent has", n)
-    of_input = [n_x or n for n_x, n in zip(asked_x, found, strict=True)]
-    if kind == "c2r" and asked_x[-1] is None:
-        of_input[-1] = found[-1] // 2 + 1
-    return tuple(found), tuple(of_input)
+        m, last = found[-1], n[-1] or n_x[-1] or max(2 * (found[-1] - 1), 1)
+        if last // 2 + 1 != m:
+            argument = name_x if n[-1] is None else name
+            wanted = f"{2 * m - 2} or {2 * m - 1} for {m} coefficients"
+            raise complain(ValueError, caller, argument, wanted, last)
+        n, found[-1] = [*n[:-1], last], last
+    if n is not nothing:
+        for asked_for, m in zip(n, found, strict=True):
+            if asked_for not in (None, m):
+                raise complain(ValueError, caller, name, f"{m}, as the cotangent has", asked_for)
+    whole = [*found[:-1], found[-1] // 2 + 1] if kind == "c2r" else found
+    return tuple(found), tuple([a or b for a, b in zip(n_x, whole, strict=True)])
 
 
-def _asked(caller: str, name: str, n: Any) -> int | None:
-    """Return a length, or None where it stands for all of an axis."""
-    return None if n is None or as_index(caller, name, n) == -1 else as_length(caller, name, n)
+def _lengths(caller: str, name: str, asked: Entries) -> list[int | None]:
+    """Return lengths, or None where they stand for all of an axis."""
+    return [
+        None if n is None or (name[0] == "s" and as_index(caller, name, n) == -1)
+        else as_length(caller, name, n)
+        for n in asked
+    ]  # fmt: skip

@@ -122,7 +122,8 @@ def r2r_vjp(kind: str, y_bar: Array, type: int, axes: Axes, inorm: int, ortho: b
 def scale(x: Array, axis: int, where: int | slice, factor: float) -> None:
     """Scale a part of a contiguous array in place; as real numbers, for a complex product makes inf to NaN."""
     parts = x.view(REAL[x.dtype]).reshape(*x.shape, 2 if x.dtype.kind == "c" else 1)
-    parts[(slice(None),) * axis + (where,)] *= factor
+    part = parts[(slice(None),) * axis + (where,)]
+    np.multiply(part, factor, out=part)
 
 
 def transform(
@@ -150,7 +151,7 @@ def transform_vjp(
 
 def resized(x: Array, axes: Axes, lengths: tuple[int, ...]) -> Array:
     """Return x cut off, or padded by zeros, at the ends of axes: the transpose is this with the lengths x had."""
-    if all(x.shape[i] == n for i, n in zip(axes, lengths, strict=True)):
+    if tuple([x.shape[i] for i in axes]) == lengths:
         return x
     shape, kept = list(x.shape), [slice(None)] * x.ndim
     for i, n in zip(axes, lengths, strict=True):

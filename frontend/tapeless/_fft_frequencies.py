@@ -12,7 +12,7 @@ from tapeless._fft_arguments import as_axis
 from tapeless._types import ArrayInput, Integer
 
 Array = NDArray[Any]
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating]
 
 
 def fftfreq(n: Integer, d: float = 1.0, device: Literal["cpu"] | None = None) -> Floats:

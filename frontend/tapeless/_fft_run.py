@@ -12,16 +12,19 @@ def run(
     caller: str, kind: str, x: Array, axes: Axes, lengths: Axes, forward: bool, inorm: int, out: Any
 ) -> Array:
     """Transform x into `out`, or into a new array."""
-    in_turn = len(axes) != 1 and (not axes or len(set(axes)) != len(axes))
-    if out is None and not in_turn:
+    if len(axes) != 1 and (not axes or len(set(axes)) != len(axes)):
+        y = one_by_one(kind, x, axes, lengths, forward, inorm)
+    elif out is None:
         return transform(kind, x, axes, lengths, forward, inorm)
+    else:
+        shape, dtype = _result(kind, x, axes, lengths)
+        check_out(caller, out, shape, dtype)
+        if out.dtype == dtype and out.flags.carray and not np.may_share_memory(x, out):
+            return transform(kind, x, axes, lengths, forward, inorm, out)
+        y = transform(kind, x, axes, lengths, forward, inorm)
     if out is None:
-        return one_by_one(kind, x, axes, lengths, forward, inorm)
-    shape, dtype = _result(kind, x, axes, lengths)
-    check_out(caller, out, shape, dtype)
-    if out.dtype == dtype and out.flags.carray and not in_turn and not np.may_share_memory(x, out):
-        return transform(kind, x, axes, lengths, forward, inorm, out)
-    y = (one_by_one if in_turn else transform)(kind, x, axes, lengths, forward, inorm)
+        return y
+    check_out(caller, out, y.shape, y.dtype)
     np.copyto(out, y, casting="same_kind")
     return out
 
@@ -42,9 +45,9 @@ def one_by_one(kind: str, x: Array, axes: Axes, lengths: Axes, forward: bool, in
 def _result(
     kind: str, x: Array, axes: Axes, lengths: Axes
 ) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Return the shape and the dtype that a transform will have."""
+    """Return the shape and the dtype of a transform over distinct axes."""
     shape = list(x.shape)
-    for axis, n in reversed(list(zip(axes, lengths, strict=True))):
+    for axis, n in zip(axes, lengths, strict=True):
         shape[axis] = n
     if kind == "r2c":
         shape[axes[-1]] = lengths[-1] // 2 + 1
@@ -53,12 +56,12 @@ def _result(
 
 def check_out(caller: str, out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
     """Raise unless an array can take a result of that shape and dtype."""
-    wanted = f"an array of shape {shape} that takes {dtype} and can be written to"
-    if not isinstance(out, np.ndarray):
-        raise complain(TypeError, caller, "out", wanted, describe(out))
-    if not np.can_cast(dtype, out.dtype, "same_kind"):
-        raise complain(TypeError, caller, "out", wanted, describe(out))
-    if out.shape != shape:
-        raise complain(ValueError, caller, "out", wanted, describe(out))
-    if not out.flags.writeable:
-        raise complain(ValueError, caller, "out", wanted, "one that is read-only")
+    kind: type[Exception] | None = None
+    if not isinstance(out, np.ndarray) or not np.can_cast(dtype, out.dtype, "same_kind"):
+        kind = TypeError
+    elif out.shape != shape or not out.flags.writeable:
+        kind = ValueError
+    if kind is not None:
+        wanted = f"an array of shape {shape} that {dtype} can be written to"
+        got = describe(out) + (", read-only" if kind is ValueError and out.shape == shape else "")
+        raise complain(kind, caller, "out", wanted, got)

@@ -80,7 +80,7 @@ def _along_axis(name: str) -> AlongAxis:
     ) -> Array:  # fmt: skip
         x = as_numbers(name, "a", a, kind)
         axes = (as_axis(name, "axis", axis, x.ndim),)
-        lengths = as_lengths(name, "n", x.shape, axes, (n,), kind)
+        lengths = as_lengths(name, "n", x.shape, axes, None if n is None else (n,), kind)
         return run(name, kind, x, axes, lengths, forward, as_inorm(name, norm, forward), out)
 
     return named(name, document(row), function)
@@ -97,7 +97,7 @@ def _along_axis_vjp(name: str) -> AlongAxisVjp:
     ) -> Array:  # fmt: skip
         bar = as_numbers(name, "y_bar", y_bar, COTANGENTS[kind])
         axes = (as_axis(name, "axis", axis, bar.ndim),)
-        lengths = as_lengths_vjp(name, ("n", "n_x"), bar.shape, axes, (n,), (n_x,), kind)
+        lengths = as_lengths_vjp(name, ("n", "n_x"), bar.shape, axes, ((n,), (n_x,)), kind)
         inorm = as_inorm(name, norm, forward)
         return transform_vjp(kind, bar, axes, *lengths, forward, inorm)
 
@@ -132,8 +132,8 @@ def _over_axes_vjp(name: str) -> OverAxesVjp:
         *, s_x: Several | None = None,
     ) -> Array:  # fmt: skip
         bar = as_numbers(name, "y_bar", y_bar, COTANGENTS[kind])
-        places, *asked = as_axes_vjp(name, bar.ndim, s, s_x, axes, kind)
-        lengths = as_lengths_vjp(name, ("s", "s_x"), bar.shape, places, *asked, kind)
+        places, asked = as_axes_vjp(name, bar.ndim, s, s_x, axes, kind)
+        lengths = as_lengths_vjp(name, ("s", "s_x"), bar.shape, places, asked, kind)
         inorm = as_inorm(name, norm, forward)
         return transform_vjp(kind, bar, places, *lengths, forward, inorm)
 

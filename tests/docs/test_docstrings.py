@@ -6,10 +6,11 @@ import importlib
 import pytest
 
 MODULES = (
-    "tapeless._brownian", "tapeless._composition", "tapeless._diffusion", "tapeless._fit",
-    "tapeless._ivp.dense", "tapeless._ivp.public", "tapeless._kinetic", "tapeless._objective",
-    "tapeless._ode", "tapeless._parameters", "tapeless._portrait", "tapeless._save", "tapeless._schedules",
-    "tapeless._sde", "tapeless._sde_solution", "tapeless._second", "tapeless._solution", "tapeless.fields",
+    "tapeless._brownian", "tapeless._composition", "tapeless._dct", "tapeless._diffusion",
+    "tapeless._fft_engine", "tapeless._fft_frequencies", "tapeless._fit", "tapeless._ivp.dense",
+    "tapeless._ivp.public", "tapeless._kinetic", "tapeless._objective", "tapeless._ode",
+    "tapeless._parameters", "tapeless._portrait", "tapeless._save", "tapeless._schedules", "tapeless._sde",
+    "tapeless._sde_solution", "tapeless._second", "tapeless._solution", "tapeless.fft", "tapeless.fields",
     "tapeless.losses", "tapeless.methods", "tapeless.optim", "tapeless.plot", "tapeless.sklearn",
     "tapeless.testing",
 )  # fmt: skip
