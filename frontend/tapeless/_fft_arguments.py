@@ -174,26 +174,38 @@ def as_lengths_vjp(
     asked: tuple[Asked, Asked], kind: str,
 ) -> tuple[Lengths, Lengths]:  # fmt: skip
     """Return the lengths of a transform and of its input, from the shape that its output has."""
-    check_distinct(caller, axes)
-    (name, name_x), (of_transform, of_input) = names, asked
-    found, nothing = [shape[i] for i in axes], [None] * len(axes)
-    n = nothing if of_transform is None else _lengths(caller, name, of_transform)
-    n_x = nothing if of_input is None else _lengths(caller, name_x, of_input)
+    if len(axes) > 1:
+        check_distinct(caller, axes)
+    found = [shape[i] for i in axes]
     if 0 in found:
         raise _too_short(caller, "y_bar", 0)
-    if kind == "r2c":  # two lengths make as many coefficients
-        m, last = found[-1], n[-1] or n_x[-1] or max(2 * (found[-1] - 1), 1)
-        if last // 2 + 1 != m:
-            argument = name_x if n[-1] is None else name
-            wanted = f"{2 * m - 2} or {2 * m - 1} for {m} coefficients"
-            raise complain(ValueError, caller, argument, wanted, last)
-        n, found[-1] = [*n[:-1], last], last
-    if n is not nothing:
-        for asked_for, m in zip(n, found, strict=True):
-            if asked_for not in (None, m):
-                raise complain(ValueError, caller, name, f"{m}, as the cotangent has", asked_for)
-    whole = [*found[:-1], found[-1] // 2 + 1] if kind == "c2r" else found
-    return tuple(found), tuple([a or b for a, b in zip(n_x, whole, strict=True)])
+    n = None if asked[0] is None else _lengths(caller, names[0], asked[0])
+    n_x = None if asked[1] is None else _lengths(caller, names[1], asked[1])
+    if kind == "r2c":
+        last = None if n is None else n[-1]
+        last_x = None if n_x is None else n_x[-1]
+        found[-1] = _real_length(caller, names, found[-1], last, last_x)
+    if n is not None:
+        for wanted, m in zip(n, found, strict=True):
+            if wanted is not None and wanted != m:
+                raise complain(ValueError, caller, names[0], f"{m}, as the cotangent has", wanted)
+    lengths = tuple(found)
+    if kind == "c2r":
+        found[-1] = found[-1] // 2 + 1
+    if n_x is not None:
+        found = [wanted or m for wanted, m in zip(n_x, found, strict=True)]
+    return lengths, tuple(found)
+
+
+def _real_length(
+    caller: str, names: tuple[str, str], m: int, n: int | None, n_x: int | None
+) -> int:
+    """Return which of the two lengths of real signals with m coefficients it is."""
+    found = n or n_x or 2 * m - 2 or 1
+    if found // 2 + 1 != m:
+        wanted = f"{2 * m - 2} or {2 * m - 1} for {m} coefficients"
+        raise complain(ValueError, caller, names[n is None], wanted, found)
+    return found
 
 
 def _lengths(caller: str, name: str, asked: Entries) -> list[int | None]:

@@ -4,7 +4,6 @@ What they take is a native array of float or complex numbers, distinct non-negat
 division by 1, sqrt(n) or n, where n is the product of the lengths. Cotangents are dL/dRe + i dL/dIm.
 """
 
-import itertools
 import math
 from typing import Any
 
@@ -44,7 +43,7 @@ def r2c(x: Array, axes: Axes, forward: bool = True, inorm: int = 0, out: Any = N
 def r2c_vjp(y_bar: Array, axes: Axes, n: int, forward: bool = True, inorm: int = 0) -> Array:
     """x_bar_j = Re sum_{k <= n/2} y_bar_k exp(+2 pi i jk / n): c2r, which counts twice all that has a mirror image."""
     half = y_bar.copy()
-    scale(half, axes[-1], mirrored(n), 0.5)
+    scale(half, axes[-1], *mirrored(n), 0.5)
     return c2r(half, axes, n, not forward, inorm)
 
 
@@ -64,13 +63,13 @@ def c2r(
 def c2r_vjp(x_bar: Array, axes: Axes, forward: bool = False, inorm: int = 2) -> Array:
     """y_bar_k = w_k sum_j x_bar_j exp(-2 pi i jk / n): w is 2 for what has a mirror image, and 1 for 0 and n/2."""
     y_bar = r2c(x_bar, axes, not forward, inorm)
-    scale(y_bar, axes[-1], mirrored(x_bar.shape[axes[-1]]), 2)
+    scale(y_bar, axes[-1], *mirrored(x_bar.shape[axes[-1]]), 2)
     return y_bar
 
 
-def mirrored(n: int) -> slice:
-    """Return where half a Hermitian spectrum of length n has what has a mirror image in the other half."""
-    return slice(1, (n + 1) // 2)
+def mirrored(n: int) -> tuple[int, int]:
+    """Return where half a Hermitian spectrum of length n begins and ends to have mirror images in the other half."""
+    return 1, (n + 1) // 2
 
 
 # Types II and III are each other's transposes, but for the edges.
@@ -107,22 +106,23 @@ def r2r_vjp(kind: str, y_bar: Array, type: int, axes: Axes, inorm: int, ortho: b
     """x_bar = W C V y_bar, of the transposed type: V doubles edges for types 1 and 2, W halves them for 1 and 3."""
     if ortho or (kind, type) not in EDGES:
         return r2r(kind, y_bar, TRANSPOSED[type], axes, inorm, ortho)
-    edges = tuple(itertools.product(axes, EDGES[kind, type]))
+    edges = [(i, edge % y_bar.shape[i]) for i in axes for edge in EDGES[kind, type]]
     if type in (1, 2):
         y_bar = y_bar.copy()
         for axis, edge in edges:
-            scale(y_bar, axis, edge, 2)
+            scale(y_bar, axis, edge, edge + 1, 2)
     x_bar = r2r(kind, y_bar, TRANSPOSED[type], axes, inorm, ortho)
     if type in (1, 3):
         for axis, edge in edges:
-            scale(x_bar, axis, edge, 0.5)
+            scale(x_bar, axis, edge, edge + 1, 0.5)
     return x_bar
 
 
-def scale(x: Array, axis: int, where: int | slice, factor: float) -> None:
+def scale(x: Array, axis: int, start: int, stop: int, factor: float) -> None:
     """Scale a part of a contiguous array in place; as real numbers, for a complex product makes inf to NaN."""
-    parts = x.view(REAL[x.dtype]).reshape(*x.shape, 2 if x.dtype.kind == "c" else 1)
-    part = parts[(slice(None),) * axis + (where,)]
+    if x.dtype.kind == "c" and axis == x.ndim - 1:
+        start, stop = 2 * start, 2 * stop
+    part = x.view(REAL[x.dtype])[(slice(None),) * axis + (slice(start, stop),)]
     np.multiply(part, factor, out=part)
 
 
