@@ -42,8 +42,11 @@ def r2c(x: Array, axes: Axes, forward: bool = True, inorm: int = 0, out: Any = N
 
 def r2c_vjp(y_bar: Array, axes: Axes, n: int, forward: bool = True, inorm: int = 0) -> Array:
     """x_bar_j = Re sum_{k <= n/2} y_bar_k exp(+2 pi i jk / n): c2r, which counts twice all that has a mirror image."""
-    half = y_bar.copy()
-    scale(half, axes[-1], *mirrored(n), 0.5)
+    # One pass over y_bar: to scale a copy would take two, which is half the time of the transform.
+    half = (np.ascontiguousarray(y_bar).view(REAL[y_bar.dtype]) * 0.5).view(y_bar.dtype)
+    for k in {0, n // 2} if n % 2 == 0 else {0}:
+        alone = (slice(None),) * axes[-1] + (k,)
+        half[alone] = y_bar[alone]
     return c2r(half, axes, n, not forward, inorm)
 
 
@@ -63,13 +66,8 @@ def c2r(
 def c2r_vjp(x_bar: Array, axes: Axes, forward: bool = False, inorm: int = 2) -> Array:
     """y_bar_k = w_k sum_j x_bar_j exp(-2 pi i jk / n): w is 2 for what has a mirror image, and 1 for 0 and n/2."""
     y_bar = r2c(x_bar, axes, not forward, inorm)
-    scale(y_bar, axes[-1], *mirrored(x_bar.shape[axes[-1]]), 2)
+    scale(y_bar, axes[-1], 1, (x_bar.shape[axes[-1]] + 1) // 2, 2)
     return y_bar
-
-
-def mirrored(n: int) -> tuple[int, int]:
-    """Return where half a Hermitian spectrum of length n begins and ends to have mirror images in the other half."""
-    return 1, (n + 1) // 2
 
 
 # Types II and III are each other's transposes, but for the edges.
@@ -103,7 +101,7 @@ def r2r(kind: str, x: Array, type: int, axes: Axes, inorm: int, ortho: bool) -> 
 
 
 def r2r_vjp(kind: str, y_bar: Array, type: int, axes: Axes, inorm: int, ortho: bool) -> Array:
-    """x_bar = W C V y_bar, of the transposed type: V doubles edges for types 1 and 2, W halves them for 1 and 3."""
+    """x_bar = W r2r(V y_bar) of the transposed type: V doubles edges for types 1 and 2, W halves them for 1 and 3."""
     if ortho or (kind, type) not in EDGES:
         return r2r(kind, y_bar, TRANSPOSED[type], axes, inorm, ortho)
     edges = [(i, edge % y_bar.shape[i]) for i in axes for edge in EDGES[kind, type]]
