@@ -23,8 +23,7 @@ def as_numbers(caller: str, name: str, x: Any, kind: str) -> Array:
     x = check.as_array(caller, name, x)
     if x.dtype not in COMPLEX:
         x = _converted(caller, name, x)
-    flags = x.flags
-    if not (flags.c_contiguous and flags.aligned) and not _is_regular(x):
+    if not is_regular(x):
         x = x.copy()
     if kind == "r2c":
         if x.dtype.kind == "c":
@@ -47,9 +46,12 @@ def _converted(caller: str, name: str, x: Array) -> Array:
     raise complain(TypeError, caller, name, wanted, describe(x), "Convert it with astype.")
 
 
-def _is_regular(x: Array) -> bool:
+def is_regular(x: Array) -> bool:
     """Say whether entries lie whole numbers of entries apart, as those of a field of records may not."""
-    return x.flags.aligned and not any(stride % x.itemsize for stride in x.strides)
+    flags = x.flags
+    if not flags.aligned:
+        return False
+    return flags.c_contiguous or not any(stride % x.itemsize for stride in x.strides)
 
 
 def as_index(caller: str, name: str, x: Any) -> int:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from tapeless._complain import complain, describe
+from tapeless._fft_arguments import is_regular
 from tapeless._fft_core import COMPLEX, REAL, Array, Axes, transform
 
 
@@ -19,7 +20,7 @@ def run(
     else:
         shape, dtype = _result(kind, x, axes, lengths)
         check_out(caller, out, shape, dtype)
-        if out.dtype == dtype and out.flags.carray and not np.may_share_memory(x, out):
+        if out.dtype == dtype and is_regular(out) and not np.may_share_memory(x, out):
             return transform(kind, x, axes, lengths, forward, inorm, out)
         y = transform(kind, x, axes, lengths, forward, inorm)
     if out is None:

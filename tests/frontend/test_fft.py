@@ -268,7 +268,9 @@ def test_out(row):
     strided = np.zeros((2 * wanted.shape[0], wanted.shape[1]), wanted.dtype)[::2]
     wide = np.zeros(wanted.shape, np.clongdouble if wanted.dtype.kind == "c" else np.longdouble)
     narrow = np.zeros(wanted.shape, np.complex64 if wanted.dtype.kind == "c" else np.float32)
+    record = np.zeros(wanted.shape, [("byte", np.int8), ("y", wanted.dtype)])["y"]
     for out in (
+        record,
         np.zeros_like(wanted),
         strided,
         wide,
