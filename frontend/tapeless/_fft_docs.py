@@ -1,5 +1,6 @@
 """Docstrings of the transforms and of their transposes: what they share, and what a row of the table says."""
 
+import functools
 import textwrap
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -211,6 +212,7 @@ def _item(item: Item) -> str:
     return f"{head}\n    {_wrapped(text, '    ')}"
 
 
+@functools.cache  # most of it is shared, and all of it is done on import
 def _wrapped(text: str, indent: str = "") -> str:
     """Return text in lines of at most 116 characters, whose later ones are indented."""
     return textwrap.fill(text, 116 - len(indent), subsequent_indent=indent)

@@ -10,7 +10,7 @@ import pytest
 import scipy.fft
 from numpydoc.validate import validate
 
-from tapeless import _fft_engine, fft
+from tapeless import _fft_engine, _fft_libraries, fft
 from tapeless._fft_table import FOURIER, REAL
 
 names = pytest.mark.parametrize("row", fft.TRANSFORMS, ids=lambda row: row.name)
@@ -167,6 +167,19 @@ def test_threads_and_workers_give_the_same(engine):
     for thread in threads:
         thread.join()
     assert all(np.array_equal(y, wanted) for y in found)
+
+
+def test_public_functions_serve_where_scipys_own_have_moved(monkeypatch):
+    def absent(name):
+        raise ImportError(name)
+
+    own = _fft_libraries._scipy()
+    monkeypatch.setattr(_fft_libraries.importlib, "import_module", absent)
+    public = _fft_libraries._scipy()
+    x = np.ones((2, 3))
+    for name, given in (("r2c", (True, 1)), ("c2c", (False, 2))):
+        ours, theirs = (getattr(f, name)(x, (0, 1), *given, None, 1) for f in (own, public))
+        assert own != public and np.allclose(ours, theirs)
 
 
 IMPORTS = """
