@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from tapeless import (
+    fft,
     fields,
     losses,
     methods,
@@ -61,6 +62,7 @@ __all__ = [
     "adjoint_memory",
     "check_tableau",
     "diffusion",
+    "fft",
     "field",
     "fields",
     "fit",
