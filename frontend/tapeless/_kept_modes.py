@@ -5,12 +5,12 @@ import math
 from typing import Any
 
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
 
 from tapeless import _check as check
 from tapeless import _recycled as recycled
 from tapeless import _transform_cost as cost
+from tapeless import _fft_core as core
 from tapeless._complain import complain, describe
 from tapeless_kernels.launch.threads import n_cores
 from tapeless_kernels.spectral import launch
@@ -56,7 +56,7 @@ class Modes:
         if method == "product":
             out = recycled.empty((self.n_waves, 2, self.row, len(x)), self.dtype)
             return self.product.to_modes(x, form, out, threads)
-        spectrum = scipy.fft.rfftn(x, axes=self.axes, workers=threads)
+        spectrum = core.r2c(x, self.axes)
         found = spectrum[(slice(None), *self._kept)]
         if form == "scaled":
             found = found / self._scales["plain"]
@@ -72,8 +72,7 @@ class Modes:
             return self.product.from_modes(given, form, out, threads)
         spectrum = np.zeros((n, *self._half), self.complex)
         spectrum[(slice(None), *self._kept)] = self.unpack(given) * self._scales[form]
-        out[...] = scipy.fft.irfftn(spectrum, s=self.shape, axes=self.axes, workers=threads)
-        return out
+        return core.c2r(spectrum, self.axes, self.shape[-1], out=out)
 
     def pack(self, modes: NDArray[np.complexfloating]) -> Floats:
         """Return complex modes (n, *counts) as kernels take them."""

@@ -1,10 +1,13 @@
-"""The transforms that this package calls, by SciPy's names, and imported when the first of them is."""
+"""The transforms that this package calls, by SciPy's names: those of `tapeless.fft`, and SciPy's own of what that lacks."""
 
 from typing import Any
 
+from tapeless import fft as ours
+
 
 def __getattr__(name: str) -> Any:
-    # The one place to change for other transforms of the same names.
-    import scipy.fft
+    if hasattr(ours, name):
+        return getattr(ours, name)
+    import scipy.fft  # imported on use
 
     return getattr(scipy.fft, name)
