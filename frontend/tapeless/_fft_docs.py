@@ -109,9 +109,9 @@ def document(row: Transform) -> str:
     example = f"np.allclose(fft.{other}(fft.{row.name}(x)), x)"
     if fourier:
         example = f"np.allclose(fft.{row.name}(x), np.fft.{row.name}(x))"
-    return _docstring(
-        f"Return {row.summary}.", parameters, returns, _raised(row.kind == "r2c"), _notes(row), fourier,
-        [f"bool({example})"],
+    return docstring(
+        f"Return {row.summary}.", parameters, returns, _raised(row.kind == "r2c"), _notes(row),
+        REFERENCES[fourier], [f"bool({example})"],
     )  # fmt: skip
 
 
@@ -150,9 +150,9 @@ def document_vjp(row: Transform) -> str:
         "bool(np.isclose(np.vdot(x_bar, x).real, np.vdot(y, y).real))",
     ]
     notes = "Cotangents of complex numbers are dL/dRe + i dL/dIm." if fourier else _notes(row)
-    return _docstring(
+    return docstring(
         f"Return the cotangent of what `{row.name}` took: its exact transpose.", parameters,
-        returns, _raised(row.kind == "c2r"), notes, fourier, examples,
+        returns, _raised(row.kind == "c2r"), notes, REFERENCES[fourier], examples,
     )  # fmt: skip
 
 
@@ -188,9 +188,9 @@ def _notes(row: Transform) -> str:
     return f"{inverse}coefficient k of N is, by type,\n\n{listed}\n\n{_wrapped(text)}"
 
 
-def _docstring(
+def docstring(
     summary: str, parameters: list[Item], returns: str, raised: list[Item], notes: str,
-    fourier: bool, examples: list[str],
+    reference: str, examples: list[str],
 ) -> str:  # fmt: skip
     """Return the sections of a docstring, one below the other."""
     example = ["import numpy as np", "from tapeless import fft"]
@@ -200,7 +200,7 @@ def _docstring(
         ("Returns", _item(("ndarray", returns))),
         ("Raises", "\n".join(map(_item, raised))),
         ("Notes", notes),
-        ("References", _wrapped(f".. [1] {REFERENCES[fourier]}", "   ")),
+        ("References", _wrapped(f".. [1] {reference}", "   ")),
         ("Examples", "\n".join(f">>> {line}" for line in example) + "\nTrue"),
     )
     parts = [f"{title}\n{'-' * len(title)}\n{text}" for title, text in sections if text]

@@ -56,5 +56,17 @@ REAL = (
     Transform("idstn", "dst", False, "axes", "the inverse of the sine transform over several axes"),
 )  # fmt: skip
 
+# Apart: they take the number of modes, or the points of the field, in place of `n` or `s`.
+TRUNCATED = (
+    Transform("truncated_fft", "c2c", True, "axis", "the lowest modes of complex signals"),
+    Transform("truncated_ifft", "c2c", False, "axis", "the complex signals of their lowest modes"),
+    Transform("truncated_rfft", "r2c", True, "axis", "the lowest modes of real signals"),
+    Transform("truncated_irfft", "c2r", False, "axis", "the real signals of their lowest modes"),
+    Transform("truncated_fftn", "c2c", True, "axes", "the lowest modes of complex fields"),
+    Transform("truncated_ifftn", "c2c", False, "axes", "the complex fields of their lowest modes"),
+    Transform("truncated_rfftn", "r2c", True, "axes", "the lowest modes of real fields"),
+    Transform("truncated_irfftn", "c2r", False, "axes", "the real fields of their lowest modes"),
+)  # fmt: skip
+
 TRANSFORMS = (*FOURIER, *REAL)
-ROWS = {row.name: row for row in TRANSFORMS}
+ROWS = {row.name: row for row in (*TRANSFORMS, *TRUNCATED)}

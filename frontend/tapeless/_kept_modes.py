@@ -8,15 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tapeless import _check as check
+from tapeless import _fft_core as core
 from tapeless import _recycled as recycled
 from tapeless import _transform_cost as cost
-from tapeless import _fft_core as core
 from tapeless._complain import complain, describe
 from tapeless_kernels.launch.threads import n_cores
 from tapeless_kernels.spectral import launch
 from tapeless_kernels.spectral.modes import wavenumbers
 
 Floats = NDArray[np.floating]
+Complexes = NDArray[np.complexfloating]
 METHODS = (None, "product", "fft")
 MAX_AXES = 3
 NUMBERS_PER_THREAD = 1 << 16  # fewer are done before another thread has begun
@@ -56,11 +57,7 @@ class Modes:
         if method == "product":
             out = recycled.empty((self.n_waves, 2, self.row, len(x)), self.dtype)
             return self.product.to_modes(x, form, out, threads)
-        spectrum = core.r2c(x, self.axes)
-        found = spectrum[(slice(None), *self._kept)]
-        if form == "scaled":
-            found = found / self._scales["plain"]
-        return self.pack(found)
+        return self.pack(self._by_fft(x, form))
 
     def synthesise(
         self, given: Floats, form: str, method: str, threads: int, out: Floats | None = None
@@ -70,18 +67,39 @@ class Modes:
         out = recycled.empty((n, *self.shape), self.dtype) if out is None else out
         if method == "product":
             return self.product.from_modes(given, form, out, threads)
-        spectrum = np.zeros((n, *self._half), self.complex)
-        spectrum[(slice(None), *self._kept)] = self.unpack(given) * self._scales[form]
+        return self._by_fft_vjp(self.unpack(given), form, out)
+
+    def analyse_complex(self, x: Floats, form: str, method: str, threads: int) -> Complexes:
+        """Return the modes that `analyse` finds as complex numbers (n, *counts)."""
+        if method == "fft":
+            return self._by_fft(x, form)
+        return self.unpack(self.analyse(x, form, method, threads))
+
+    def synthesise_complex(self, modes: Complexes, form: str, method: str, threads: int) -> Floats:
+        """Return the fields (n, *shape) of complex modes: the transpose of `analyse_complex`."""
+        if method == "fft":
+            return self._by_fft_vjp(modes, form)
+        return self.synthesise(self.pack(modes), form, method, threads)
+
+    def _by_fft(self, x: Floats, form: str) -> Complexes:
+        """Return the complex modes of x."""
+        found = core.r2c(x, self.axes)[(slice(None), *self._kept)]
+        return found / self._scales["plain"] if form == "scaled" else found
+
+    def _by_fft_vjp(self, modes: Complexes, form: str, out: Floats | None = None) -> Floats:
+        """Return the fields of complex modes."""
+        spectrum = np.zeros((len(modes), *self._half), self.complex)
+        spectrum[(slice(None), *self._kept)] = modes * self._scales[form]
         return core.c2r(spectrum, self.axes, self.shape[-1], out=out)
 
-    def pack(self, modes: NDArray[np.complexfloating]) -> Floats:
+    def pack(self, modes: Complexes) -> Floats:
         """Return complex modes (n, *counts) as kernels take them."""
         out = np.zeros((self.n_waves, 2, self.row, len(modes)), self.dtype)
-        turned = np.moveaxis(modes.reshape(len(modes), self.n_waves, -1), 0, -1)
+        turned = np.moveaxis(modes.reshape(-1, self.n_waves, self.modes[-1]), 0, -1)
         out[:, 0, self.places], out[:, 1, self.places] = turned.real, turned.imag
         return out
 
-    def unpack(self, given: Floats) -> NDArray[np.complexfloating]:
+    def unpack(self, given: Floats) -> Complexes:
         """Return complex modes (n, *counts)."""
         out = np.empty((given.shape[3], self.n_waves, self.modes[-1]), self.complex)
         turned = np.moveaxis(given[:, :, self.places], -1, 0)
@@ -95,8 +113,13 @@ def kept(shape: tuple[int, ...], modes: tuple[int, ...], dtype: np.dtype) -> Mod
     return Modes(shape, modes, dtype)
 
 
-def check_modes(caller: str, modes: Any, shape: tuple[int, ...] | None = None) -> tuple[int, ...]:
-    """Return the number of modes of each axis; with a shape, if its axes have so many."""
+def check_modes(
+    caller: str, modes: Any, shape: tuple[int, ...] | None = None, half: bool = True
+) -> tuple[int, ...]:
+    """Return the number of modes of each axis; with a shape, if its axes have so many.
+
+    Of the last axis they are waves of one sign, as a half spectrum has, or else of both, as of the others.
+    """
     given = (modes,) if isinstance(modes, (int, np.integer)) else modes
     if not isinstance(given, (tuple, list)) or not 1 <= len(given) <= MAX_AXES:
         wanted = f"a positive integer or a tuple of 1 to {MAX_AXES} of them"
@@ -105,9 +128,10 @@ def check_modes(caller: str, modes: Any, shape: tuple[int, ...] | None = None) -
     if shape is None:
         return found
     for axis, (m, n) in enumerate(zip(found, shape, strict=True)):
-        most = n // 2 + (axis == len(found) - 1)
+        one_sign = half and axis == len(found) - 1
+        most = n // 2 + one_sign
         if m > most:
-            kinds = "0 to n // 2" if axis == len(found) - 1 else "-m to m - 1, m <= n // 2"
+            kinds = "0 to n // 2" if one_sign else "-m to m - 1, m <= n // 2"
             wanted = f"at most {most} along an axis of {n} points, whose modes are {kinds}"
             raise complain(ValueError, caller, "modes", wanted, describe(modes))
     return found

@@ -1,7 +1,8 @@
 """Discrete Fourier, cosine and sine transforms by the fastest library installed, each with its exact transpose.
 
 Names, arguments and results are those of `numpy.fft`, and of `scipy.fft` for cosines and sines; ``rfft_vjp`` and its
-like take the cotangent of an output to that of the input. `TRANSFORMS` is the table they are made from.
+like take the cotangent of an output to that of the input. `TRANSFORMS` is the table they are made from, and `TRUNCATED`
+that of the transforms to the lowest modes alone.
 """
 
 from tapeless._dct import (
@@ -44,7 +45,7 @@ from tapeless._fft_frequencies import (
     rfftfreq,
 )
 from tapeless._fft_run import run
-from tapeless._fft_table import ROWS, TRANSFORMS, Transform
+from tapeless._fft_table import ROWS, TRANSFORMS, TRUNCATED, Transform
 from tapeless._fft_types import (
     AlongAxis,
     AlongAxisVjp,
@@ -52,16 +53,38 @@ from tapeless._fft_types import (
     OverAxesVjp,
     Several,
 )
+from tapeless._truncated import (
+    truncated_fft,
+    truncated_fft_vjp,
+    truncated_fftn,
+    truncated_fftn_vjp,
+    truncated_ifft,
+    truncated_ifft_vjp,
+    truncated_ifftn,
+    truncated_ifftn_vjp,
+    truncated_irfft,
+    truncated_irfft_vjp,
+    truncated_irfftn,
+    truncated_irfftn_vjp,
+    truncated_rfft,
+    truncated_rfft_vjp,
+    truncated_rfftn,
+    truncated_rfftn_vjp,
+)
 from tapeless._types import ArrayInput, Integer
 
 __all__ = [
-    "TRANSFORMS", "Transform", "dct", "dct_vjp", "dctn", "dctn_vjp", "dst", "dst_vjp", "dstn",
-    "dstn_vjp", "engine", "engines", "fft", "fft2", "fft2_vjp", "fft_vjp", "fftfreq", "fftn",
-    "fftn_vjp", "fftshift", "fftshift_vjp", "hfft", "hfft_vjp", "idct", "idct_vjp", "idctn",
-    "idctn_vjp", "idst", "idst_vjp", "idstn", "idstn_vjp", "ifft", "ifft2", "ifft2_vjp",
-    "ifft_vjp", "ifftn", "ifftn_vjp", "ifftshift", "ifftshift_vjp", "ihfft", "ihfft_vjp", "irfft",
-    "irfft2", "irfft2_vjp", "irfft_vjp", "irfftn", "irfftn_vjp", "rfft", "rfft2", "rfft2_vjp",
-    "rfft_vjp", "rfftfreq", "rfftn", "rfftn_vjp", "set_engine",
+    "TRANSFORMS", "TRUNCATED", "Transform", "dct", "dct_vjp", "dctn", "dctn_vjp", "dst", "dst_vjp",
+    "dstn", "dstn_vjp", "engine", "engines", "fft", "fft2", "fft2_vjp", "fft_vjp", "fftfreq",
+    "fftn", "fftn_vjp", "fftshift", "fftshift_vjp", "hfft", "hfft_vjp", "idct", "idct_vjp", "idctn",
+    "idctn_vjp", "idst", "idst_vjp", "idstn", "idstn_vjp", "ifft", "ifft2", "ifft2_vjp", "ifft_vjp",
+    "ifftn", "ifftn_vjp", "ifftshift", "ifftshift_vjp", "ihfft", "ihfft_vjp", "irfft", "irfft2",
+    "irfft2_vjp", "irfft_vjp", "irfftn", "irfftn_vjp", "rfft", "rfft2", "rfft2_vjp", "rfft_vjp",
+    "rfftfreq", "rfftn", "rfftn_vjp", "set_engine", "truncated_fft", "truncated_fft_vjp",
+    "truncated_fftn", "truncated_fftn_vjp", "truncated_ifft", "truncated_ifft_vjp",
+    "truncated_ifftn", "truncated_ifftn_vjp", "truncated_irfft", "truncated_irfft_vjp",
+    "truncated_irfftn", "truncated_irfftn_vjp", "truncated_rfft", "truncated_rfft_vjp",
+    "truncated_rfftn", "truncated_rfftn_vjp",
 ]  # fmt: skip
 
 # What a cotangent has to be for each kind, as an input of which kind.

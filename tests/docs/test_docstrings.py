@@ -18,8 +18,9 @@ MODULES = (
     "tapeless._spectral_ops.norms", "tapeless._spectral_ops.parseval",
     "tapeless._spectral_ops.points", "tapeless._spectral_ops.products",
     "tapeless._spectral_ops.resolution", "tapeless._spectral_ops.series",
-    "tapeless._spectral_ops.vector", "tapeless.fft", "tapeless.fields", "tapeless.losses",
-    "tapeless.methods", "tapeless.optim", "tapeless.plot", "tapeless.sklearn", "tapeless.testing",
+    "tapeless._spectral_ops.vector", "tapeless._truncated", "tapeless.fft", "tapeless.fields",
+    "tapeless.losses", "tapeless.methods", "tapeless.optim", "tapeless.plot", "tapeless.sklearn",
+    "tapeless.testing",
 )  # fmt: skip
 
 
