@@ -50,10 +50,7 @@ def fft_work(shape):
 def rates(n_axes, dtype, make):
     """Return the seconds for a unit of work by products and by FFT, from disk if they were measured before."""
     file = _cache.cache_folder() / _cache.content_key(of_spectral=True) / "transform_rates.json"
-    try:
-        known = json.loads(file.read_text())
-    except (OSError, ValueError):
-        known = {}
+    known = _read(file)
     key = f"{n_axes} {dtype}"
     if key not in known:
         known[key] = _measure(n_axes, np.dtype(dtype), make)
@@ -63,6 +60,17 @@ def rates(n_axes, dtype, make):
             whole.write_text(json.dumps(known))
             whole.replace(file)
     return tuple(known[key])
+
+
+def _read(file):
+    """Return the rates in a file; those that are none, as after a crash, are measured anew."""
+    try:
+        return {
+            key: [float(product), float(fft)]
+            for key, (product, fft) in json.loads(file.read_text()).items()
+        }
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
 
 
 def _measure(n_axes, dtype, make):
