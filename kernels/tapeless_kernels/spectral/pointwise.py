@@ -96,6 +96,16 @@ def take(x, at, n, rows, points, panel, width):
 
 
 @kernel
+def times_rows(panel, x, at, n, rows, points):
+    """Multiply a panel by what `take` would put there."""
+    for r in range(rows):
+        source = x[at + r * n : at + r * n + points]
+        target = panel[r * POINTS : (r + 1) * POINTS]
+        for c in range(points):
+            target[c] *= source[c]
+
+
+@kernel
 def put(panel, x, at, n, rows, points):
     """Copy a panel back to where `take` has it from."""
     for r in range(rows):
@@ -141,10 +151,12 @@ def pointwise(theta, at, x, out, after, shape, activation, fresh, panels, first,
 
 
 @kernel
-def pointwise_vjp(theta, at, x, out_bar, x_bar, theta_bar, shape, fresh, panels, first, last):
+def pointwise_vjp(
+    theta, at, x, slopes, after_bar, x_bar, theta_bar, shape, fresh, panels, first, last
+):
     """x_bar (+)= W out_bar, on 0 if fresh, and theta_bar[sample] = the cotangents of W and b, a row for each sample.
 
-    An empty x_bar is not wanted.
+    out_bar is after_bar times the slopes, if there are any. An empty x_bar is not wanted.
     """
     n_in, n_out, n = shape
     weights, size = theta[at : at + n_in * n_out], (n_in + 1) * n_out
@@ -155,9 +167,11 @@ def pointwise_vjp(theta, at, x, out_bar, x_bar, theta_bar, shape, fresh, panels,
         panels.x[n_in * POINTS + c] = Real(1)
     for b in range(first, last):
         for p in range(0, n, POINTS):
-            points, i = min(POINTS, n - p), b * n_in * n + p
+            points, i, o = min(POINTS, n - p), b * n_in * n + p, b * n_out * n + p
             width = whole_vectors(points)
-            take(out_bar, b * n_out * n + p, n, n_out, points, panels.out, width)
+            take(after_bar, o, n, n_out, points, panels.out, width)
+            if len(slopes) > 0:
+                times_rows(panels.out, slopes, o, n, n_out, points)
             take(x, i, n, n_in, points, panels.x, width)
             turn_matrix(panels.out, 0, POINTS, panels.turned, 0, padded, n_out, width)
             add_product(

@@ -13,7 +13,7 @@ from .fold import fold, unfold
 from .product import multiply
 
 ROWS = 12  # that are folded together: a tall register block
-PANEL = 4  # vectors of columns that are folded together, so that they stay in the first-level cache
+PANEL = 8  # vectors of columns that are folded together, so that they stay in the first-level cache
 
 VECTOR = 1  # `product.bindings` gives it a meaning
 
