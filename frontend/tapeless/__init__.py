@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from tapeless import fields, losses, methods, optim, plot, regularise, testing
+from tapeless import fields, losses, methods, optim, pde, plot, regularise, testing
 from tapeless._adjoint_memory import AdjointMemory, adjoint_memory
 from tapeless._backsolve import Backsolve, BackwardStats
 from tapeless._brownian import BrownianPath, Increment
@@ -58,6 +58,7 @@ __all__ = [
     "losses",
     "methods",
     "optim",
+    "pde",
     "plot",
     "regularise",
     "reversible",

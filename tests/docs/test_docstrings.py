@@ -8,7 +8,8 @@ import pytest
 MODULES = (
     "tapeless._brownian", "tapeless._composition", "tapeless._diffusion", "tapeless._fit",
     "tapeless._ivp.dense", "tapeless._ivp.public", "tapeless._kinetic", "tapeless._objective",
-    "tapeless._ode", "tapeless._parameters", "tapeless._portrait", "tapeless._save", "tapeless._schedules",
+    "tapeless._ode", "tapeless._parameters", "tapeless._pde.coefficients", "tapeless._pde.exponential",
+    "tapeless._pde.public", "tapeless._pde.random_field", "tapeless._portrait", "tapeless._save", "tapeless._schedules",
     "tapeless._sde", "tapeless._sde_solution", "tapeless._second", "tapeless._solution", "tapeless.fields",
     "tapeless.losses", "tapeless.methods", "tapeless.optim", "tapeless.plot", "tapeless.sklearn",
     "tapeless.testing",
