@@ -7,6 +7,7 @@ import numpy as np
 from tapeless import _check as check
 from tapeless._complain import complain, describe
 from tapeless._pde.factors import LARGEST_ORDER, Array, Coefficients, method_factors, phi_of
+from tapeless._pde.numbers import as_number
 from tapeless._types import ArrayInput
 
 
@@ -147,12 +148,3 @@ def _coefficients(caller: str, method: str, L: Any, h: Any) -> Coefficients:
     if not np.isfinite(diagonal).all():
         raise complain(ValueError, caller, "L", "finite", "NaN or inf in it")
     return method_factors(method, diagonal, float(step_size))
-
-
-def as_number(caller: str, name: str, x: Any) -> Array:
-    """Return x as a native real or complex array of single or double precision; integers become float64."""
-    x = check.as_array(caller, name, x)
-    dtype = x.dtype.newbyteorder("=")
-    if dtype.char in "FD":
-        return np.asarray(x, dtype, order="C")
-    return np.asarray(check.as_state(caller, name, x), order="C")

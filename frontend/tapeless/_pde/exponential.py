@@ -6,8 +6,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from tapeless._complain import complain, describe
-from tapeless._pde.coefficients import as_number
 from tapeless._pde.factors import Array, Coefficients
+from tapeless._pde.numbers import as_number
 from tapeless._pde.stepping import Evaluate, Factors, Room, step, step_vjp
 from tapeless._types import ArrayInput
 
