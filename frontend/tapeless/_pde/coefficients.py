@@ -57,7 +57,7 @@ def phi(order: int, z: ArrayInput) -> Array:
     given = as_number("phi", "z", z)
     wide = given.astype(np.result_type(given, np.float64))
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        return phi_of(int(order), wide).astype(given.dtype)
+        return phi_of(int(order), wide.ravel()).reshape(given.shape).astype(given.dtype)
 
 
 def etdrk4_coefficients(L: ArrayInput, h: float) -> Coefficients:

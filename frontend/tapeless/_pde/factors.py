@@ -57,7 +57,7 @@ def _etdrk4(L: Array, h: float) -> Coefficients:
     z = h * L
     half = 0.5 * z
     q = 0.5 * h * phi_of(1, half)
-    b1, b2, b4 = (h * _mean_on_circle(f, z) for f in (_b1, _b2, _b4))
+    b1, b2, b4 = h * _mean_on_circle(_weights, z)
     return Coefficients(np.exp(half), np.exp(z), q, q, np.expm1(half) * q, 2 * q, b1, b2, b4)
 
 
@@ -99,43 +99,40 @@ def method_factors(method: str, L: Array, h: float, slopes: bool = False) -> Coe
     return _of_each_value(METHODS[method][slopes], L, h)
 
 
-# Divided step by step, so that no power of z overflows.
-
-
-def _b1(z: Array) -> Array:
-    return ((-4 / z - 1) / z) / z + np.exp(z) * (((4 / z - 3) / z + 1) / z)
-
-
-def _b2(z: Array) -> Array:
-    return 2 * ((2 / z + 1) / z) / z + np.exp(z) * (2 * ((1 - 2 / z) / z) / z)
-
-
-def _b4(z: Array) -> Array:
-    return ((-4 / z - 3) / z - 1) / z + np.exp(z) * (((4 / z - 1) / z) / z)
+def _weights(z: Array) -> Array:
+    """Return b1, b2 and b4 for h = 1; powers of 1/z never overflow where |z| is at least 1."""
+    w, e = 1 / z, np.exp(z)
+    return np.stack(
+        [
+            ((-4 * w - 1) * w) * w + e * (((4 * w - 3) * w + 1) * w),
+            ((4 * w + 2) * w) * w + e * (((2 - 4 * w) * w) * w),
+            ((-4 * w - 3) * w - 1) * w + e * (((4 * w - 1) * w) * w),
+        ]
+    )
 
 
 def phi_of(order: int, z: Array) -> Array:
-    """Return phi_k(z) of an array of double precision."""
+    """Return phi_k(z) of a flat array of double precision."""
     return _mean_on_circle(partial(_phi_by_recurrence, order), z) if order else np.exp(z)
 
 
 def _phi_by_recurrence(order: int, z: Array) -> Array:
-    value, factorial = np.exp(z), 1.0
+    value, inverse, factorial = np.exp(z), 1 / z, 1.0
     for k in range(order):
-        value, factorial = (value - 1 / factorial) / z, factorial * (k + 1)
+        value, factorial = (value - 1 / factorial) * inverse, factorial * (k + 1)
     return value
 
 
 def _mean_on_circle(f: Callable[[Array], Array], z: Array) -> Array:
-    """Return an entire function that loses digits near 0: its mean on a circle around z where |z| < 1.
+    """Return entire functions that lose digits near 0, of a flat array: where |z| < 1 their means on circles around z.
 
     f(conj z) = conj f(z) is taken for granted where z is real: half of the circle has the real part of all.
     """
-    out = np.empty_like(z)
-    near = np.abs(z) < 1
-    out[~near] = f(z[~near])
-    turn = 2.0 if z.dtype.kind == "c" else 1.0
-    points = RADIUS * np.exp(1j * np.pi * turn * (np.arange(N_POINTS) + 0.5) / N_POINTS)
+    near, is_complex = np.abs(z) < 1, z.dtype.kind == "c"
+    n = N_POINTS if is_complex else N_POINTS // 2
+    points = RADIUS * np.exp((1 + is_complex) * 1j * np.pi * (np.arange(n) + 0.5) / n)
     mean = f(z[near][:, None] + points).mean(axis=-1)
-    out[near] = mean if z.dtype.kind == "c" else mean.real
+    far = f(z[~near])
+    out = np.empty((*far.shape[:-1], len(z)), z.dtype)
+    out[..., ~near], out[..., near] = far, mean if is_complex else mean.real
     return out

@@ -1,0 +1,146 @@
+"""A step of the vorticity equation against ones written by hand on NumPy arrays, in turns.
+
+    pip install ducc0 pyfftw
+    taskset -c 0 python asv_benchmarks/navier_stokes_speed.py
+
+Prints the table of docs/pde.md: milliseconds of a step of 256 x 256 points, minima of alternating runs, one thread.
+Peers take the integrating-factor RK4 step on rfft2 and irfft2 of one library, five transforms an evaluation; the floor is
+the time of the transforms of our own step. First each result is held against that of NumPy.
+"""
+
+import functools
+
+import numpy as np
+import scipy.fft
+from benchmarks.timing import least_in_turns
+
+from tapeless import pde
+from tapeless._pde import transforms
+from tapeless._pde.modes import Box
+
+N, N_STEPS, DT, NU = 256, 5, 1e-3, 1e-3
+
+
+def problem(dtype):
+    """Return what a step by hand needs: wave numbers, multipliers, factors and a start, in one dtype."""
+    k0, k1 = np.fft.fftfreq(N, 1 / N)[:, None], np.fft.rfftfreq(N, 1 / N)[None, :]
+    square = k0**2 + k1**2
+    inverse = np.divide(1, square, where=square > 0, out=np.zeros_like(square))
+    mask = (np.abs(k0) < N / 3) & (np.abs(k1) < N / 3)
+    w = (
+        np.fft.rfft2(np.random.default_rng(74).standard_normal((N, N)))
+        * np.exp(-square / 50)
+        * mask
+    )
+    w *= 5 / np.abs(np.fft.irfft2(w)).max()
+    half = np.exp(-NU * square * DT / 2)
+    arrays = {
+        "w": w, "u": 1j * k1 * inverse, "v": -1j * k0 * inverse, "x": 1j * k0 + 0 * k1, "y": 1j * k1 + 0 * k0,
+        "mask": mask, "half": half, "whole": half * half,
+    }  # fmt: skip
+    single = np.dtype(dtype).itemsize == 4
+    kinds = {"c": np.complex64 if single else np.complex128, "b": dtype, "f": dtype}
+    return {name: a.astype(kinds[a.dtype.kind]) for name, a in arrays.items()}
+
+
+def by_hand(p, forward, inverse):
+    """Take the steps with the transforms of a library."""
+    half, whole, mask, w = p["half"], p["whole"], p["mask"], p["w"]
+
+    def slope(w):
+        u, v, x, y = (inverse(p[name] * w) for name in "uvxy")
+        return -mask * forward(u * x + v * y)
+
+    for _ in range(N_STEPS):
+        k1 = slope(w)
+        k2 = slope(half * (w + (DT / 2) * k1))
+        k3 = slope(half * w + (DT / 2) * k2)
+        k4 = slope(whole * w + DT * half * k3)
+        w = whole * w + (DT / 6) * (whole * k1 + 2 * half * (k2 + k3) + k4)
+    return w
+
+
+def libraries(dtype):
+    """Yield the names of libraries that are installed, and their transforms."""
+    yield "numpy", np.fft.rfft2, np.fft.irfft2
+    yield "scipy", scipy.fft.rfft2, scipy.fft.irfft2
+    try:
+        import ducc0.fft as ducc
+
+        back = {"lastsize": N, "forward": False, "inorm": 2, "allow_overwriting_input": True}
+        yield (
+            "ducc0",
+            functools.partial(ducc.r2c, axes=(0, 1)),
+            lambda a: ducc.c2r(a, axes=(0, 1), **back),
+        )
+    except ImportError:
+        pass
+    try:
+        import pyfftw
+
+        yield "pyfftw", *planned(pyfftw, dtype)
+    except ImportError:
+        pass
+
+
+def planned(pyfftw, dtype):
+    """Return the transforms of measured plans."""
+    complexes = np.result_type(dtype, np.complex64)
+    field, half = (
+        pyfftw.empty_aligned((N, N), dtype),
+        pyfftw.empty_aligned((N, N // 2 + 1), complexes),
+    )
+    forward = pyfftw.FFTW(field, half, axes=(0, 1), flags=("FFTW_MEASURE",))
+    flags = ("FFTW_MEASURE", "FFTW_DESTROY_INPUT")
+    backward = pyfftw.FFTW(half, field, axes=(0, 1), direction="FFTW_BACKWARD", flags=flags)
+
+    def there(a):
+        field[:] = a
+        return forward().copy()
+
+    def back(a):
+        half[:] = a
+        return backward().copy()
+
+    return there, back
+
+
+def floor(dtype):
+    """Return the transforms of our steps and nothing else."""
+    box = Box((N, N), (2 * np.pi,) * 2, np.dtype(dtype))
+    half, fields = np.zeros((1, 2, N, box.width), box.complex), np.zeros((1, 2, N, N), dtype)
+    made = half.copy()
+
+    def run():
+        for _ in range(4 * N_STEPS):
+            transforms.to_sums(half[..., : box.modes[1]], 2)
+            transforms.to_real(fields, half)
+            transforms.to_half(made, fields)
+            transforms.to_spectra(made[..., : box.modes[1]], 2)
+
+    return run
+
+
+def main():
+    for dtype in (np.float64, np.float32):
+        p = problem(dtype)
+        w0, reference = np.fft.irfft2(p["w"]).astype(dtype), by_hand(p, np.fft.rfft2, np.fft.irfft2)
+        options = {"n_steps": N_STEPS, "length": 2 * np.pi, "adjoint": None}
+        solve = functools.partial(pde.solve_navier_stokes, w0, N_STEPS * DT, NU, **options)
+        ways = {name: functools.partial(by_hand, p, *pair) for name, *pair in libraries(dtype)}
+        for name, way in ways.items():
+            off = np.abs(way() - reference).max() / np.abs(reference).max()
+            assert off < 100 * np.finfo(dtype).eps, name
+        ours = np.fft.rfft2(solve(method="ifrk4").ys)
+        off = np.abs(ours - reference).max() / np.abs(reference).max()
+        ways |= {f"tapeless {m}": functools.partial(solve, method=m) for m in ("ifrk4", "etdrk4")}
+        ways["floor: our transforms alone"] = floor(dtype)
+        times = dict(zip(ways, least_in_turns(*ways.values(), repeats=40), strict=True))
+        best = min(t for name, t in times.items() if name in ("numpy", "scipy", "ducc0", "pyfftw"))
+        print(f"{np.dtype(dtype).name}: ifrk4 differs from NumPy by {off:.1e}")
+        for name, t in times.items():
+            print(f"  {name}: {1e3 * t / N_STEPS:.2f} ms, {best / t:.2f} x the best peer")
+
+
+if __name__ == "__main__":
+    main()
