@@ -1,8 +1,7 @@
 """The steps of one chunk of samples, what is kept of them, and the way back."""
 
 import math
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +17,6 @@ from tapeless_kernels.status import INTERRUPTED, NON_FINITE, RUNNING, SUCCESS
 
 UNSTABLE = 16  # apart from the codes of kernels
 EXCESS = 2.0  # of the norm that the equation allows, beyond which a solve is unstable
-
-
-class Method(NamedTuple):
-    """The factors of each leg of a grid, and their slopes in nu."""
-
-    factors: Sequence[Factors]
-    slopes: Callable[[], Sequence[Factors]]
 
 
 class Records:
@@ -43,10 +35,10 @@ class Chunk:
     """Samples that are solved together, from modes u0; each sample may fail for itself."""
 
     def __init__(
-        self, make: Callable[[Complexes, bool], Equation], box: Box, grid: Grid, method: Method,
+        self, make: Callable[[Box, Complexes, bool], Equation], box: Box, grid: Grid, factors: list[Factors],
         u0: Complexes, forcing: Complexes, stride: int,
     ) -> None:  # fmt: skip
-        self._make, self._box, self._grid, self._method = make, box, grid, method
+        self._make, self._box, self._grid, self._factors = make, box, grid, factors
         self._u0, self._forcing, self._stride = u0, forcing, stride
         self._kept: list[Complexes] = []
         self._last = np.zeros(len(u0), np.int64)  # steps that each sample took
@@ -59,13 +51,11 @@ class Chunk:
     def run(self, records: Records, rows: slice, interrupts: Interrupts) -> None:
         """Take all steps; `records` is right whenever it is interrupted between two of them."""
         box, u, done = self._box, self._u0.copy(), 0
-        equation, room = self._make(self._forcing, False), Room.like(u)
+        equation, room = self._make(box, self._forcing, False), Room.like(u)
         ys, t, status = records.ys[rows], records.t[rows], records.status[rows]
         bound = self._bound()
         try:
-            for i, (leg, factors) in enumerate(
-                zip(self._grid.legs, self._method.factors, strict=True)
-            ):
+            for i, (leg, factors) in enumerate(zip(self._grid.legs, self._factors, strict=True)):
                 for n in range(leg.n):
                     if not (status == RUNNING).any():
                         return
@@ -110,13 +100,13 @@ class Chunk:
         bound: NDArray[np.float64] = (EXCESS * (start + self._grid.ts[-1] * push)) ** 2
         return bound
 
-    def pull(self, ys_bar: Floats) -> tuple[Floats, Floats, float]:
-        """Return the cotangents of u0, of the forcing and of nu from that of `Records.ys`."""
+    def pull(self, ys_bar: Floats, slopes: list[Factors]) -> tuple[Floats, Floats, float]:
+        """Return the cotangents of u0, forcing and nu from that of `Records.ys`; slopes are those of factors in nu."""
         box, last = self._box, self._last
         bar, forcing_bar, nu_bar = np.zeros_like(self._u0), np.zeros_like(self._forcing), 0.0
-        equation, room, bars = self._make(self._forcing, True), Room.like(bar), Room.like(bar)
+        equation, room, bars = self._make(box, self._forcing, True), Room.like(bar), Room.like(bar)
         states = _States(self._kept, self._stride, last, equation, self._steps(), room)
-        slopes, done = self._method.slopes(), self._grid.n_steps
+        done = self._grid.n_steps
 
         def inner(x: Complexes, y: Complexes) -> float:
             return float(mean_squares(box, x, y).sum()) * math.prod(box.shape)
@@ -127,7 +117,7 @@ class Chunk:
                 done -= 1
                 if done >= last.max(initial=0):
                     continue
-                u, factors = states.before(done), self._method.factors[i]
+                u, factors = states.before(done), self._factors[i]
                 step(factors, u, equation.evaluate, room, end=False)
                 step_vjp(factors, bar, equation.evaluate_vjp, bars)
                 for n_bar in bars.n:
@@ -138,7 +128,7 @@ class Chunk:
 
     def _steps(self) -> list[Factors]:
         """Return the factors of each step."""
-        legs = zip(self._grid.legs, self._method.factors, strict=True)
+        legs = zip(self._grid.legs, self._factors, strict=True)
         return [factors for leg, factors in legs for _ in range(leg.n)]
 
 

@@ -11,12 +11,12 @@ from tapeless._complain import complain, describe
 from tapeless._interrupts import Interrupts
 from tapeless._pde.arrival import check_arrival
 from tapeless._pde.equations import Equation
-from tapeless._pde.factors import METHODS, method_factors
+from tapeless._pde.factors import METHODS
 from tapeless._pde.grid import Grid, make_grid
-from tapeless._pde.march import Chunk, Method, Records
+from tapeless._pde.march import Chunk, Records
+from tapeless._pde.method import Method
 from tapeless._pde.modes import Box, Complexes, Floats
 from tapeless._pde.solution import PdeGradient, PdeSolution, PdeStats
-from tapeless._pde.stepping import Factors
 from tapeless_kernels.status import INTERRUPTED, RUNNING
 
 ADJOINTS = ("store", "every", None)
@@ -52,14 +52,15 @@ def solve(
     stride = _stride(caller, options.adjoint, options.stride, grid.n_steps)
     box = Box(shape, _lengths(caller, options.length, n_axes), dtype)
     forcing = _forcing(caller, options.forcing, fields)
-    method = _method(options.method, box, grid, viscosity)
+    method = Method(options.method, box, grid, viscosity)
+    factors = method.factors()
     records = Records(fields, len(grid.ts))
     size = max(CHUNK // math.prod(shape), 1)
     chunks: list[tuple[slice, Chunk]] = []
 
     def finish() -> PdeSolution:
         reverse = (
-            None if stride == 0 else _Reverse(chunks, options.forcing, fields.shape, single, dtype)
+            _Reverse(chunks, method, options.forcing, fields.shape, single) if stride else None
         )
         ys = records.ys if options.t_eval is not None else records.ys[:, 0]
         return _solution(grid, records, ys, single, reverse)
@@ -69,10 +70,7 @@ def solve(
             for start in range(0, len(fields), size):
                 rows = slice(start, start + size)
                 of_chunk = box.analyse(np.broadcast_to(forcing, fields.shape)[rows])
-                chunk = Chunk(
-                    lambda f, keeping: make(box, f, keeping), box, grid, method, box.analyse(fields[rows]),
-                    of_chunk, stride,
-                )  # fmt: skip
+                chunk = Chunk(make, box, grid, factors, box.analyse(fields[rows]), of_chunk, stride)
                 chunks.append((rows, chunk))
                 chunk.run(records, rows, interrupts)
         except KeyboardInterrupt as interruption:
@@ -89,15 +87,10 @@ class _Reverse:
     """The way back of all chunks."""
 
     def __init__(
-        self,
-        chunks: list[tuple[slice, Chunk]],
-        forcing: Any,
-        shape: tuple[int, ...],
-        single: bool,
-        dtype: np.dtype,
-    ) -> None:
-        self._chunks, self._shape, self._single, self._dtype = chunks, shape, single, dtype
-        self._of_forcing = None if forcing is None else np.shape(forcing)
+        self, chunks: list[tuple[slice, Chunk]], method: Method, forcing: Any, shape: tuple[int, ...], single: bool
+    ) -> None:  # fmt: skip
+        self._chunks, self._method, self._shape, self._single = chunks, method, shape, single
+        self._of_forcing = None if forcing is None else np.ndim(forcing)
 
     @property
     def nbytes(self) -> int:
@@ -105,51 +98,32 @@ class _Reverse:
         return sum(chunk.nbytes for _, chunk in self._chunks)
 
     def __call__(self, ys_bar: Floats) -> PdeGradient:
-        u0_bar, forcing_bar, nu_bar = (
-            np.zeros(self._shape, self._dtype),
-            np.zeros(self._shape, self._dtype),
-            0.0,
-        )
+        u0_bar, forcing_bar = np.zeros((2, *self._shape), ys_bar.dtype)
+        nu_bar, slopes = 0.0, self._method.factors(slopes=True)
         times = ys_bar.size // max(u0_bar.size, 1)
         bars = ys_bar.reshape(self._shape[0], times, *self._shape[1:])
         with np.errstate(all="ignore"):
             for rows, chunk in self._chunks:
-                u0_bar[rows], forcing_bar[rows], more = chunk.pull(bars[rows])
+                u0_bar[rows], forcing_bar[rows], more = chunk.pull(bars[rows], slopes)
                 nu_bar += more
-        if self._of_forcing is None:
-            of_forcing = None
-        elif len(self._of_forcing) == len(self._shape):
-            of_forcing = forcing_bar
-        else:
+        of_forcing = forcing_bar
+        if self._of_forcing is None or self._of_forcing < len(self._shape):
             of_forcing = forcing_bar.sum(axis=0)
-        return PdeGradient(u0_bar[0] if self._single else u0_bar, of_forcing, nu_bar)
+        u0_bar = u0_bar[0] if self._single else u0_bar
+        return PdeGradient(u0_bar, None if self._of_forcing is None else of_forcing, nu_bar)
 
 
 def _solution(
     grid: Grid, records: Records, ys: Floats, single: bool, reverse: _Reverse | None
 ) -> PdeSolution:
     batch, *shape = records.y.shape
-    flat = np.abs(records.y).reshape(batch, -1)
+    flat = np.abs(records.y).reshape(batch, math.prod(shape))
     peak = np.stack(np.unravel_index(flat.argmax(axis=1), shape), axis=-1)
     stats = PdeStats(records.n_steps, 4 * records.n_steps, records.status, records.t, peak)
     y = records.y
     if single:
         stats, ys, y = PdeStats(*(x[0] for x in stats)), ys[0], y[0]
     return PdeSolution(grid.ts, ys, y, stats, single, reverse, reverse.nbytes if reverse else 0)
-
-
-def _method(name: str, box: Box, grid: Grid, nu: float) -> Method:
-    def of_legs(slopes: bool) -> list[Factors]:
-        made: dict[float, Factors] = {}
-        for leg in grid.legs:
-            if leg.h not in made:
-                found = method_factors(name, -nu * box.k2, leg.h, slopes)
-                scale = -box.k2 if slopes else 1.0
-                arrays = [np.ascontiguousarray(scale * c, box.dtype) for c in found]
-                made[leg.h] = Factors(*(c if c.any() else None for c in arrays))
-        return [made[leg.h] for leg in grid.legs]
-
-    return Method(of_legs(False), lambda: of_legs(True))
 
 
 def _fields(caller: str, name: str, u0: Any, n_axes: int) -> Floats:
