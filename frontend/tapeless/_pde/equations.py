@@ -100,9 +100,10 @@ class NavierStokes:
         """Write N(z) + f."""
         real, kernel = self.box.dtype, self._kernel
         kernel(vorticity.velocities)(self._padded.view(real), z.view(real), *self._k, self._inverse)
-        fields = self._kept[stage] if self._kept else self._fields
-        self._to_fields(fields)
-        kernel(vorticity.products)(flat(self._fields), flat(fields))
+        self._to_fields()
+        if self._kept:
+            self._kept[stage][...] = self._fields
+        kernel(vorticity.products)(flat(self._fields))
         self._to_modes()
         kernel(vorticity.transport)(out.view(real), self._made.view(real), self._forcing, *self._k)
 
@@ -110,16 +111,16 @@ class NavierStokes:
         """Write the cotangent of a vorticity from that of N."""
         real, kernel = self.box.dtype, self._kernel
         kernel(vorticity.transport_vjp)(self._padded.view(real), n_bar.view(real), *self._k)
-        self._to_fields(self._fields)
+        self._to_fields()
         kernel(vorticity.products_vjp)(flat(self._fields), flat(self._kept[stage]))
         self._to_modes()
         made = self._made.view(real)
         kernel(vorticity.velocities_vjp)(z_bar.view(real), made, *self._k, self._inverse)
 
-    def _to_fields(self, fields: Floats) -> None:
+    def _to_fields(self) -> None:
         """Write the fields of the padded half spectra, over whose kept columns it works."""
         ft.to_sums(self._padded[..., : self.box.modes[1]], 2)
-        ft.to_real(fields, self._padded)
+        ft.to_real(self._fields, self._padded)
 
     def _to_modes(self) -> None:
         """Write the half spectra of `_fields`, right in the kept columns."""

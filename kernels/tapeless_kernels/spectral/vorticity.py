@@ -72,13 +72,13 @@ def velocities_row_vjp(w, u, v, kx, ky, inverse):
 
 
 @kernel
-def products(out, fields):
-    """Write u v and v^2 - u^2 from u and v: arrays (batch, 2, n_points). Both may be one array."""
-    for s in range(len(out)):
-        p, q, u, v = out[s, 0], out[s, 1], fields[s, 0], fields[s, 1]
+def products(fields):
+    """Write u v over u and v^2 - u^2 over v: arrays (batch, 2, n_points)."""
+    for s in range(len(fields)):
+        u, v = fields[s, 0], fields[s, 1]
         for i in range(len(u)):
             a, b = u[i], v[i]
-            p[i], q[i] = a * b, (b - a) * (b + a)
+            u[i], v[i] = a * b, (b - a) * (b + a)
 
 
 @kernel
