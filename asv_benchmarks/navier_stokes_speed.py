@@ -3,7 +3,8 @@
     pip install ducc0 pyfftw
     taskset -c 0 python asv_benchmarks/navier_stokes_speed.py
 
-Prints the table of docs/pde.md: milliseconds of a step of 256 x 256 points, minima of alternating runs, one thread.
+Prints the numbers of docs/pde.md: milliseconds of a step of 256 x 256 points, minima of alternating runs, one thread;
+then how much longer a gradient takes than its solve, and a step by scipy.fft than by ducc0.
 Peers take the integrating-factor RK4 step on rfft2 and irfft2 of one library, five transforms an evaluation; the
 floor is the time of the transforms of our own step. First each result is held against that of NumPy.
 """
@@ -14,6 +15,7 @@ import numpy as np
 import scipy.fft
 from benchmarks.timing import least_in_turns
 
+from tapeless import pde
 from tapeless._pde import transforms
 from tapeless._pde.equations import NavierStokes
 from tapeless._pde.grid import make_grid
@@ -158,5 +160,26 @@ def main():
             print(f"  {name}: {1e3 * t:.2f} ms, {best / t:.2f} x the best peer")
 
 
+def gradients(dtype):
+    """Print ratios of times."""
+    w0 = np.fft.irfft2(problem(dtype)["w"]).astype(dtype)
+    options = {"n_steps": 9, "length": 2 * np.pi}
+    solve = functools.partial(pde.solve_navier_stokes, w0, 9 * DT, NU, **options)
+    kept = {adjoint: solve(adjoint=adjoint) for adjoint in ("store", "every")}
+    ways = [functools.partial(sol.vjp, w0) for sol in kept.values()]
+    plain, *pulled = least_in_turns(functools.partial(solve, adjoint=None), *ways, repeats=40)
+    for adjoint, t in zip(kept, pulled, strict=True):
+        print(f"{np.dtype(dtype).name}: gradient / solve, adjoint={adjoint!r}: {t / plain:.2f}")
+    before = transforms._ducc
+    if before() is not None:
+        (by_ducc,) = least_in_turns(ours(w0, "etdrk4"), repeats=200)
+        transforms._ducc = lambda: None
+        (by_scipy,) = least_in_turns(ours(w0, "etdrk4"), repeats=200)
+        transforms._ducc = before
+        print(f"{np.dtype(dtype).name}: step by scipy.fft / by ducc0: {by_scipy / by_ducc:.2f}")
+
+
 if __name__ == "__main__":
     main()
+    for kind in (np.float64, np.float32):
+        gradients(kind)

@@ -86,13 +86,12 @@ class Chunk:
     def _settle(
         self, u: Complexes, after: Complexes, bound: Floats, status: NDArray[np.uint8], y: Floats
     ) -> None:
-        """Set the status of samples whose step went wrong, put down where they were, and set them to 0."""
+        """Set the status of samples whose step went wrong, and put down where they were."""
         energy = mean_squares(self._box, after, after)
         bad = ~(energy <= bound) & (status == RUNNING)
         if bad.any():
             status[bad] = np.where(np.isfinite(energy[bad]), UNSTABLE, NON_FINITE)
             y[bad] = self._box.synthesise(u)[bad]
-        after[status != RUNNING] = 0
 
     def _bound(self) -> NDArray[np.float64]:
         """Return the largest mean square: transport keeps it, diffusion lowers it, and forcing adds to its root."""
@@ -145,7 +144,7 @@ class _States:
         self._block: list[Complexes] = []
 
     def before(self, n: int) -> Complexes:
-        """Return the state before step n, in which samples that had failed are 0, as they were."""
+        """Return the state before step n, in which samples that do not take it are 0."""
         first = n // self._stride * self._stride
         if first != self._first:
             self._first, self._block = (

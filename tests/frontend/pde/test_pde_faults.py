@@ -159,6 +159,18 @@ def test_an_unstable_sample_is_named_with_time_and_place_and_the_others_go_on(so
     np.testing.assert_allclose(reached, again, rtol=1e-10, atol=1e-12)
 
 
+def test_a_sample_stops_before_the_step_that_exceeds_twice_the_norm(monkeypatch):
+    u0 = 7 * np.random.default_rng(0).standard_normal((3, 32))[1]
+    u0 = np.fft.irfft(np.where(np.arange(17) < 11, np.fft.rfft(u0), 0), 32)  # no mode is cut off
+    reached = int(burgers(u0, t1=0.5, nu=1e-4, n_steps=50, throw=False).stats.n_steps)
+    monkeypatch.setattr(march, "EXCESS", np.inf)
+    norms = [
+        np.linalg.norm(burgers(u0, t1=0.01 * n, nu=1e-4, n_steps=n).ys) / np.linalg.norm(u0)
+        for n in (reached, reached + 1)
+    ]
+    assert reached > 0 and norms[0] <= 2 < norms[1]
+
+
 def test_overflow_in_one_step_is_not_finite():
     with pytest.raises(SolverError, match="met a value that is not finite") as info:
         burgers(np.float32(1e30) * SINE.astype(np.float32), t1=1e3)
@@ -183,6 +195,7 @@ def test_interrupt_between_steps_keeps_what_was_reached(solve, monkeypatch):
     u0 = np.random.default_rng(0).standard_normal(shape)
     options = {"t1": 0.1, "nu": 0.05, "n_steps": 10, "t_eval": [0.02, 0.1]}
     whole = solve(u0, **options)
+    monkeypatch.setattr(signal, "getsignal", lambda number: signal.default_int_handler)
     taken = []
 
     def step(*arguments, **kwargs):

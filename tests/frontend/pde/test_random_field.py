@@ -37,7 +37,8 @@ def test_each_mode_in_2d_and_3d_has_its_variance(shape):
     w = gaussian_random_field(shape, 1, length=lengths, batch=samples, **law)
     assert w.shape == (samples, *shape)
     axes = tuple(range(1, w.ndim))
-    found = (np.abs(np.fft.fftn(w, axes=axes) / np.prod(shape)) ** 2).mean(axis=0)
+    c = np.fft.fftn(w, axes=axes) / np.prod(shape)
+    found = (np.abs(c) ** 2).mean(axis=0)
     k = np.meshgrid(
         *(np.fft.fftfreq(n, s / n) * 2 * np.pi for n, s in zip(shape, lengths, strict=True)),
         indexing="ij",
@@ -53,6 +54,11 @@ def test_each_mode_in_2d_and_3d_has_its_variance(shape):
     )  # 0.7 % each, of up to 71
     assert abs(np.mean(found[kept] / expected[kept]) - 1) < 0.01
     assert (found[~kept] < 1e-25).all()
+    z = c[:, kept] / np.sqrt(expected[kept])
+    both = (
+        np.abs(z.T @ z.conj()) / samples
+    )  # of two modes, and of no mode with itself or its conjugate
+    assert np.abs(both - np.eye(len(both))).max() < 0.05
 
 
 def test_mean_is_drawn_when_wanted():
