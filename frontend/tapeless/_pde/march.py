@@ -147,10 +147,8 @@ class _States:
         """Return the state before step n, in which samples that do not take it are 0."""
         first = n // self._stride * self._stride
         if first != self._first:
-            self._first, self._block = (
-                first,
-                [self._alive(self._kept[first // self._stride], first)],
-            )
+            self._first = first
+            self._block = [self._alive(self._kept[first // self._stride], first)]
         while len(self._block) <= n - first:
             done = first + len(self._block)
             step(self._steps[done - 1], self._block[-1], self._equation.evaluate, self._room)
