@@ -4,7 +4,7 @@
     taskset -c 0 python asv_benchmarks/navier_stokes_speed.py
 
 Prints the numbers of docs/pde.md: milliseconds of a step of 256 x 256 points, minima of alternating runs, one thread;
-then how much longer a gradient takes than its solve, and a step by scipy.fft than by ducc0.
+then how much longer a gradient takes than its solve, and a step by scipy.fft than by ducc0; then training data.
 Peers take the integrating-factor RK4 step on rfft2 and irfft2 of one library, five transforms an evaluation; the
 floor is the time of the transforms of our own step. First each result is held against that of NumPy.
 """
@@ -179,7 +179,24 @@ def gradients(dtype):
         print(f"{np.dtype(dtype).name}: step by scipy.fft / by ducc0: {by_scipy / by_ducc:.2f}")
 
 
+def data():
+    """Print seconds for samples of the problems of Li et al. (2020), and how far steps are from ones half as long."""
+    w0 = pde.gaussian_random_field(
+        (64, 64), 0, alpha=2.5, tau=7.0, sigma=7**0.75, batch=8, dtype=np.float32
+    )
+    u0 = pde.gaussian_random_field(8192, 0, alpha=2.0, tau=5.0, sigma=25.0, batch=8)
+    options = {"adjoint": None, "forcing": pde.navier_stokes_forcing((64, 64), dtype=np.float32)}
+    flows = functools.partial(pde.solve_navier_stokes, w0, 50.0, 1e-3, **options)
+    waves = functools.partial(pde.solve_burgers, u0, 1.0, 0.1, adjoint=None)
+    for name, solve, dt in (("vorticity 64 x 64", flows, 0.02), ("Burgers 8192", waves, 0.01)):
+        found = []
+        (t,) = least_in_turns(lambda s=solve, h=dt, f=found: f.append(s(dt=h).ys), repeats=2)
+        off = np.abs(solve(dt=dt / 2).ys - found[0]).max() / np.abs(found[0]).max()
+        print(f"{name}, dt = {dt}: {t / 8:.3f} s a sample, {off:.0e} from half the step")
+
+
 if __name__ == "__main__":
     main()
     for kind in (np.float64, np.float32):
         gradients(kind)
+    data()
