@@ -70,51 +70,40 @@ def step_vjp(c: Factors, u_bar: Array, evaluate_vjp: Evaluate, room: Room) -> No
     evaluate_vjp(1, n2, z2)
     combine(n1, (c.b1, u_bar), (c.a21, z2), (c.a41, z4))
     evaluate_vjp(0, n1, room.scratch)
-    np.add(
-        room.scratch,
-        combined(room.next, (c.whole, u_bar), (c.half, z2), (c.half, z3), (c.whole, z4)),
-        out=room.next,
-    )
+    combine(room.next, (c.whole, u_bar), (c.half, z2), (c.half, z3), (c.whole, z4))
+    np.add(room.next, room.scratch, out=room.next)
 
 
 def slope_dot(
-    d: Factors,
-    u: Array,
-    room: Room,
-    u_bar: Array,
-    bars: Room,
-    inner: Callable[[Array, Array], float],
-) -> float:
+    d: Factors, u: Array, room: Room, u_bar: Array, bars: Room, inner: Callable[[Array, Array], float]
+) -> float:  # fmt: skip
     """Return the cotangent of a parameter of L, in which the factors have the slopes d, after `step` and `step_vjp`."""
     (z2_bar, z3_bar, z4_bar), (n1, n2, n3, n4) = bars.z, room.n
     out = room.scratch
-    total = inner(z2_bar, combined(out, (d.half, u), (d.a21, n1)))
-    total += inner(z3_bar, combined(out, (d.half, u), (d.a32, n2)))
-    total += inner(z4_bar, combined(out, (d.whole, u), (d.a43, n3), (d.a41, n1)))
+    total = inner(z2_bar, combine(out, (d.half, u), (d.a21, n1)))
+    total += inner(z3_bar, combine(out, (d.half, u), (d.a32, n2)))
+    total += inner(z4_bar, combine(out, (d.whole, u), (d.a43, n3), (d.a41, n1)))
     np.add(n2, n3, out=room.next)
-    return total + inner(
-        u_bar, combined(out, (d.whole, u), (d.b1, n1), (d.b2, room.next), (d.b4, n4))
-    )
+    combine(out, (d.whole, u), (d.b1, n1), (d.b2, room.next), (d.b4, n4))
+    return total + inner(u_bar, out)
 
 
-def combined(out: Array, *terms: tuple[Array | None, Array]) -> Array:
-    """Return out, filled by `combine`."""
-    combine(out, *terms)
-    return out
-
-
-def combine(out: Array, *terms: tuple[Array | None, Array]) -> None:
-    """Write the sum of factors times arrays; None is 0. The arrays are contiguous, and none of them is out."""
+def combine(out: Array, *terms: tuple[Array | None, Array]) -> Array:
+    """Return out with the sum of factors times arrays in it; None is 0. All are contiguous, and no array is out."""
     kept = [(c, x) for c, x in terms if c is not None]
-    if not kept:
+    if not kept or not out.size:
         out[...] = 0
-        return
+        return out
     real = out.real.dtype
     if 2 <= len(kept) <= 4 and out.dtype.kind == "c" and all(c.dtype == real for c, _ in kept):
         size = 2 * kept[0][0].size
-        flat = [v for c, x in kept for v in (c.reshape(-1), x.view(real).reshape(-1, size))]
-        family(real)(KERNELS[len(kept) - 2])(out.view(real).reshape(-1, size), *flat)
-        return
+        rows = [x.reshape(-1).view(real).reshape(-1, size) for _, x in kept]
+        flat = [
+            array for (c, _), row in zip(kept, rows, strict=True) for array in (c.reshape(-1), row)
+        ]
+        family(real)(KERNELS[len(kept) - 2])(out.reshape(-1).view(real).reshape(-1, size), *flat)
+        return out
     np.multiply(*kept[0], out=out)
     for c, x in kept[1:]:
         out += c * x
+    return out

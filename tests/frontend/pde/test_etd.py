@@ -166,6 +166,17 @@ def test_inputs_are_not_written_to_and_may_be_strided():
     assert np.array_equal(pde.exponential_step(c, np.asfortranarray(u), np.sin), plain)
 
 
+@pytest.mark.parametrize("dtype", [float, complex])
+def test_states_may_be_numbers_or_empty(dtype):
+    for shape in ((), (1,), (0,), (0, 3), (2, 0)):
+        L, u = np.zeros(shape[-1:]) - 1, np.ones(shape, dtype)
+        c = pde.etdrk4_coefficients(L, 0.1)
+        out = pde.exponential_step(c, u, np.sin)
+        bar = pde.exponential_step_vjp(c, u, np.sin, lambda u, bar: np.cos(u) * bar, u)
+        assert out.shape == bar.shape == shape and out.dtype == bar.dtype == dtype
+        np.testing.assert_allclose(out, 0.9845026, rtol=1e-7)
+
+
 BAD = {
     "phi order": (lambda: pde.phi(5, 0.0), "phi: `order` must be an integer from 0 to 4; got 5"),
     "phi bool": (lambda: pde.phi(True, 0.0), "`order`"),
