@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tapeless import _check as check
+from tapeless import _fft_core as core
 from tapeless import _recycled as recycled
 from tapeless import _transform_cost as cost
-from tapeless import _fft_core as core
 from tapeless._complain import complain, describe
 from tapeless_kernels.launch.threads import n_cores
 from tapeless_kernels.spectral import launch

@@ -8,7 +8,8 @@ from .. import activations
 from .._jit import Family
 from ..launch.array import carve
 from ..launch.threads import THREADS
-from . import fold, mixing, pointwise as at_points, product
+from . import fold, mixing, product
+from . import pointwise as at_points
 from .mixing import mix, mix_vjp_weights, mix_vjp_x
 from .modes import GROUP, from_modes, half_of, make_modes, places, to_modes
 from .pointwise import Panels, panel_sizes, pointwise, pointwise_vjp

@@ -37,7 +37,7 @@ def n_classes(n):
 
 def half_width(n_waves, vector):
     """Return how many even, and how many odd wavenumbers there is room for, in whole vectors."""
-    return -(-(-(-n_waves // 2)) // vector) * vector
+    return (n_waves + 1) // 2 + -((n_waves + 1) // 2) % vector
 
 
 def place(k, n_waves, vector):
