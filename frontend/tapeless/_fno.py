@@ -379,20 +379,20 @@ class FNO:
         bar = bar.reshape(*bar.shape[:2], -1)
         owned = False  # the first is the caller's
         for step in reversed(steps):
-            dense = step.dense
-            if dense.activation:
-                bar = np.multiply(bar, step.slopes, out=bar if owned else None)
-            if step.conv is None:
+            dense, conv = step.dense, step.conv
+            slopes = step.slopes if dense.activation else step.slopes[:0]
+            if conv is None:
                 x_bar = recycled.empty(step.x.shape, step.x.dtype)
             else:
-                field = bar.reshape(*bar.shape[:2], *grid)
-                x_bar, weights_bar = self.conv.apply_vjp(step.conv, field)
+                if dense.activation:  # the convolution's transpose takes all of it
+                    bar = np.multiply(bar, slopes, out=bar if owned else None)
+                    slopes = slopes[:0]
+                x_bar, weights_bar = self.conv.apply_vjp(conv, bar.reshape(*bar.shape[:2], *grid))
                 part = slice(step.conv_at, step.conv_at + self.conv.n_params)
                 theta_bar[part] = self.conv._weights.dense_vjp(theta[part], weights_bar)
                 x_bar = x_bar.reshape(step.x.shape)
-            fresh = int(step.conv is None)
             theta_bar[dense.at : dense.end] = launch.points_vjp(
-                theta, dense.at, step.x, bar, x_bar, fresh, threads
+                theta, dense.at, step.x, slopes, bar, x_bar, int(conv is None), threads
             )
             bar, owned = x_bar, True
         x_bar = bar[:, : self.in_channels].reshape(len(bar), self.in_channels, *grid)

@@ -1,7 +1,7 @@
 """The spectral convolution: the modes that are kept of a field, mixed over channels, and back."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray

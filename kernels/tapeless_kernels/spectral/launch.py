@@ -8,7 +8,8 @@ from .. import activations
 from .._jit import Family
 from ..launch.array import carve
 from ..launch.threads import THREADS
-from . import fold, mixing, pointwise as at_points, product
+from . import fold, mixing, product
+from . import pointwise as at_points
 from .mixing import mix, mix_vjp_weights, mix_vjp_x
 from .modes import GROUP, from_modes, half_of, make_modes, places, to_modes
 from .pointwise import Panels, panel_sizes, pointwise, pointwise_vjp
@@ -161,16 +162,19 @@ def points(theta, at, x, out, after, activation, fresh, n_threads=1):
     THREADS.map(share, parts(batch, n_threads), n_threads)
 
 
-def points_vjp(theta, at, x, out_bar, x_bar, fresh, n_threads=1):
-    """The transpose of `points`: add to x_bar, from 0 if fresh, and return the cotangents of W and b."""
-    (batch, n_in, n), n_out = x.shape, out_bar.shape[1]
+def points_vjp(theta, at, x, slopes, after_bar, x_bar, fresh, n_threads=1):
+    """The transpose of `points`: add to x_bar, from 0 if fresh, and return the cotangents of W and b.
+
+    Without slopes, an empty array, `after_bar` is the cotangent of out.
+    """
+    (batch, n_in, n), n_out = x.shape, after_bar.shape[1]
     of_samples = np.empty((batch, (n_in + 1) * n_out), x.dtype)
     run = family(x.dtype)(pointwise_vjp)
 
     def share(part, stop):
         run(
-            theta, at, x.reshape(-1), out_bar.reshape(-1), x_bar.reshape(-1), of_samples.reshape(-1),
-            (n_in, n_out, n), fresh, _panels(x.dtype, n_in, n_out), *part,
+            theta, at, x.reshape(-1), slopes.reshape(-1), after_bar.reshape(-1), x_bar.reshape(-1),
+            of_samples.reshape(-1), (n_in, n_out, n), fresh, _panels(x.dtype, n_in, n_out), *part,
         )  # fmt: skip
 
     THREADS.map(share, parts(batch, n_threads), n_threads)

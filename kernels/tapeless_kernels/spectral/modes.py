@@ -12,7 +12,7 @@ import numpy as np
 
 from .._jit import kernel, separate
 from .mixing import turn_matrix
-from .tensor import Scratch, Tensor, analyse, n_coefficients, scratch_sizes, synthesise
+from .tensor import Tensor, analyse, synthesise
 from .trig import ROWS, analyse_rows, axis, place, synthesise_rows
 
 Real = np.float64

@@ -18,7 +18,7 @@ from .mixing import turn_matrix
 from .slopes import activate_row
 
 Real = np.float64
-POINTS = 64
+POINTS = 256
 # What `bindings` gives a meaning for each dtype:
 onto_block = fresh_block = None
 ITEM = VECTOR = 1
@@ -78,15 +78,31 @@ def add_product_blocks(
 
 
 @kernel
-def take(x, at, n, rows, points, panel):
-    """Copy `points` points of rows that lie n apart into a panel, with zeros behind them."""
+def whole_vectors(n):
+    """Return n, padded to whole vectors."""
+    return (n + VECTOR - 1) // VECTOR * VECTOR
+
+
+@kernel
+def take(x, at, n, rows, points, panel, width):
+    """Copy `points` points of rows that lie n apart into a panel, with zeros behind them up to `width`."""
     for r in range(rows):
         source = x[at + r * n : at + r * n + points]
         target = panel[r * POINTS : (r + 1) * POINTS]
         for c in range(points):
             target[c] = source[c]
-        for c in range(points, POINTS):
+        for c in range(points, width):
             target[c] = Real(0)
+
+
+@kernel
+def times_rows(panel, x, at, n, rows, points):
+    """Multiply a panel by what `take` would put there."""
+    for r in range(rows):
+        source = x[at + r * n : at + r * n + points]
+        target = panel[r * POINTS : (r + 1) * POINTS]
+        for c in range(points):
+            target[c] *= source[c]
 
 
 @kernel
@@ -102,13 +118,12 @@ def put(panel, x, at, n, rows, points):
 @kernel
 def add_at_points(a, a_row, a_k, panel, spare, out, at, n, n_rows, n_k, points, fresh):
     """`add_product` of a panel onto rows of a field; those of a part of a panel take the way by a spare one."""
-    if points == POINTS:
-        add_product(a, 0, a_row, a_k, panel, 0, POINTS, out, at, n, n_rows, n_k, POINTS, fresh)
+    width = whole_vectors(points)
+    if points == width:
+        add_product(a, 0, a_row, a_k, panel, 0, POINTS, out, at, n, n_rows, n_k, width, fresh)
     else:
-        take(out, at, n, n_rows, 0 if fresh else points, spare)
-        add_product(
-            a, 0, a_row, a_k, panel, 0, POINTS, spare, 0, POINTS, n_rows, n_k, POINTS, fresh
-        )
+        take(out, at, n, n_rows, 0 if fresh else points, spare, width)
+        add_product(a, 0, a_row, a_k, panel, 0, POINTS, spare, 0, POINTS, n_rows, n_k, width, fresh)
         put(spare, out, at, n, n_rows, points)
 
 
@@ -125,7 +140,7 @@ def pointwise(theta, at, x, out, after, shape, activation, fresh, panels, first,
     for b in range(first, last):
         for p in range(0, n, POINTS):
             points, o = min(POINTS, n - p), b * n_out * n + p
-            take(x, b * n_in * n + p, n, n_in, points, panels.x)
+            take(x, b * n_in * n + p, n, n_in, points, panels.x, whole_vectors(points))
             add_at_points(
                 weights, 1, n_out, panels.x, panels.out, out, o, n, n_out, n_in + 1, points, fresh
             )
@@ -136,24 +151,29 @@ def pointwise(theta, at, x, out, after, shape, activation, fresh, panels, first,
 
 
 @kernel
-def pointwise_vjp(theta, at, x, out_bar, x_bar, theta_bar, shape, fresh, panels, first, last):
+def pointwise_vjp(
+    theta, at, x, slopes, after_bar, x_bar, theta_bar, shape, fresh, panels, first, last
+):
     """x_bar (+)= W out_bar, on 0 if fresh, and theta_bar[sample] = the cotangents of W and b, a row for each sample.
 
-    An empty x_bar is not wanted.
+    out_bar is after_bar times the slopes, if there are any. An empty x_bar is not wanted.
     """
     n_in, n_out, n = shape
     weights, size = theta[at : at + n_in * n_out], (n_in + 1) * n_out
-    padded = (n_out + VECTOR - 1) // VECTOR * VECTOR
+    padded = whole_vectors(n_out)
     for i in range(POINTS * padded):
         panels.turned[i] = Real(0)
     for c in range(POINTS):
         panels.x[n_in * POINTS + c] = Real(1)
     for b in range(first, last):
         for p in range(0, n, POINTS):
-            points, i = min(POINTS, n - p), b * n_in * n + p
-            take(out_bar, b * n_out * n + p, n, n_out, points, panels.out)
-            take(x, i, n, n_in, points, panels.x)
-            turn_matrix(panels.out, 0, POINTS, panels.turned, 0, padded, n_out, POINTS)
+            points, i, o = min(POINTS, n - p), b * n_in * n + p, b * n_out * n + p
+            width = whole_vectors(points)
+            take(after_bar, o, n, n_out, points, panels.out, width)
+            if len(slopes) > 0:
+                times_rows(panels.out, slopes, o, n, n_out, points)
+            take(x, i, n, n_in, points, panels.x, width)
+            turn_matrix(panels.out, 0, POINTS, panels.turned, 0, padded, n_out, width)
             add_product(
                 panels.x, 0, POINTS, 1, panels.turned, 0, padded, panels.weights, 0, padded, n_in + 1, points, padded,
                 np.int64(p == 0),

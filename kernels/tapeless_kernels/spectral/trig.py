@@ -13,7 +13,7 @@ from .fold import fold, unfold
 from .product import multiply
 
 ROWS = 12  # that are folded together: a tall register block
-PANEL = 4  # vectors of columns that are folded together, so that they stay in the first-level cache
+PANEL = 8  # vectors of columns that are folded together, so that they stay in the first-level cache
 
 VECTOR = 1  # `product.bindings` gives it a meaning
 
@@ -37,7 +37,7 @@ def n_classes(n):
 
 def half_width(n_waves, vector):
     """Return how many even, and how many odd wavenumbers there is room for, in whole vectors."""
-    return -(-(-(-n_waves // 2)) // vector) * vector
+    return (n_waves + 1) // 2 + -((n_waves + 1) // 2) % vector
 
 
 def place(k, n_waves, vector):
