@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from tapeless import _check as check
 from tapeless import _fft_core as core
+from tapeless import _pruned as pruned
 from tapeless import _recycled as recycled
 from tapeless import _transform_cost as cost
 from tapeless._complain import complain, describe
 from tapeless_kernels.launch.threads import n_cores
 from tapeless_kernels.spectral import launch
-from tapeless_kernels.spectral.modes import wavenumbers
 
 Floats = NDArray[np.floating]
 Complexes = NDArray[np.complexfloating]
@@ -38,9 +38,7 @@ class Modes:
         self.places = launch.row_places(modes, dtype)
         self.row = launch.row_size(modes, dtype)
         self._half = (*shape[:-1], shape[-1] // 2 + 1)
-        self._kept = np.ix_(*(k % n for k, n in zip(wavenumbers(modes), shape, strict=True)))
-        twice = launch.half_spectrum(shape[-1], modes[-1]).astype(dtype)
-        self._scales = {"plain": dtype.type(self.n_points) / twice, "scaled": dtype.type(1)}
+        self._twice = launch.half_spectrum(shape[-1], modes[-1]).astype(dtype)
 
     @functools.cached_property
     def product(self) -> launch.Transform:
@@ -81,16 +79,30 @@ class Modes:
             return self._by_fft_vjp(modes, form)
         return self.synthesise(self.pack(modes), form, method, threads)
 
+    def both_ways(self, x: Floats, method: str) -> Floats:
+        """Return what is timed to find the faster method."""
+        return self.synthesise(self.analyse(x, "plain", method, 1), "scaled", method, 1)
+
     def _by_fft(self, x: Floats, form: str) -> Complexes:
-        """Return the complex modes of x."""
-        found = core.r2c(x, self.axes)[(slice(None), *self._kept)]
-        return found / self._scales["plain"] if form == "scaled" else found
+        """Return the complex modes of x, axis by axis."""
+        *others, last = self.axes
+        modes = core.r2c(x, (last,))[..., : self.modes[-1]]
+        if form == "scaled":
+            modes = modes * (self._twice / self.n_points)
+        for axis in reversed(others):
+            modes = pruned.lowest_waves(modes, axis, self.modes[axis - 1])
+        return modes
 
     def _by_fft_vjp(self, modes: Complexes, form: str, out: Floats | None = None) -> Floats:
         """Return the fields of complex modes."""
-        spectrum = np.zeros((len(modes), *self._half), self.complex)
-        spectrum[(slice(None), *self._kept)] = modes * self._scales[form]
-        return core.c2r(spectrum, self.axes, self.shape[-1], out=out)
+        *others, last = self.axes
+        for axis in others:
+            modes = pruned.lowest_waves_vjp(modes, axis, self.shape[axis - 1])
+        half = np.zeros((len(modes), *self._half), self.complex)
+        # c2r counts twice all that has a mirror image, as scaled modes are meant.
+        scale = 1 / self._twice if form == "plain" else self.dtype.type(1 / self.n_points)
+        np.multiply(modes, scale, out=half[..., : self.modes[-1]])
+        return core.c2r(half, (last,), self.shape[-1], inorm=0, out=out)
 
     def pack(self, modes: Complexes) -> Floats:
         """Return complex modes (n, *counts) as kernels take them."""

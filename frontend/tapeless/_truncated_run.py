@@ -6,7 +6,6 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from tapeless import _check as check
-from tapeless import _pruned as pruned
 from tapeless._complain import complain, describe
 from tapeless._fft_arguments import (
     Entries,
@@ -22,6 +21,14 @@ from tapeless._fft_arguments import (
 from tapeless._fft_core import REAL, Array, Axes, swapped
 from tapeless._fft_table import ROWS, Transform
 from tapeless._kept_modes import MAX_AXES, METHODS, check_modes, threads_for
+from tapeless._truncated_axes import (
+    How,
+    complex_modes,
+    complex_modes_vjp,
+    real_modes,
+    real_modes_vjp,
+    scaled,
+)
 from tapeless._types import ArrayInput
 
 Method: TypeAlias = Literal["product", "fft"] | None
@@ -44,10 +51,10 @@ def to_modes(
         return _without_fields(fields, places, kept, np.result_type(fields, np.complex64))
     with np.errstate(all="ignore"):  # what is not finite passes through, as it does in an FFT
         if is_real:
-            y = pruned.real_modes(fields, places, counts, _form(row), how)
+            y = real_modes(fields, places, counts, _form(row), how)
         else:
-            y = pruned.complex_modes(fields, places, counts, how)
-        return pruned.scaled(y, factor)
+            y = complex_modes(fields, places, counts, how)
+        return scaled(y, factor)
 
 
 def to_fields(
@@ -68,10 +75,10 @@ def to_fields(
     if not modes.size:
         return _without_fields(modes, places, points, REAL[modes.dtype] if is_real else modes.dtype)
     with np.errstate(all="ignore"):
-        modes = pruned.scaled(modes, factor)
+        modes = scaled(modes, factor)
         if is_real:
-            return pruned.real_modes_vjp(modes, places, points, _form(row), how)
-        return pruned.complex_modes_vjp(modes, places, points, how)
+            return real_modes_vjp(modes, places, points, _form(row), how)
+        return complex_modes_vjp(modes, places, points, how)
 
 
 def _as_single_or_double(caller: str, name: str, x: ArrayInput, kind: str) -> Array:
@@ -99,11 +106,9 @@ def _as_places(
     return places, asked
 
 
-def _as_how(caller: str, method: Any, threads: Any, size: int) -> pruned.How:
+def _as_how(caller: str, method: Any, threads: Any, size: int) -> How:
     """Return the way that a transform of fields of so many numbers is done."""
-    return pruned.How(
-        check.one_of(caller, "method", method, METHODS), threads_for(caller, threads, size)
-    )
+    return How(check.one_of(caller, "method", method, METHODS), threads_for(caller, threads, size))
 
 
 def _as_counts(caller: str, name: str, y: Array, axes: Axes, is_real: bool) -> Lengths:

@@ -17,11 +17,8 @@ def counted():
         def __init__(self, shape, modes, dtype):
             made.append((shape, dtype.name))
 
-        def analyse(self, x, form, method, threads):
+        def both_ways(self, x, method):
             return x
-
-        def synthesise(self, given, form, method, threads):
-            return given
 
     return Nothing, made
 
@@ -66,7 +63,7 @@ def test_a_folder_that_cannot_be_written_costs_a_measurement(folder):
 
 @pytest.mark.parametrize("dtype", [np.dtype("f4"), np.dtype("f8")])
 def test_the_choice_where_it_is_plain(dtype, monkeypatch):
-    monkeypatch.setattr(cost, "rates", lambda *_: (1.0, 1.0))
+    monkeypatch.setattr(cost, "rates", lambda *_: (1.0, 2.0))
     assert cost.faster((65536,), (1,), dtype, Modes) == "product"
     assert cost.faster((128, 128), (2, 2), dtype, Modes) == "product"
     assert cost.faster((4096,), (2049,), dtype, Modes) == "fft"
