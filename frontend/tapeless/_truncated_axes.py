@@ -72,12 +72,18 @@ def scaled(y: Array, factor: float) -> Array:
 
 def _fields(x: Array, axes: Axes) -> tuple[Array, Lengths]:
     """Return x as fields (n, *lengths) whose last axes are those given, C-contiguous, and the shape of n."""
-    moved = np.moveaxis(x, axes, range(-len(axes), 0))
+    moved = x.transpose(_order(x.ndim, axes))
     lead, lengths = moved.shape[: -len(axes)], moved.shape[-len(axes) :]
     return np.ascontiguousarray(moved).reshape(-1, *lengths), lead
 
 
 def _back(y: Array, lead: Lengths, axes: Axes) -> Array:
     """Return fields (n, *lengths) with axes where they were."""
+    order = _order(len(lead) + len(axes), axes)
     y = y.reshape(*lead, *y.shape[1:])
-    return np.ascontiguousarray(np.moveaxis(y, range(-len(axes), 0), axes))
+    return np.ascontiguousarray(y.transpose([order.index(i) for i in range(len(order))]))
+
+
+def _order(ndim: int, axes: Axes) -> Axes:
+    """Return all axes, those given last: in less time than numpy.moveaxis takes."""
+    return (*(i for i in range(ndim) if i not in axes), *axes)
