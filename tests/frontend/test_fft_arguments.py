@@ -13,7 +13,7 @@ from numpydoc.validate import validate
 from tapeless import _fft_engine, _fft_libraries, fft
 from tapeless._fft_table import FOURIER, REAL
 
-names = pytest.mark.parametrize("row", fft.TRANSFORMS, ids=lambda row: row.name)
+names = pytest.mark.parametrize("row", (*fft.TRANSFORMS, *fft.TRUNCATED), ids=lambda row: row.name)
 
 
 def functions(row):
