@@ -28,7 +28,7 @@ def family(dtype):
         **mixing.bindings(dtype.itemsize),
         **at_points.bindings(dtype.itemsize),
     }
-    return Family(f"spectral_{dtype.name}", bind)
+    return Family(f"spectral_{dtype.name}_1", bind)
 
 
 class Transform:
