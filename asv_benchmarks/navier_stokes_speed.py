@@ -10,12 +10,14 @@ floor is the time of the transforms of our own step. First each result is held a
 """
 
 import functools
+import sys
+from pathlib import Path
 
 import numpy as np
 import scipy.fft
 from benchmarks.timing import least_in_turns
 
-from tapeless import pde
+from tapeless import fft, pde
 from tapeless._pde import transforms
 from tapeless._pde.equations import NavierStokes
 from tapeless._pde.grid import make_grid
@@ -24,44 +26,23 @@ from tapeless._pde.method import Method
 from tapeless._pde.modes import Box
 from tapeless._pde.stepping import Room, step
 
+sys.path.insert(0, str(Path(__file__).parent / "peers"))
+from problems import spectral  # noqa: E402
+
 N, DT, NU = 256, 1e-3, 1e-3
 
 
 def problem(dtype):
-    """Return what a step by hand needs: wave numbers, multipliers, factors and a start, in one dtype."""
-    k0, k1 = np.fft.fftfreq(N, 1 / N)[:, None], np.fft.rfftfreq(N, 1 / N)[None, :]
-    square = k0**2 + k1**2
-    inverse = np.divide(1, square, where=square > 0, out=np.zeros_like(square))
-    mask = (np.abs(k0) < N / 3) & (np.abs(k1) < N / 3)
-    w = (
-        np.fft.rfft2(np.random.default_rng(74).standard_normal((N, N)))
-        * np.exp(-square / 50)
-        * mask
-    )
-    w *= 5 / np.abs(np.fft.irfft2(w)).max()
-    half = np.exp(-NU * square * DT / 2)
-    arrays = {
-        "w": w, "u": 1j * k1 * inverse, "v": -1j * k0 * inverse, "x": 1j * k0 + 0 * k1, "y": 1j * k1 + 0 * k0,
-        "mask": mask, "half": half, "whole": half * half,
-    }  # fmt: skip
-    single = np.dtype(dtype).itemsize == 4
-    kinds = {"c": np.complex64 if single else np.complex128, "b": dtype, "f": dtype}
-    return {name: a.astype(kinds[a.dtype.kind]) for name, a in arrays.items()}
+    """Return what a step by hand needs, in one dtype."""
+    q = spectral.navier_stokes(N, NU, DT)
+    return {
+        name: spectral.cast(x, dtype) if isinstance(x, np.ndarray) else x for name, x in q.items()
+    }
 
 
 def by_hand(p, forward, inverse):
     """Take a step with the transforms of a library."""
-    half, whole, mask, w = p["half"], p["whole"], p["mask"], p["w"]
-
-    def slope(w):
-        u, v, x, y = (inverse(p[name] * w) for name in "uvxy")
-        return -mask * forward(u * x + v * y)
-
-    k1 = slope(w)
-    k2 = slope(half * (w + (DT / 2) * k1))
-    k3 = slope(half * w + (DT / 2) * k2)
-    k4 = slope(whole * w + DT * half * k3)
-    return whole * w + (DT / 6) * (whole * k1 + 2 * half * (k2 + k3) + k4)
+    return spectral.navier_stokes_step(p, p["w"], forward, inverse)
 
 
 def libraries(dtype):
@@ -170,12 +151,10 @@ def gradients(dtype):
     plain, *pulled = least_in_turns(functools.partial(solve, adjoint=None), *ways, repeats=40)
     for adjoint, t in zip(kept, pulled, strict=True):
         print(f"{np.dtype(dtype).name}: gradient / solve, adjoint={adjoint!r}: {t / plain:.2f}")
-    before = transforms._ducc
-    if before() is not None:
+    if "ducc0" in fft.engines():
         (by_ducc,) = least_in_turns(ours(w0, "etdrk4"), repeats=200)
-        transforms._ducc = lambda: None
-        (by_scipy,) = least_in_turns(ours(w0, "etdrk4"), repeats=200)
-        transforms._ducc = before
+        with fft.engine("scipy"):
+            (by_scipy,) = least_in_turns(ours(w0, "etdrk4"), repeats=200)
         print(f"{np.dtype(dtype).name}: step by scipy.fft / by ducc0: {by_scipy / by_ducc:.2f}")
 
 

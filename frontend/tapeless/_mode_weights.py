@@ -1,4 +1,4 @@
-"""Weights of a spectral convolution: dense, separable, or of low rank, as parameters and as what kernels multiply by."""
+"""Weights of a spectral convolution, dense, separable or of low rank: parameters, and what kernels multiply by."""
 
 import functools
 import math
@@ -30,11 +30,13 @@ KINDS = tuple(form.name for form in FORMS)
 class Weights:
     """The parameters of weights with a form: complex factors, real parts first, and their product.
 
-    Kernels take (modes, 2, n_in, n_out), or (modes, 2, n_in) if they are separable. Of dense and separable weights those
-    are the parameters as they are.
+    Kernels take (modes, 2, n_in, n_out), or (modes, 2, n_in) if they are separable. Of dense and separable weights
+    those are the parameters as they are.
     """
 
-    def __init__(self, kind: str, n_in: int, n_out: int, counts: tuple[int, ...], rank: int | None) -> None:
+    def __init__(
+        self, kind: str, n_in: int, n_out: int, counts: tuple[int, ...], rank: int | None
+    ) -> None:
         self.kind, self.n_in, self.n_out, self.counts = kind, n_in, n_out, counts
         self.separable = kind == "separable"
         self.n_modes = math.prod(counts)
@@ -77,7 +79,9 @@ class Weights:
         if not self._parts:
             return theta.reshape(shape)
         factors = self.factors(theta)
-        whole = self._einsum(self._parts, factors, self._result).reshape(self.n_modes, *self.channels)
+        whole = self._einsum(self._parts, factors, self._result).reshape(
+            self.n_modes, *self.channels
+        )
         out = np.empty(shape, theta.dtype)
         out[:, 0], out[:, 1] = whole.real, whole.imag
         return out

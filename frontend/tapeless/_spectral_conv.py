@@ -162,9 +162,7 @@ class SpectralConv:
         given = check.as_array("SpectralConv.flatten", "weights", weights)
         if self._weights.shapes or given.shape != shape:
             wanted = f"of shape {shape}, and the layer's weights dense or separable"
-            raise complain(
-                ValueError, "SpectralConv.flatten", "weights", wanted, describe(given)
-            )
+            raise complain(ValueError, "SpectralConv.flatten", "weights", wanted, describe(given))
         n = len(self._weights.channels)
         turned = np.moveaxis(given.reshape(*shape[:n], -1), -1, 0)
         return np.stack([turned.real, turned.imag], axis=1).ravel()

@@ -1,4 +1,4 @@
-"""tapeless.operators: the spectral convolutions and the training of FNOs of W7, on one thread."""
+"""Operators and solvers of tapeless on one thread: the convolutions, the training of FNOs and the flow of W7."""
 
 import functools
 
@@ -86,6 +86,20 @@ def steps(case, dtype):
     return run, finish
 
 
+def flow(case, dtype):
+    """Build the steps of IF-RK4, from a field to a field, with all that a solve prepares."""
+    q = P.navier_stokes()
+    w0 = np.fft.irfft2(q["w"]).astype(dtype)
+    options = {"length": 2 * np.pi, "method": "ifrk4", "adjoint": None}
+
+    def run():
+        t1 = P.NS_STEPS * q["dt"]
+        return tapeless.pde.solve_navier_stokes(w0, t1, q["nu"], n_steps=P.NS_STEPS, **options)
+
+    return run, lambda sol: {"y": np.fft.rfft2(sol.ys), "steps": P.NS_STEPS}
+
+
+register("tapeless", "W7", "solve_navier_stokes(ifrk4)", [P.NS])(flow)
 for method in ("product", "fft"):
     cases = P.CONVOLUTION_CASES + [P.CONVOLUTION_MEMORY] * (method == "product")
     build = functools.partial(convolution, method)

@@ -116,6 +116,7 @@ def navier_stokes(n=256, nu=1e-3, dt=1e-3):
         "mask": mask,
         "decay": np.exp(-nu * k2 * dt / 2),
         "dt": dt,
+        "nu": nu,
         "n": n,
     }
 

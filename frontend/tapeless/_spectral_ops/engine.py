@@ -1,4 +1,4 @@
-"""The transforms that this package calls, by SciPy's names: those of `tapeless.fft`, and SciPy's own of what that lacks."""
+"""The transforms that this package calls: those of `tapeless.fft`, and SciPy's of what that lacks."""
 
 from typing import Any
 

@@ -68,9 +68,7 @@ def n_pairs(n, n_classes):
 
 
 @separate
-def fold_each_pair(
-    x, x_at, step, n, inner, folded, at, panel, n_classes, count, pitch
-):
+def fold_each_pair(x, x_at, step, n, inner, folded, at, panel, n_classes, count, pitch):
     """`fold` of the points that have images."""
     for _ in range(count):
         for j in range(1, n_pairs(n, n_classes) + 1):
@@ -88,9 +86,7 @@ def fold_each_pair(
 
 
 @separate
-def unfold_each_pair(
-    folded, at, panel, n_classes, x, x_at, step, n, inner, count, pitch
-):
+def unfold_each_pair(folded, at, panel, n_classes, x, x_at, step, n, inner, count, pitch):
     """The transpose of `fold_each_pair`."""
     for _ in range(count):
         for j in range(1, n_pairs(n, n_classes) + 1):
@@ -112,9 +108,7 @@ fold_pairs, unfold_pairs = fold_each_pair, unfold_each_pair
 
 
 @separate
-def fold_pairs_blocks(
-    x, x_at, step, n, inner, folded, at, panel, n_classes, count, pitch
-):
+def fold_pairs_blocks(x, x_at, step, n, inner, folded, at, panel, n_classes, count, pitch):
     """`fold_each_pair` by whole vectors: along rows if inner is 1, else across rows of whole vectors."""
     found, row, p = n_pairs(n, n_classes), step * ITEM, panel * ITEM
     whole, back = found // VECTOR, (VECTOR - 1) * ITEM  # where a vector of images begins
@@ -138,9 +132,7 @@ def fold_pairs_blocks(
 
 
 @separate
-def unfold_pairs_blocks(
-    folded, at, panel, n_classes, x, x_at, step, n, inner, count, pitch
-):
+def unfold_pairs_blocks(folded, at, panel, n_classes, x, x_at, step, n, inner, count, pitch):
     """`unfold_each_pair` by whole vectors."""
     found, row, p = n_pairs(n, n_classes), step * ITEM, panel * ITEM
     whole, back = found // VECTOR, (VECTOR - 1) * ITEM
@@ -191,7 +183,12 @@ def _emit(v, arguments, four, along, back):
             if four:
                 x_b, x_c = load(b, along), load(c)
                 even, odd = add(x_b, x_c), subtract(x_b, x_c)
-                sums = [add(sums[0], even), subtract(sums[0], even), subtract(sums[1], odd), add(sums[1], odd)]
+                sums = [
+                    add(sums[0], even),
+                    subtract(sums[0], even),
+                    subtract(sums[1], odd),
+                    add(sums[1], odd),
+                ]
             for total, at in zip(sums, panels, strict=True):
                 store(total, at)
         else:
@@ -212,7 +209,7 @@ def _emit(v, arguments, four, along, back):
 
 @functools.cache
 def make_pairs(itemsize, along, back):
-    """Return an intrinsic pairs(four, a, b, c, d, out, panel, n) for n vectors, by address, `four` saying how many classes."""
+    """Return an intrinsic pairs(four, a, b, c, d, out, panel, n) for n vectors, by address: of four classes or two."""
 
     @intrinsic
     def pairs(typing, four, a, b, c, d, out, panel, n):

@@ -28,7 +28,7 @@ def family(dtype):
         **mixing.bindings(dtype.itemsize),
         **at_points.bindings(dtype.itemsize),
     }
-    return Family(f"spectral_{dtype.name}", bind)
+    return Family(f"spectral_{dtype.name}_1", bind)
 
 
 class Transform:
@@ -111,7 +111,7 @@ def parts(n, n_threads):
 
 
 def mixed(x, weights, out, modes, n_threads=1):
-    """Fill out (waves, 2, row, batch, n_out) with x (waves, 2, row, batch, n_in) times weights (n_modes, 2, n_in, n_out)."""
+    """Fill out (waves, 2, row, batch, n_out) with x times weights (n_modes, 2, n_in, n_out)."""
     n, _, n_in, n_out = weights.shape
     run, where = family(x.dtype)(mix), places(modes, vector(x.dtype))
     THREADS.map(
@@ -147,8 +147,8 @@ def mixed_vjp(x, weights, out_bar, x_bar, weights_bar, modes, n_threads=1):
 def points(theta, at, x, out, after, activation, fresh, n_threads=1):
     """Fill out (batch, n_out, n) with what is there, or 0 if fresh, plus W^T x + b, and `after` with act(out).
 
-    W (n_in, n_out) begins at `at` in theta, and b follows. The activation is a code, which is negative if its slopes are to
-    be left in out; with code 0 `after` may be empty.
+    W (n_in, n_out) begins at `at` in theta, and b follows. The activation is a code, which is negative if its slopes
+    are to be left in out; with code 0 `after` may be empty.
     """
     (batch, n_in, n), n_out = x.shape, out.shape[1]
     run = family(x.dtype)(pointwise)

@@ -1,7 +1,7 @@
 """Complex products of channels, mode by mode, and their transposes.
 
-x is (waves, 2, row, batch, n_in), out the same with n_out, as `modes.py` has them, and weights (modes, 2, n_in, n_out): real
-and imaginary parts apart, so that a vector holds channels.
+x is (waves, 2, row, batch, n_in), out the same with n_out, as `modes.py` has them, and weights (modes, 2, n_in, n_out):
+real and imaginary parts apart, so that a vector holds channels.
 """
 
 import functools
@@ -16,7 +16,9 @@ from ..vector_ir import Loop, Vectors, int64, vector_bytes
 
 Real = np.float64
 ROWS = 4
-COLUMN_VECTORS = 2 if vector_bytes() == 64 else 1  # 16 accumulators of AVX-512's 32 registers, 8 of AVX2's 16
+COLUMN_VECTORS = (
+    2 if vector_bytes() == 64 else 1
+)  # 16 accumulators of AVX-512's 32 registers, 8 of AVX2's 16
 # Whose conjugate is taken.
 PLAIN, OF_A, OF_B = range(3)
 # What `bindings` gives a meaning for each dtype:
@@ -104,7 +106,9 @@ def _emit(v, rows, vectors, arguments, conjugate):
     sums = loop.results[2:]
     for i, (r, c) in enumerate(places):
         at = builder.add(behind(out, out_row, r), int64(c * v.bytes))
-        for total, address in zip(sums[2 * i : 2 * i + 2], (at, builder.add(at, out_part)), strict=True):
+        for total, address in zip(
+            sums[2 * i : 2 * i + 2], (at, builder.add(at, out_part)), strict=True
+        ):
             v.store(total, address, masks[c])
 
 
@@ -156,9 +160,7 @@ def mix_vjp_x(weights, out_bar, x_bar, places, part, batch, n_in, n_out, panel, 
     size, of_x, of_out = n_in * n_out, batch * n_in, batch * n_out
     for mode in range(first, last):
         for k in range(2):
-            turn_matrix(
-                weights, (2 * mode + k) * size, n_out, panel, k * size, n_in, n_in, n_out
-            )
+            turn_matrix(weights, (2 * mode + k) * size, n_out, panel, k * size, n_in, n_in, n_out)
         complex_multiply(
             out_bar, places[mode] * of_out, part * of_out, n_out, 1,
             panel, 0, size, n_in,

@@ -1,9 +1,9 @@
-"""From fields on grids of one to three axes to the complex modes that are kept, and back; each is the other's transpose.
+"""From fields on grids of one to three axes to the complex modes that are kept, and back: transposes.
 
 A field's coefficients are those of products of cosines and sines, one factor an axis: real numbers, found axis by axis
 (`tensor.py`). Modes are sums and differences of rows of them, rows being all waves of the last axis, even ones
-first and padded to whole vectors. So the modes of a field are (signed waves of the other axes, 2, row), and those of n fields
-lie as (signed waves, 2, row, n), real parts and imaginary ones apart.
+first and padded to whole vectors. So the modes of a field are (signed waves of the other axes, 2, row), and those of
+n fields lie as (signed waves, 2, row, n), real parts and imaginary ones apart.
 """
 
 from typing import NamedTuple
@@ -23,14 +23,16 @@ class Modes(NamedTuple):
     """The modes that are kept of a grid, as tables for kernels."""
 
     tensor: Tensor
-    upper: np.ndarray  # (m + 1, 2): the row of each wave's cosine and sine, of the first axis of three
+    upper: (
+        np.ndarray
+    )  # (m + 1, 2): the row of each wave's cosine and sine, of the first axis of three
     middle: np.ndarray  # the same, of the axis before the last
     row: int  # complex numbers of a row
     n_rows: int  # of a field: signed waves times two parts
 
 
 def wavenumbers(modes):
-    """Return the wavenumbers of each axis: 0 to m - 1 of the last, of the others also -m to -1, as an FFT orders them."""
+    """Return the wavenumbers of each axis, as an FFT orders them: 0 to m - 1, and but for the last -m to -1."""
     *others, last = modes
     return [np.r_[0:m, -m:0] for m in others] + [np.arange(last)]
 
@@ -53,11 +55,13 @@ def make_modes(shape, modes, dtype, vector):
 def _rows(table, m):
     """Return the rows of cosines and sines 0 to m of an axis that is not the last."""
     half = table.n_classes * table.width // 2
-    return np.array([[place(k, m + 1, 1), half + place(k, m + 1, 1)] for k in range(m + 1)], np.int64)
+    return np.array(
+        [[place(k, m + 1, 1), half + place(k, m + 1, 1)] for k in range(m + 1)], np.int64
+    )
 
 
 def places(modes, vector):
-    """Return where each mode's real part lies, counted in numbers of a single field; the imaginary one is a row behind."""
+    """Return where each mode's real part lies, for a single field; the imaginary one lies a row behind."""
     *others, last = modes
     row = 2 * half_of(last, vector)
     lead = np.arange(int(np.prod([2 * m for m in others]))) * 2 * row
@@ -80,7 +84,7 @@ def join(source, at, waves, n_inner, row, sign, out, out_at):
     for k in range(m + 1):
         cosine, sine = at + waves[k, 0] * size, at + waves[k, 1] * size
         up, down = out_at + k * size, out_at + (2 * m - k) * size
-        for i in range(n_inner):
+        for _ in range(n_inner):
             if k < m:
                 for c in range(row):
                     out[up + c] = source[cosine + c] + sign * source[sine + row + c]
@@ -99,7 +103,7 @@ def part(source, at, waves, n_inner, row, sign, out, out_at):
     for k in range(m + 1):
         cosine, sine = out_at + waves[k, 0] * size, out_at + waves[k, 1] * size
         up, down = at + k * size, at + (2 * m - k) * size
-        for i in range(n_inner):
+        for _ in range(n_inner):
             for c in range(row):
                 re, im, other_re, other_im = Real(0), Real(0), Real(0), Real(0)
                 if k < m:
@@ -129,9 +133,7 @@ def to_modes(x, modes, scales, scratch, packed, out, n_fields, n, first, last):
     for field in range(first, last, GROUP):
         group, at = min(GROUP, last - field), field * tensor.n_points
         if tensor.n_axes == 1:
-            analyse_rows(
-                x, at, tensor.n_points, group, tensor.axes[2], scratch.folded, packed, 0
-            )
+            analyse_rows(x, at, tensor.n_points, group, tensor.axes[2], scratch.folded, packed, 0)
         for i in range(group):
             if tensor.n_axes == 1:
                 imaginary = packed[i * size + modes.row : (i + 1) * size]
@@ -173,7 +175,7 @@ def join_all(scratch, modes, n, out, out_at):
     if modes.tensor.n_axes == 2:
         join(scratch.found, 0, middle, 1, modes.row, minus, out, out_at)
     else:
-        planes, n_middle = len(upper), 2 * (len(middle) - 1)
+        n_middle = 2 * (len(middle) - 1)
         plane = n // modes.tensor.n_planes
         for i in range(modes.tensor.n_planes):
             join(

@@ -11,10 +11,10 @@ from ..drivers import normals
 @functools.cache
 def family(dtype):
     """Return the kernels of one float type."""
-    return Family(f"pde_{np.dtype(dtype).name}", {"LANES": 1, "Real": np.dtype(dtype).type})
+    return Family(f"pde_{np.dtype(dtype).name}_1", {"LANES": 1, "Real": np.dtype(dtype).type})
 
 
 @functools.cache
 def normal_family():
     """Return the kernels that draw: in float64, whatever the field is."""
-    return Family("gaussian_field", {"LANES": 1, **normals.bindings(np.dtype(np.float64))})
+    return Family("gaussian_float64_1", {"LANES": 1, **normals.bindings(np.dtype(np.float64))})

@@ -1,8 +1,8 @@
 """A dense layer at every point of a grid, with what else is added there, and an activation; and its transposes.
 
-x is (batch, n_in, n), out (batch, n_out, n). POINTS points at a time are copied side by side: rows of a field often lie a
-power of 2 apart, and would drive each other out of the first-level cache. Weights are (n_in, n_out), and the biases follow
-as if they were the weights of one more channel, which is 1.
+x is (batch, n_in, n), out (batch, n_out, n). POINTS points at a time are copied side by side: rows of a field often lie
+a power of 2 apart, and would drive each other out of the first-level cache. Weights are (n_in, n_out), and the biases
+follow as if they were the weights of one more channel, which is 1.
 """
 
 from typing import NamedTuple
@@ -43,7 +43,7 @@ def panel_sizes(n_in, n_out, vector):
 def add_product(
     a, a_at, a_row, a_k, b, b_at, b_row, out, out_at, out_row, n_rows, n_k, n_columns, fresh
 ):
-    """out[r, c] (+)= sum_k a[r, k] b[k, c] on flat arrays, n_columns of whole vectors: a chain of fma, from 0 if fresh."""
+    """out[r, c] (+)= sum_k a[r, k] b[k, c], n_columns of whole vectors: a chain of fma, from 0 if fresh."""
     for r in range(n_rows):
         for c in range(n_columns):
             total = Real(0) if fresh else out[out_at + r * out_row + c]
@@ -129,9 +129,10 @@ def add_at_points(a, a_row, a_k, panel, spare, out, at, n, n_rows, n_k, points, 
 
 @kernel
 def pointwise(theta, at, x, out, after, shape, activation, fresh, panels, first, last):
-    """out (+)= W^T x + b for samples first to last - 1, on 0 if fresh; then, if there is an activation, after = act(out).
+    """out (+)= W^T x + b for samples first to last - 1, on 0 if fresh; then after = act(out).
 
-    `shape` is (n_in, n_out, n). A negative activation also leaves the slopes act' in out.
+    `shape` is (n_in, n_out, n). Of the activation with code -code the slopes act' are left in out; with code 0 there is
+    none, and no `after`.
     """
     n_in, n_out, n = shape
     weights = theta[at : at + (n_in + 1) * n_out]

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tapeless import fft
 from tapeless.pde import solve_burgers
 
 METHODS = ("etdrk4", "ifrk4")
@@ -162,10 +163,11 @@ def test_chunks_make_one_batch(monkeypatch):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-13)
 
 
-def test_transforms_of_scipy_do_as_those_of_ducc(monkeypatch):
+def test_transforms_of_scipy_do_as_those_of_ducc():
     u0 = np.random.default_rng(0).standard_normal((3, 32))
     first = solve_burgers(u0, 0.1, 0.05, n_steps=7)
-    monkeypatch.setattr("tapeless._pde.transforms._ducc", lambda: None)
-    again = solve_burgers(u0, 0.1, 0.05, n_steps=7)
-    np.testing.assert_allclose(first.ys, again.ys, atol=1e-13)
-    np.testing.assert_allclose(first.vjp(u0).u0, again.vjp(u0).u0, atol=1e-12)
+    gradient = first.vjp(u0).u0
+    with fft.engine("scipy"):
+        again = solve_burgers(u0, 0.1, 0.05, n_steps=7)
+        np.testing.assert_allclose(first.ys, again.ys, atol=1e-13)
+        np.testing.assert_allclose(gradient, again.vjp(u0).u0, atol=1e-12)
