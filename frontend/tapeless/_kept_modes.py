@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tapeless import _check as check
+from tapeless import _fft_core as core
 from tapeless import _recycled as recycled
 from tapeless import _transform_cost as cost
-from tapeless import _fft_core as core
 from tapeless._complain import complain, describe
 from tapeless_kernels.launch.threads import n_cores
 from tapeless_kernels.spectral import launch
@@ -77,7 +77,7 @@ class Modes:
     def pack(self, modes: NDArray[np.complexfloating]) -> Floats:
         """Return complex modes (n, *counts) as kernels take them."""
         out = np.zeros((self.n_waves, 2, self.row, len(modes)), self.dtype)
-        turned = np.moveaxis(modes.reshape(len(modes), self.n_waves, -1), 0, -1)
+        turned = np.moveaxis(modes.reshape(len(modes), self.n_waves, self.modes[-1]), 0, -1)
         out[:, 0, self.places], out[:, 1, self.places] = turned.real, turned.imag
         return out
 
@@ -86,7 +86,7 @@ class Modes:
         out = np.empty((given.shape[3], self.n_waves, self.modes[-1]), self.complex)
         turned = np.moveaxis(given[:, :, self.places], -1, 0)
         out.real, out.imag = turned[:, :, 0], turned[:, :, 1]
-        return out.reshape(-1, *self.counts)
+        return out.reshape(len(out), *self.counts)
 
 
 @functools.lru_cache(maxsize=64)
@@ -105,7 +105,7 @@ def check_modes(caller: str, modes: Any, shape: tuple[int, ...] | None = None) -
     if shape is None:
         return found
     for axis, (m, n) in enumerate(zip(found, shape, strict=True)):
-        most = n // 2 + (axis == len(found) - 1)
+        most = n // 2 + (axis == len(found) - 1 and n > 0)
         if m > most:
             kinds = "0 to n // 2" if axis == len(found) - 1 else "-m to m - 1, m <= n // 2"
             wanted = f"at most {most} along an axis of {n} points, whose modes are {kinds}"

@@ -1,8 +1,8 @@
-"""Weights of a spectral convolution: dense, separable, or of low rank, as parameters and as what kernels multiply by."""
+"""Weights of a spectral convolution, dense, separable or of low rank: as parameters, and as kernels take them."""
 
 import functools
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,11 +30,13 @@ KINDS = tuple(form.name for form in FORMS)
 class Weights:
     """The parameters of weights with a form: complex factors, real parts first, and their product.
 
-    Kernels take (modes, 2, n_in, n_out), or (modes, 2, n_in) if they are separable. Of dense and separable weights those
-    are the parameters as they are.
+    Kernels take (modes, 2, n_in, n_out), or (modes, 2, n_in) if they are separable. Of dense and separable weights
+    those are the parameters as they are.
     """
 
-    def __init__(self, kind: str, n_in: int, n_out: int, counts: tuple[int, ...], rank: int | None) -> None:
+    def __init__(
+        self, kind: str, n_in: int, n_out: int, counts: tuple[int, ...], rank: int | None
+    ) -> None:
         self.kind, self.n_in, self.n_out, self.counts = kind, n_in, n_out, counts
         self.separable = kind == "separable"
         self.n_modes = math.prod(counts)
@@ -77,7 +79,9 @@ class Weights:
         if not self._parts:
             return theta.reshape(shape)
         factors = self.factors(theta)
-        whole = self._einsum(self._parts, factors, self._result).reshape(self.n_modes, *self.channels)
+        whole = self._einsum(self._parts, factors, self._result).reshape(
+            self.n_modes, *self.channels
+        )
         out = np.empty(shape, theta.dtype)
         out[:, 0], out[:, 1] = whole.real, whole.imag
         return out
@@ -127,12 +131,14 @@ class Weights:
             at += 2 * n
         return found
 
-    def _einsum(self, parts: list[str], operands: list, result: str) -> NDArray[np.complexfloating]:
+    def _einsum(
+        self, parts: list[str], operands: list[NDArray[np.complexfloating]], result: str
+    ) -> NDArray[np.complexfloating]:
         subscripts = f"{','.join(parts)}->{result}"
         path = _path(subscripts, tuple(x.shape for x in operands))
         return np.einsum(subscripts, *operands, optimize=path)
 
 
 @functools.lru_cache(maxsize=64)
-def _path(subscripts: str, shapes: tuple[tuple[int, ...], ...]) -> list:
+def _path(subscripts: str, shapes: tuple[tuple[int, ...], ...]) -> list[Any]:
     return np.einsum_path(subscripts, *map(np.empty, shapes), optimize="optimal")[0]

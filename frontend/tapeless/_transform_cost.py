@@ -11,7 +11,7 @@ import numpy as np
 
 from tapeless_kernels import _cache
 
-# What is measured, by the number of axes: fields, their shape, and the modes kept. Of a size that the second cache holds.
+# What is measured, by the number of axes: fields, their shape, and the modes kept; they fit the second cache.
 CASES = (
     (64, (512,), (16,)),
     (8, (64, 64), (12, 12)),

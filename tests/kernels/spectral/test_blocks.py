@@ -92,7 +92,11 @@ def test_folds_and_their_transposes(pair, dtype):
 
 def products(rng, vector, whole=True):
     """Return rows, sums and columns of products: small ones, then some at random."""
-    columns = [vector * i for i in range(1, 6)] if whole else [1, vector - 1, vector, vector + 1, 3 * vector + 2]
+    columns = (
+        [vector * i for i in range(1, 6)]
+        if whole
+        else [1, vector - 1, vector, vector + 1, 3 * vector + 2]
+    )
     yield from itertools.product((1, 2, 5, 13), (1, 3), columns)
     for _ in range(40):
         yield int(rng.integers(1, 40)), int(rng.integers(1, 30)), int(rng.choice(columns))
