@@ -358,6 +358,8 @@ class SpectralConv:
             of_weights = (x.conj() * bar).sum(axis=0).T
             return x_bar, np.stack([of_weights.real, of_weights.imag], axis=1)
         x_bar = recycled.empty(x_modes.shape, x_modes.dtype)
+        if batch == 0:  # kernels add up at least one sample
+            return x_bar.reshape(*lead, 0), np.zeros_like(weights)
         weights_bar = np.empty_like(weights)
         bars = bars.reshape(*lead, batch, self.out_channels)
         launch.mixed_vjp(x_modes, weights, bars, x_bar, weights_bar, self.modes, kept.threads)
