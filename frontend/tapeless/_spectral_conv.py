@@ -332,7 +332,8 @@ class SpectralConv:
         modes = modes.reshape(*modes.shape[:3], batch, n_in)
         mixed = self._mixed(modes, weights, source, threads)
         if target is not source:  # modes are sums over the points of the first grid
-            mixed *= x.dtype.type(target.n_points / source.n_points)
+            factor = x.dtype.type(target.n_points / source.n_points)
+            mixed[:, :, source.places] *= factor  # what pads them is not initialised
         flat = None if out is None else out.reshape(mixed.shape[3], *target.shape)
         y = target.synthesise(mixed, "scaled", methods[1], threads, flat)
         kept = _Forward(modes, weights, source, target, methods, threads)
