@@ -39,8 +39,8 @@ def empty(shape: tuple[int, ...], dtype: np.dtype) -> NDArray[np.floating]:
             block = _blocks[best]
         else:
             block = np.empty(n_bytes, np.uint8)
-            _make_room(n_bytes)
             if n_bytes <= MOST:
+                _make_room(n_bytes)
                 _blocks.append(block)
         return block[:n_bytes].view(dtype).reshape(shape)
 
