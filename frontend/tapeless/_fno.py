@@ -1,5 +1,7 @@
 """The Fourier neural operator: lifting, spectral layers with a pointwise path, projection."""
 
+import functools
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -9,7 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 from tapeless import _check as check
 from tapeless import _recycled as recycled
 from tapeless._complain import complain, describe
-from tapeless._flat import checked
+from tapeless._flat import checked, parameters, ready
 from tapeless._kept_modes import check_modes, kept, threads_for
 from tapeless._spectral_conv import Pullback, SpectralConv
 from tapeless._types import RNG, ArrayInput, Integer
@@ -67,7 +69,7 @@ class FNO:
         The name of an activation, say "gelu", "tanh", "relu", "silu".
     coordinates : bool
         Whether P sees the coordinates of each point too, j / n along each axis.
-    weights, rank, method, threads
+    weights, rank, method, threads : optional
         Of the layers, as `SpectralConv` takes them.
 
     Attributes
@@ -82,8 +84,8 @@ class FNO:
 
     References
     ----------
-    .. [1] Li, Kovachki, Azizzadenesheli, Liu, Bhattacharya, Stuart and Anandkumar, Fourier neural operator for parametric
-       partial differential equations, ICLR (2021), section 4.
+    .. [1] Li, Kovachki, Azizzadenesheli, Liu, Bhattacharya, Stuart and Anandkumar, Fourier neural operator for
+       parametric partial differential equations, ICLR (2021), section 4.
 
     Examples
     --------
@@ -234,7 +236,7 @@ class FNO:
 
         Parameters
         ----------
-        x, theta
+        x, theta : array
             As of a call.
 
         Returns
@@ -242,25 +244,18 @@ class FNO:
         y : ndarray
             As of a call.
         pullback : callable
-            ``pullback(y_bar)`` returns ``(x_bar, theta_bar)``.
+            ``pullback(y_bar)`` returns ``(x_bar, theta_bar)``. Theta is not copied, and must be as it was when
+            `pullback` is called.
         """
         y, steps, values = self._forward("FNO.pullback", x, theta, keep=True)
-
-        def pullback(y_bar: ArrayInput) -> tuple[Floats, Floats]:
-            bar = check.as_state("FNO.pullback", "y_bar", y_bar)
-            if bar.shape != y.shape:
-                wanted = f"of the shape of y, {y.shape}"
-                raise complain(ValueError, "FNO.pullback", "y_bar", wanted, describe(bar))
-            return self._backward(steps, values, np.ascontiguousarray(bar, y.dtype))
-
-        return y, pullback
+        return y, functools.partial(self._pullback, steps, values, y.shape)
 
     def vjp(self, x: ArrayInput, theta: ArrayInput, y_bar: ArrayInput) -> tuple[Floats, Floats]:
         """Return the cotangents of x and theta from that of y.
 
         Parameters
         ----------
-        x, theta
+        x, theta : array
             As of a call.
         y_bar : array, shape (batch, out_channels, *grid)
             The cotangent of y.
@@ -281,7 +276,7 @@ class FNO:
 
         Parameters
         ----------
-        x, theta
+        x, theta : array
             As of a call.
         x_dot, theta_dot : array
             Tangents of the shapes of x and theta.
@@ -291,11 +286,10 @@ class FNO:
         y, y_dot : ndarray
             The value and its tangent.
         """
-        y, steps, _ = self._forward("FNO.jvp", x, theta, keep=True)
+        y, steps, values = self._forward("FNO.jvp", x, theta, keep=True)
         moved = check.as_state("FNO.jvp", "x_dot", x_dot).astype(y.dtype, copy=False)
-        dots = np.ascontiguousarray(checked("FNO.jvp", theta_dot, self.n_params), y.dtype)
-        values = np.ascontiguousarray(checked("FNO.jvp", theta, self.n_params), y.dtype)
-        if moved.shape != np.shape(x):
+        dots = parameters("FNO.jvp", theta_dot, self.n_params, y.dtype, "theta_dot")
+        if moved.shape != (len(y), self.in_channels, *y.shape[2:]):
             raise complain(ValueError, "FNO.jvp", "x_dot", "of the shape of x", describe(moved))
         dot = self._lifted(moved, zeros=True)
         for step in steps:
@@ -329,7 +323,7 @@ class FNO:
         for i, n in enumerate(grid[: len(grid) * self.coordinates]):
             axis = np.zeros(n) if zeros else np.arange(n) / n
             out[:, self.in_channels + i] = axis.reshape(-1, *(1,) * (len(grid) - 1 - i))
-        return out.reshape(batch, self._lift.n_in, -1)
+        return out.reshape(batch, self._lift.n_in, math.prod(grid))
 
     def _forward(
         self, caller: str, x: ArrayInput, theta: ArrayInput, keep: bool
@@ -341,7 +335,7 @@ class FNO:
             raise complain(ValueError, caller, "x", wanted, describe(found))
         grid = found.shape[2:]
         check_modes(caller, self.modes, grid)
-        values = np.ascontiguousarray(checked(caller, theta, self.n_params), found.dtype)
+        values = parameters(caller, theta, self.n_params, found.dtype)
         threads = threads_for("FNO", self.threads, found.size * self.width)
         modes = kept(grid, self.modes, found.dtype)
         steps: list[_Step] | None = [] if keep else None
@@ -350,7 +344,7 @@ class FNO:
         for at, dense in self._layers:
             weights = self.conv._weights.dense(values[at : at + self.conv.n_params])
             field = v.reshape(len(v), self.width, *grid)
-            pre, left = self.conv.apply(field, weights, modes, modes)
+            pre, left = self.conv._apply(field, weights, modes, modes)
             v = self._dense(dense, values, v, pre.reshape(v.shape), threads, steps, left, at)
         for dense in (self._first, self._second):
             v = self._dense(dense, values, v, None, threads, steps)
@@ -373,10 +367,19 @@ class FNO:
             steps.append(_Step(dense, x, out, conv, conv_at))
         return after if code else out
 
+    def _pullback(
+        self, steps: list[_Step], theta: Floats, shape: tuple[int, ...], y_bar: ArrayInput
+    ) -> tuple[Floats, Floats]:
+        bar = check.as_state("FNO.pullback", "y_bar", y_bar)
+        if bar.shape != shape:
+            wanted = f"of the shape of y, {shape}"
+            raise complain(ValueError, "FNO.pullback", "y_bar", wanted, describe(bar))
+        return self._backward(steps, theta, ready(bar, theta.dtype))
+
     def _backward(self, steps: list[_Step], theta: Floats, bar: Floats) -> tuple[Floats, Floats]:
         grid, threads = bar.shape[2:], threads_for("FNO", self.threads, bar.size * self.width)
         theta_bar = np.zeros(self.n_params, theta.dtype)
-        bar = bar.reshape(*bar.shape[:2], -1)
+        bar = bar.reshape(*bar.shape[:2], math.prod(grid))
         owned = False  # the first is the caller's
         for step in reversed(steps):
             dense, conv = step.dense, step.conv
@@ -387,7 +390,7 @@ class FNO:
                 if dense.activation:  # the convolution's transpose takes all of it
                     bar = np.multiply(bar, slopes, out=bar if owned else None)
                     slopes = slopes[:0]
-                x_bar, weights_bar = self.conv.apply_vjp(conv, bar.reshape(*bar.shape[:2], *grid))
+                x_bar, weights_bar = self.conv._apply_vjp(conv, bar.reshape(*bar.shape[:2], *grid))
                 part = slice(step.conv_at, step.conv_at + self.conv.n_params)
                 theta_bar[part] = self.conv._weights.dense_vjp(theta[part], weights_bar)
                 x_bar = x_bar.reshape(step.x.shape)

@@ -107,7 +107,7 @@ class Modes:
     def pack(self, modes: Complexes) -> Floats:
         """Return complex modes (n, *counts) as kernels take them."""
         out = np.zeros((self.n_waves, 2, self.row, len(modes)), self.dtype)
-        turned = np.moveaxis(modes.reshape(-1, self.n_waves, self.modes[-1]), 0, -1)
+        turned = np.moveaxis(modes.reshape(len(modes), self.n_waves, self.modes[-1]), 0, -1)
         out[:, 0, self.places], out[:, 1, self.places] = turned.real, turned.imag
         return out
 
@@ -116,7 +116,7 @@ class Modes:
         out = np.empty((given.shape[3], self.n_waves, self.modes[-1]), self.complex)
         turned = np.moveaxis(given[:, :, self.places], -1, 0)
         out.real, out.imag = turned[:, :, 0], turned[:, :, 1]
-        return out.reshape(-1, *self.counts)
+        return out.reshape(len(out), *self.counts)
 
 
 @functools.lru_cache(maxsize=64)
@@ -141,7 +141,7 @@ def check_modes(
         return found
     for axis, (m, n) in enumerate(zip(found, shape, strict=True)):
         one_sign = half and axis == len(found) - 1
-        most = n // 2 + one_sign
+        most = n // 2 + (one_sign and n > 0)
         if m > most:
             kinds = "0 to n // 2" if one_sign else "-m to m - 1, m <= n // 2"
             wanted = f"at most {most} along an axis of {n} points, whose modes are {kinds}"

@@ -1,8 +1,8 @@
-"""Weights of a spectral convolution, dense, separable or of low rank: parameters, and what kernels multiply by."""
+"""Weights of a spectral convolution, dense, separable or of low rank: as parameters, and as kernels take them."""
 
 import functools
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -131,12 +131,14 @@ class Weights:
             at += 2 * n
         return found
 
-    def _einsum(self, parts: list[str], operands: list, result: str) -> NDArray[np.complexfloating]:
+    def _einsum(
+        self, parts: list[str], operands: list[NDArray[np.complexfloating]], result: str
+    ) -> NDArray[np.complexfloating]:
         subscripts = f"{','.join(parts)}->{result}"
         path = _path(subscripts, tuple(x.shape for x in operands))
         return np.einsum(subscripts, *operands, optimize=path)
 
 
 @functools.lru_cache(maxsize=64)
-def _path(subscripts: str, shapes: tuple[tuple[int, ...], ...]) -> list:
+def _path(subscripts: str, shapes: tuple[tuple[int, ...], ...]) -> list[Any]:
     return np.einsum_path(subscripts, *map(np.empty, shapes), optimize="optimal")[0]

@@ -9,10 +9,19 @@ from numpy.typing import NDArray
 
 LEAST = 1 << 18  # bytes; smaller arrays are NumPy's
 MOST = 1 << 28  # bytes that are kept in all
-ALONE = 3  # references to a block that only the list, a loop's name and the count itself hold
 
 _blocks: list[NDArray[np.uint8]] = []
 _lock = threading.Lock()
+
+
+def _references(i: int) -> int:
+    """Return how many references there are to a block; arrays that lie in it each hold one."""
+    return sys.getrefcount(_blocks[i])
+
+
+_blocks.append(np.empty(0, np.uint8))
+ALONE = _references(0)  # to a block that only the list holds; how many differs between interpreters
+_blocks.clear()
 
 
 def empty(shape: tuple[int, ...], dtype: np.dtype) -> NDArray[np.floating]:
@@ -22,25 +31,25 @@ def empty(shape: tuple[int, ...], dtype: np.dtype) -> NDArray[np.floating]:
         return np.empty(shape, dtype)
     with _lock:
         best = None
-        for block in _blocks:
-            fits = n_bytes <= block.nbytes <= 2 * n_bytes and sys.getrefcount(block) == ALONE
-            if fits and (best is None or block.nbytes < best.nbytes):
-                best = block
-        if best is None:
-            best = np.empty(n_bytes, np.uint8)
-            _make_room(n_bytes)
+        for i in range(len(_blocks)):
+            size = _blocks[i].nbytes
+            if n_bytes <= size <= 2 * n_bytes and _references(i) == ALONE:
+                best = i if best is None or size < _blocks[best].nbytes else best
+        if best is not None:
+            block = _blocks[best]
+        else:
+            block = np.empty(n_bytes, np.uint8)
             if n_bytes <= MOST:
-                _blocks.append(best)
-        return best[:n_bytes].view(dtype).reshape(shape)
+                _make_room(n_bytes)
+                _blocks.append(block)
+        return block[:n_bytes].view(dtype).reshape(shape)
 
 
 def _make_room(n_bytes: int) -> None:
     """Drop blocks that nobody else holds, oldest first, until so many bytes fit; those in use cost nothing extra."""
-    idle = [i for i, block in enumerate(_blocks) if sys.getrefcount(block) == ALONE]
-    total = sum(block.nbytes for block in _blocks) + n_bytes
-    for i in idle:
-        if total <= MOST:
-            break
-        total -= _blocks[i].nbytes
-        _blocks[i] = np.empty(0, np.uint8)
-    _blocks[:] = [block for block in _blocks if block.nbytes]
+    total, i = sum(block.nbytes for block in _blocks) + n_bytes, 0
+    while i < len(_blocks) and total > MOST:
+        if _references(i) == ALONE:
+            total -= _blocks.pop(i).nbytes
+        else:
+            i += 1

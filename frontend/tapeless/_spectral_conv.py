@@ -1,5 +1,6 @@
 """The spectral convolution: the modes that are kept of a field, mixed over channels, and back."""
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -9,7 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 from tapeless import _check as check
 from tapeless import _recycled as recycled
 from tapeless._complain import complain, describe
-from tapeless._flat import checked
+from tapeless._flat import parameters, ready
 from tapeless._kept_modes import METHODS, Modes, check_modes, kept, threads_for
 from tapeless._mode_weights import KINDS, Weights
 from tapeless._types import RNG, ArrayInput, Integer
@@ -33,21 +34,21 @@ class _Forward(NamedTuple):
 class SpectralConv:
     """A convolution with kernels that have few Fourier modes, as Fourier neural operators have them.
 
-    A field of `in_channels` is transformed, of each axis the lowest modes are kept, channels are mixed mode by mode with
-    complex weights, and the result is transformed back: ``y = irfftn(W * rfftn(x))``. Modes that are not kept are never
-    computed, where products with the waves are faster than an FFT, and a spectrum is never stored in full.
+    A field of `in_channels` is transformed, of each axis the lowest modes are kept, channels are mixed mode by mode
+    with complex weights, and the result is transformed back: ``y = irfftn(W * rfftn(x))``. Where products with the
+    waves are faster than an FFT, modes that are not kept are never computed.
 
     Parameters
     ----------
     in_channels, out_channels : int
         Channels of x and of y.
     modes : int or tuple of int
-        Modes to keep of each axis of the grid, 1 to 3 of them: of the last axis wavenumbers 0 to m - 1, of the others -m to
-        m - 1. An axis of n points has at most n // 2, the last one n // 2 + 1.
+        Modes to keep of each axis of the grid, 1 to 3 of them: of the last axis wavenumbers 0 to m - 1, of the others
+        -m to m - 1. An axis of n points has at most n // 2, the last one n // 2 + 1.
     weights : {"dense", "separable", "cp", "tucker"}
-        A matrix for each mode; a number for each mode and channel, which mixes nothing; or that matrix as a sum of `rank`
-        products of vectors (canonical polyadic), or as a core times a matrix for each dimension (Tucker). Of the last two the
-        matrices are made from their factors at each call.
+        A matrix for each mode; a number for each mode and channel, which mixes nothing; or that matrix as a sum of
+        `rank` products of vectors (canonical polyadic), or as a core times a matrix for each dimension (Tucker). Of
+        the last two the matrices are made from their factors at each call.
     rank : int, optional
         Of "cp", and of Tucker's channels, whose modes take the same share; by default half of the fewer channels.
     method : {"product", "fft"}, optional
@@ -68,14 +69,14 @@ class SpectralConv:
 
     Notes
     -----
-    y is real by construction: each mode stands for its conjugate too. The imaginary parts of the mean and, where they are
-    kept, of Nyquist's mode of an even last axis change nothing, as in `numpy.fft.irfft`. Cotangents of modes
-    are dL/dRe + i dL/dIm, so that a complex weight's is conj(x) y_bar.
+    y is real by construction: each mode stands for its conjugate too. The imaginary parts of the mean and, where they
+    are kept, of Nyquist's mode of an even last axis change nothing, as in `numpy.fft.irfft`. Cotangents of modes are
+    dL/dRe + i dL/dIm, so that a complex weight's is conj(x) y_bar.
 
     References
     ----------
-    .. [1] Li, Kovachki, Azizzadenesheli, Liu, Bhattacharya, Stuart and Anandkumar, Fourier neural operator for parametric
-       partial differential equations, ICLR (2021), eq. (4).
+    .. [1] Li, Kovachki, Azizzadenesheli, Liu, Bhattacharya, Stuart and Anandkumar, Fourier neural operator for
+       parametric partial differential equations, ICLR (2021), eq. (4).
 
     Examples
     --------
@@ -157,12 +158,18 @@ class SpectralConv:
         ------
         ValueError
             If the shape is another one, or weights are of low rank.
+        TypeError
+            If they are no numbers.
         """
         shape = (*self._weights.channels, *self._weights.counts)
         given = check.as_array("SpectralConv.flatten", "weights", weights)
         if self._weights.shapes or given.shape != shape:
             wanted = f"of shape {shape}, and the layer's weights dense or separable"
             raise complain(ValueError, "SpectralConv.flatten", "weights", wanted, describe(given))
+        if given.dtype.kind not in "biufc":
+            wanted = "complex numbers"
+            raise complain(TypeError, "SpectralConv.flatten", "weights", wanted, describe(given))
+        given = given.astype(np.result_type(given.dtype, np.complex64), copy=False)
         n = len(self._weights.channels)
         turned = np.moveaxis(given.reshape(*shape[:n], -1), -1, 0)
         return np.stack([turned.real, turned.imag], axis=1).ravel()
@@ -180,7 +187,8 @@ class SpectralConv:
         dict
             ``weights``, of shape (in_channels, out_channels, ...) or (channels, ...), as `flatten` takes it.
         """
-        dense = self._weights.dense(checked("SpectralConv.unflatten", theta, self.n_params))
+        found = parameters("SpectralConv.unflatten", theta, self.n_params, None)
+        dense = self._weights.dense(found)
         whole = np.moveaxis(dense[:, 0] + 1j * dense[:, 1], 0, -1)
         return {"weights": whole.reshape(*self._weights.channels, *self._weights.counts)}
 
@@ -217,7 +225,7 @@ class SpectralConv:
 
         Parameters
         ----------
-        x, theta, shape
+        x, theta, shape : array, array, tuple of int
             As of a call.
 
         Returns
@@ -225,26 +233,20 @@ class SpectralConv:
         y : ndarray
             As of a call.
         pullback : callable
-            ``pullback(y_bar)`` returns ``(x_bar, theta_bar)``. It keeps the modes of x, and not x itself.
+            ``pullback(y_bar)`` returns ``(x_bar, theta_bar)``. It keeps the modes of x, and not x itself; theta is not
+            copied, and must be as it was when `pullback` is called.
         """
-        y, kept = self._forward("SpectralConv.pullback", x, theta, shape)
-        values = self._theta(theta, y.dtype)
-
-        def pullback(y_bar: ArrayInput) -> tuple[Floats, Floats]:
-            bar = check.as_state("SpectralConv.pullback", "y_bar", y_bar)
-            if bar.shape != y.shape:
-                wanted = f"of the shape of y, {y.shape}"
-                raise complain(ValueError, "SpectralConv.pullback", "y_bar", wanted, describe(bar))
-            return self._backward(kept, bar.astype(y.dtype, copy=False), values)
-
-        return y, pullback
+        caller = "SpectralConv.pullback"
+        y, kept = self._forward(caller, x, theta, shape)
+        values = parameters(caller, theta, self.n_params, y.dtype)
+        return y, functools.partial(self._pullback, kept, values)
 
     def vjp(self, x: ArrayInput, theta: ArrayInput, y_bar: ArrayInput) -> tuple[Floats, Floats]:
         """Return the cotangents of x and theta from that of y.
 
         Parameters
         ----------
-        x, theta
+        x, theta : array
             As of a call.
         y_bar : array, shape (batch, out_channels, *grid)
             The cotangent of y.
@@ -257,7 +259,8 @@ class SpectralConv:
             That of theta, summed over the batch.
         """
         bar = check.as_array("SpectralConv.vjp", "y_bar", y_bar)
-        return self.pullback(x, theta, shape=bar.shape[2:] or None)[1](bar)
+        grid = bar.shape[2:] if bar.ndim == 2 + len(self.modes) and all(bar.shape[2:]) else None
+        return self.pullback(x, theta, shape=grid)[1](bar)
 
     def jvp(
         self, x: ArrayInput, theta: ArrayInput, x_dot: ArrayInput, theta_dot: ArrayInput
@@ -266,7 +269,7 @@ class SpectralConv:
 
         Parameters
         ----------
-        x, theta
+        x, theta : array
             As of a call.
         x_dot, theta_dot : array
             Tangents of the shapes of x and theta.
@@ -276,20 +279,19 @@ class SpectralConv:
         y, y_dot : ndarray
             The field and its tangent.
         """
-        y, kept = self._forward("SpectralConv.jvp", x, theta, None)
-        moved = check.as_state("SpectralConv.jvp", "x_dot", x_dot)
-        of_x = self._forward("SpectralConv.jvp", moved.astype(y.dtype, copy=False), theta, None)[0]
-        if of_x.shape != y.shape:
-            wanted = "of the shape of x"
-            raise complain(ValueError, "SpectralConv.jvp", "x_dot", wanted, describe(moved))
-        dots = self._weights.dense_jvp(self._theta(theta, y.dtype), self._theta(theta_dot, y.dtype))
+        caller = "SpectralConv.jvp"
+        y, kept = self._forward(caller, x, theta, None)
+        moved = check.as_state(caller, "x_dot", x_dot)
+        if moved.shape != (len(y), self.in_channels, *kept.source.shape):
+            raise complain(ValueError, caller, "x_dot", "of the shape of x", describe(moved))
+        of_x = self._forward(caller, moved.astype(y.dtype, copy=False), theta, None)[0]
+        dots = self._weights.dense_jvp(
+            parameters(caller, theta, self.n_params, y.dtype),
+            parameters(caller, theta_dot, self.n_params, y.dtype, "theta_dot"),
+        )
         modes = self._mixed(kept.x_modes, dots, kept.source, kept.threads)
         of_theta = kept.target.synthesise(modes, "scaled", kept.methods[1], kept.threads)
         return y, of_x + of_theta.reshape(y.shape)
-
-    def _theta(self, theta: ArrayInput, dtype: np.dtype) -> Floats:
-        found = checked("SpectralConv", theta, self.n_params)
-        return np.ascontiguousarray(found, dtype)
 
     def _forward(
         self, caller: str, x: ArrayInput, theta: ArrayInput, shape: tuple[int, ...] | None
@@ -298,16 +300,28 @@ class SpectralConv:
         grid = x.shape[2:]
         check_modes(caller, self.modes, grid)
         if shape is not None:
+            if not isinstance(shape, (tuple, list)):
+                raise complain(TypeError, caller, "shape", "a tuple of integers", describe(shape))
             shape = tuple(check.positive_int(caller, "shape", n) for n in shape)
             if len(shape) != len(grid):
                 raise complain(ValueError, caller, "shape", f"of {len(grid)} axes", describe(shape))
             check_modes(caller, self.modes, shape)
-        weights = self._weights.dense(self._theta(theta, x.dtype))
+        weights = self._weights.dense(parameters(caller, theta, self.n_params, x.dtype))
         source = kept(grid, self.modes, x.dtype)
         target = source if shape is None else kept(shape, self.modes, x.dtype)
-        return self.apply(x, weights, source, target)
+        return self._apply(x, weights, source, target)
 
-    def apply(
+    def _pullback(self, kept: _Forward, theta: Floats, y_bar: ArrayInput) -> tuple[Floats, Floats]:
+        caller = "SpectralConv.pullback"
+        bar = check.as_state(caller, "y_bar", y_bar)
+        shape = (kept.x_modes.shape[3], self.out_channels, *kept.target.shape)
+        if bar.shape != shape:
+            wanted = f"of the shape of y, {shape}"
+            raise complain(ValueError, caller, "y_bar", wanted, describe(bar))
+        x_bar, weights_bar = self._apply_vjp(kept, ready(bar, theta.dtype))
+        return x_bar, self._weights.dense_vjp(theta, weights_bar)
+
+    def _apply(
         self, x: Floats, weights: Floats, source: Modes, target: Modes, out: Floats | None = None
     ) -> tuple[Floats, _Forward]:
         """Return the convolved field and what its transpose needs; nothing is checked."""
@@ -318,7 +332,8 @@ class SpectralConv:
         modes = modes.reshape(*modes.shape[:3], batch, n_in)
         mixed = self._mixed(modes, weights, source, threads)
         if target is not source:  # modes are sums over the points of the first grid
-            mixed *= x.dtype.type(target.n_points / source.n_points)
+            factor = x.dtype.type(target.n_points / source.n_points)
+            mixed[:, :, source.places] *= factor  # what pads them is not initialised
         flat = None if out is None else out.reshape(mixed.shape[3], *target.shape)
         y = target.synthesise(mixed, "scaled", methods[1], threads, flat)
         kept = _Forward(modes, weights, source, target, methods, threads)
@@ -328,7 +343,7 @@ class SpectralConv:
         """Return the modes of the result, (waves, 2, row, batch * out)."""
         *lead, batch, _ = x_modes.shape
         if self._weights.separable:
-            x = source.unpack(x_modes.reshape(*lead, -1)).reshape(batch, self.in_channels, -1)
+            x = self._channelwise(source.unpack(x_modes.reshape(*lead, -1)))
             return source.pack((x * _as_complex(weights)).reshape(-1, *source.counts))
         out = recycled.empty((*lead, batch, self.out_channels), x_modes.dtype)
         return launch.mixed(x_modes, weights, out, self.modes, threads).reshape(*lead, -1)
@@ -336,25 +351,28 @@ class SpectralConv:
     def _mixed_vjp(self, kept: _Forward, bars: Floats) -> tuple[Floats, Floats]:
         """Return the cotangents of the modes of x and of the weights: the transpose of `_mixed`."""
         x_modes, weights, source = kept.x_modes, kept.weights, kept.source
-        *lead, batch, n_in = x_modes.shape
+        *lead, batch, _ = x_modes.shape
         if self._weights.separable:
-            x = source.unpack(x_modes.reshape(*lead, -1)).reshape(batch, n_in, -1)
-            bar = source.unpack(bars).reshape(batch, n_in, -1)
+            x = self._channelwise(source.unpack(x_modes.reshape(*lead, -1)))
+            bar = self._channelwise(source.unpack(bars))
             x_bar = source.pack((bar * _as_complex(weights).conj()).reshape(-1, *source.counts))
             of_weights = (x.conj() * bar).sum(axis=0).T
             return x_bar, np.stack([of_weights.real, of_weights.imag], axis=1)
         x_bar = recycled.empty(x_modes.shape, x_modes.dtype)
+        if batch == 0:  # kernels add up at least one sample
+            return x_bar.reshape(*lead, 0), np.zeros_like(weights)
         weights_bar = np.empty_like(weights)
         bars = bars.reshape(*lead, batch, self.out_channels)
         launch.mixed_vjp(x_modes, weights, bars, x_bar, weights_bar, self.modes, kept.threads)
         return x_bar.reshape(*lead, -1), weights_bar
 
-    def _backward(self, kept: _Forward, y_bar: Floats, theta: Floats) -> tuple[Floats, Floats]:
-        x_bar, weights_bar = self.apply_vjp(kept, np.ascontiguousarray(y_bar))
-        return x_bar, self._weights.dense_vjp(theta, weights_bar)
+    def _channelwise(self, modes: NDArray[np.complexfloating]) -> NDArray[np.complexfloating]:
+        """Return complex modes (batch * channels, ...) of separable weights as (batch, channels, modes)."""
+        n = self.in_channels
+        return modes.reshape(len(modes) // n, n, self._weights.n_modes)
 
-    def apply_vjp(self, kept: _Forward, y_bar: Floats) -> tuple[Floats, Floats]:
-        """Return the cotangents of x and of the weights: the transpose of `apply`."""
+    def _apply_vjp(self, kept: _Forward, y_bar: Floats) -> tuple[Floats, Floats]:
+        """Return the cotangents of x and of the weights: the transpose of `_apply`."""
         (batch, n_in), threads = kept.x_modes.shape[3:], kept.threads
         flat = y_bar.reshape(batch * self.out_channels, *kept.target.shape)
         bars = kept.target.analyse(flat, "scaled", kept.methods[1], threads)
@@ -369,7 +387,7 @@ class SpectralConv:
         if found.ndim != 2 + len(self.modes) or found.shape[1] != self.in_channels:
             wanted = f"of shape (batch, {self.in_channels}, {', '.join('n' * len(self.modes))})"
             raise complain(ValueError, caller, "x", wanted, describe(found))
-        return np.ascontiguousarray(found)
+        return ready(found)
 
 
 def _as_complex(weights: Floats) -> NDArray[np.complexfloating]:
