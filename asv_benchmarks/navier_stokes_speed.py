@@ -27,7 +27,7 @@ from tapeless._pde.modes import Box
 from tapeless._pde.stepping import Room, step
 
 sys.path.insert(0, str(Path(__file__).parent / "peers"))
-from problems import spectral  # noqa: E402
+from problems import spectral
 
 N, DT, NU = 256, 1e-3, 1e-3
 

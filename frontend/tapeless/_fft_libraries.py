@@ -117,3 +117,8 @@ def loaded(name: str) -> Engine:
     if name not in _engines:
         _engines[name] = dict(ENGINES)[name]()
     return _engines[name]
+
+
+def name_of(engine: Engine) -> str:
+    """Return the name of an engine that was loaded."""
+    return next(name for name, loaded in _engines.items() if loaded is engine)

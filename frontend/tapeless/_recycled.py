@@ -39,17 +39,23 @@ def empty(shape: tuple[int, ...], dtype: np.dtype) -> NDArray[np.floating]:
             block = _blocks[best]
         else:
             block = np.empty(n_bytes, np.uint8)
-            if n_bytes <= MOST:
-                _make_room(n_bytes)
+            if _make_room(n_bytes):
                 _blocks.append(block)
         return block[:n_bytes].view(dtype).reshape(shape)
 
 
-def _make_room(n_bytes: int) -> None:
-    """Drop blocks that nobody else holds, oldest first, until so many bytes fit; those in use cost nothing extra."""
+def release() -> None:
+    """Give back what nobody holds, as a measurement of memory wants it."""
+    with _lock:
+        _make_room(MOST)
+
+
+def _make_room(n_bytes: int) -> bool:
+    """Drop blocks that nobody else holds, oldest first, until so many bytes fit, and return whether they do."""
     total, i = sum(block.nbytes for block in _blocks) + n_bytes, 0
-    while i < len(_blocks) and total > MOST:
+    while n_bytes <= MOST < total and i < len(_blocks):
         if _references(i) == ALONE:
             total -= _blocks.pop(i).nbytes
         else:
             i += 1
+    return total <= MOST

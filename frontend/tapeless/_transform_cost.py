@@ -9,6 +9,8 @@ import time
 
 import numpy as np
 
+from tapeless._fft_engine import current
+from tapeless._fft_libraries import name_of
 from tapeless_kernels import _cache
 
 # What is measured, by the number of axes: fields, their shape, and the modes kept; the second cache holds it.
@@ -57,7 +59,7 @@ def rates(n_axes, dtype, make):
     """Return the seconds for a unit of work by products and by FFT, from disk if they were measured before."""
     file = _cache.cache_folder() / _cache.content_key(of_spectral=True) / "transform_rates.json"
     known = _read(file)
-    key = f"{n_axes} {dtype}"
+    key = f"{n_axes} {dtype} {name_of(current().engine)}"
     if key not in known:
         known[key] = _measure(n_axes, np.dtype(dtype), make)
         with contextlib.suppress(OSError):  # a folder that cannot be written costs a measurement

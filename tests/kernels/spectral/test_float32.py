@@ -39,7 +39,7 @@ def test_float32_kernels_hold_no_double(fresh):
     launch.mixed_vjp(found, weights, found, found.copy(), weights.copy(), modes)
     fields, theta = x.reshape(2, 2, 96), np.ones(6, SINGLE)
     launch.points(theta, 0, fields, fields.copy(), fields.copy(), -GELU, 0)
-    launch.points_vjp(theta, 0, fields, fields, fields.copy(), 0)
+    launch.points_vjp(theta, 0, fields, fields, fields, fields.copy(), 0)
     there = code(fresh)
     assert {"to_modes", "from_modes", "mix", "mix_vjp_x", "pointwise", "pointwise_vjp"} <= set(
         there
