@@ -1,6 +1,7 @@
 """Runs spectral kernels on the CPU: families, tables that are kept, and fields or modes shared by threads."""
 
 import functools
+from collections import deque
 
 import numpy as np
 
@@ -49,30 +50,31 @@ class Transform:
         plain[where], scaled[where] = 1, half_spectrum(shape[-1], modes[-1]) / np.prod(shape)
         self._scales = {"plain": plain, "scaled": scaled}
         self._to, self._from = kernels(to_modes), kernels(from_modes)
+        self._free = deque(), deque()
 
     def to_modes(self, x, form, out, n_threads=1):
         """Fill out (waves, 2, row, n) with the modes of x (n, *shape)."""
-
-        def run(part, stop):
-            self._to(
-                x.reshape(-1), self.tables, self._scales[form], *self._scratch(), out.reshape(-1), len(x), self._n,
-                *part,
-            )  # fmt: skip
-
-        THREADS.map(run, parts(len(x), n_threads), n_threads)
+        self._run(self._to, x.reshape(-1), form, out.reshape(-1), len(x), n_threads)
         return out
 
     def from_modes(self, modes, form, y, n_threads=1):
         """Fill y (n, *shape) with the fields that have these modes: the transpose of `to_modes`."""
+        self._run(self._from, modes.reshape(-1), form, y.reshape(-1), len(y), n_threads)
+        return y
+
+    def _run(self, kernel, source, form, target, n, n_threads):
+        # Each direction has scratch of its own: what is not finite in one must not be met in the other.
+        scales, free = self._scales[form], self._free[kernel is self._to]
 
         def run(part, stop):
-            self._from(
-                modes.reshape(-1), self.tables, self._scales[form], *self._scratch(), y.reshape(-1), len(y), self._n,
-                *part,
-            )  # fmt: skip
+            try:
+                scratch = free.pop()
+            except IndexError:
+                scratch = self._scratch()
+            kernel(source, self.tables, scales, *scratch, target, n, self._n, *part)
+            free.append(scratch)
 
-        THREADS.map(run, parts(len(y), n_threads), n_threads)
-        return y
+        THREADS.map(run, parts(n, n_threads), n_threads)
 
     def _scratch(self):
         sizes = scratch_sizes(self.tables.tensor, self._vector)
@@ -110,10 +112,15 @@ def parts(n, n_threads):
     return [(i, min(i + size, n)) for i in range(0, n, size)]
 
 
+@functools.lru_cache(maxsize=64)
+def _places(modes, dtype):
+    return places(modes, vector(dtype))
+
+
 def mixed(x, weights, out, modes, n_threads=1):
     """Fill out (waves, 2, row, batch, n_out) with x times weights (n_modes, 2, n_in, n_out)."""
     n, _, n_in, n_out = weights.shape
-    run, where = family(x.dtype)(mix), places(modes, vector(x.dtype))
+    run, where = family(x.dtype)(mix), _places(modes, x.dtype)
     THREADS.map(
         lambda part, stop: run(
             x.reshape(-1), weights.reshape(-1), out.reshape(-1), where, x.shape[2], x.shape[3], n_in, n_out, *part
@@ -127,7 +134,7 @@ def mixed(x, weights, out, modes, n_threads=1):
 def mixed_vjp(x, weights, out_bar, x_bar, weights_bar, modes, n_threads=1):
     """The transposes of `mixed`: fill x_bar and weights_bar."""
     n, _, n_in, n_out = weights.shape
-    kernels, where = family(x.dtype), places(modes, vector(x.dtype))
+    kernels, where = family(x.dtype), _places(modes, x.dtype)
     of_x, of_weights = kernels(mix_vjp_x), kernels(mix_vjp_weights)
     row, batch = out_bar.shape[2:4]
     flat_bar = out_bar.reshape(-1)
