@@ -380,11 +380,10 @@ class FNO:
         grid, threads = bar.shape[2:], threads_for("FNO", self.threads, bar.size * self.width)
         theta_bar = np.zeros(self.n_params, theta.dtype)
         bar = bar.reshape(*bar.shape[:2], math.prod(grid))
-        owned = False  # the first is the caller's
         for step in reversed(steps):
             dense = step.dense
             if dense.activation:
-                bar = np.multiply(bar, step.slopes, out=bar if owned else None)
+                bar *= step.slopes  # never the caller's: the last step has no activation
             if step.conv is None:
                 x_bar = recycled.empty(step.x.shape, step.x.dtype)
             else:
@@ -397,6 +396,6 @@ class FNO:
             theta_bar[dense.at : dense.end] = launch.points_vjp(
                 theta, dense.at, step.x, bar, x_bar, fresh, threads
             )
-            bar, owned = x_bar, True
+            bar = x_bar
         x_bar = bar[:, : self.in_channels].reshape(len(bar), self.in_channels, *grid)
         return x_bar, theta_bar
