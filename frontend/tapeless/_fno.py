@@ -380,7 +380,6 @@ class FNO:
         grid, threads = bar.shape[2:], threads_for("FNO", self.threads, bar.size * self.width)
         theta_bar = np.zeros(self.n_params, theta.dtype)
         bar = bar.reshape(*bar.shape[:2], math.prod(grid))
-        owned = False  # the first is the caller's
         for step in reversed(steps):
             dense, conv = step.dense, step.conv
             slopes = step.slopes if dense.activation else step.slopes[:0]
@@ -388,7 +387,7 @@ class FNO:
                 x_bar = recycled.empty(step.x.shape, step.x.dtype)
             else:
                 if dense.activation:  # the convolution's transpose takes all of it
-                    bar = np.multiply(bar, slopes, out=bar if owned else None)
+                    bar *= slopes  # never the caller's: the last step has no activation
                     slopes = slopes[:0]
                 x_bar, weights_bar = self.conv._apply_vjp(conv, bar.reshape(*bar.shape[:2], *grid))
                 part = slice(step.conv_at, step.conv_at + self.conv.n_params)
@@ -397,6 +396,6 @@ class FNO:
             theta_bar[dense.at : dense.end] = launch.points_vjp(
                 theta, dense.at, step.x, slopes, bar, x_bar, int(conv is None), threads
             )
-            bar, owned = x_bar, True
+            bar = x_bar
         x_bar = bar[:, : self.in_channels].reshape(len(bar), self.in_channels, *grid)
         return x_bar, theta_bar

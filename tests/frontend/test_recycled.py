@@ -116,6 +116,7 @@ def test_what_is_in_use_is_never_dropped_for_room(monkeypatch):
         x[...] = i
     assert [x[0, -1] for x in held] == list(range(9))
     assert len(set(map(address, held))) == 9
+    assert len(recycled._blocks) == 9  # to be used again afterwards
 
 
 def test_threads_never_share_a_block():

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from tapeless import _check as check
 from tapeless._complain import complain, describe
 
+MOST_STEPS = 2**32  # more would take days
 NEARLY = 1e-9  # of a step: a count of steps that is as near to an integer is that integer
 
 
@@ -47,6 +48,10 @@ def make_grid(caller: str, t1: Any, t_eval: Any, dt: Any, n_steps: Any) -> Grid:
         step = _number(caller, "dt", dt, "a positive finite number")
     else:
         step = end / check.positive_int(caller, "n_steps", n_steps)
+    if not end / step < MOST_STEPS:
+        got = describe(dt) if n_steps is None else f"n_steps = {describe(n_steps)}"
+        wanted = f"such that less than 2**32 steps lead to {end:g}"
+        raise complain(ValueError, caller, "dt", wanted, got)
     legs, sizes, before = [], [step], 0.0
     for t in ts:
         ratio = float(t - before) / step

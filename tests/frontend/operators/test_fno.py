@@ -5,7 +5,7 @@ import pytest
 from scipy import special
 
 from tapeless.operators import FNO
-from tapeless_kernels import activations
+from tapeless_kernels import _cache, activations
 
 ACTIVATIONS = {
     "identity": lambda x: x,
@@ -216,11 +216,12 @@ def test_any_layout_has_the_same_bits():
     y, (x_bar, theta_bar) = model(x, theta), model.vjp(x, theta, np.ones((4, 3, 6, 9)))
     frozen, values = x.copy(), theta.copy()
     frozen.flags.writeable = values.flags.writeable = False
-    ones = np.broadcast_to(1.0, y.shape)
+    ones, n_compiled = np.broadcast_to(1.0, y.shape), len(_cache.COMPILATIONS)
     for given in (frozen, np.asfortranarray(x), x.astype(">f8"), x[::-1].copy()[::-1]):
         assert np.array_equal(model(given, values), y)
         bars = model.vjp(given, values, ones)
         assert np.array_equal(bars[0], x_bar) and np.array_equal(bars[1], theta_bar)
+    assert len(_cache.COMPILATIONS) == n_compiled
 
 
 def test_an_empty_batch():
