@@ -120,6 +120,8 @@ def _places(modes, dtype):
 def mixed(x, weights, out, modes, n_threads=1):
     """Fill out (waves, 2, row, batch, n_out) with x times weights (n_modes, 2, n_in, n_out)."""
     n, _, n_in, n_out = weights.shape
+    if not x.size:  # kernels sum over one number at least
+        return out
     run, where = family(x.dtype)(mix), _places(modes, x.dtype)
     THREADS.map(
         lambda part, stop: run(
@@ -134,6 +136,9 @@ def mixed(x, weights, out, modes, n_threads=1):
 def mixed_vjp(x, weights, out_bar, x_bar, weights_bar, modes, n_threads=1):
     """The transposes of `mixed`: fill x_bar and weights_bar."""
     n, _, n_in, n_out = weights.shape
+    if not x.size:
+        weights_bar[...] = 0
+        return
     kernels, where = family(x.dtype), _places(modes, x.dtype)
     of_x, of_weights = kernels(mix_vjp_x), kernels(mix_vjp_weights)
     row, batch = out_bar.shape[2:4]

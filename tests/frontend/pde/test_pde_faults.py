@@ -54,6 +54,8 @@ BAD = {
     "neither": (lambda: burgers(n_steps=None), "`dt` must be given, or `n_steps`, and not both; got neither"),
     "n_steps": (lambda: burgers(n_steps=0), "`n_steps` must be a positive integer; got 0"),
     "n_steps float": (lambda: burgers(n_steps=2.0), "`n_steps` must be a positive integer"),
+    "too many steps": (lambda: burgers(n_steps=None, dt=1e-13), r"`dt` must be such that less than 2\*\*32 steps"),
+    "too many n_steps": (lambda: burgers(n_steps=2**40), r"less than 2\*\*32 steps lead to 0.1; got n_steps = 109"),
     "t_eval between": (lambda: burgers(t_eval=[0.06, 0.1]), "`t_eval` must be multiples of the step, t1 / n_steps"),
     "t_eval order": (lambda: burgers(t_eval=[0.1, 0.05]), "`t_eval` must be a flat array of ascending times from 0"),
     "t_eval twice": (lambda: burgers(t_eval=[0.1, 0.1]), "`t_eval` must be a flat array of ascending"),
