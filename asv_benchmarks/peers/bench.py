@@ -27,7 +27,7 @@ FLOOR_RATES = r"^L/(fma peak|gemm 2048x2048x2048|tanh 65536)/"
 
 PACKAGES = (
     "tapeless numpy scipy numba llvmlite numbalsoda torch torchdiffeq torchode torchsde jax jaxlib "
-    "diffrax equinox optax"
+    "diffrax equinox optax ducc0 pyfftw rocket-fft neuraloperator"
 ).split()
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 # A machine that pins OpenBLAS to an old core type halves its rates (FINDINGS.md).

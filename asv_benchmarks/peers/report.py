@@ -15,6 +15,7 @@ from ratios_brownian import brownian_tables
 from ratios_ensemble import ensemble_tables
 from ratios_nonstiff import nonstiff_tables
 from ratios_sde import sde_tables
+from ratios_spectral import spectral_tables
 from tables import number, seconds, table
 
 TITLES = {
@@ -24,6 +25,7 @@ TITLES = {
     "W3": "W3 RK4 (3/8 rule), 100 fixed steps",
     "W4": "W4 10,000 Lorenz systems, t in [0, 10] (rtol = atol, in the names of cases)",
     "W6": "W6 Brownian paths of (256, 16) numbers, neural SDEs on them, 100,000 scalar SDEs",
+    "W7": "W7 Fourier transforms, spectral convolutions, steps of training an FNO, a flow on the torus",
     "W9": "W9 fresh process to the first result",
     "W10": "W10 non-stiff single systems (rtol = atol, in the names of cases)",
     "W11": "W11 ten steps of Adam on a neural ODE (rtol 1e-5, atol 1e-6)",
@@ -32,7 +34,8 @@ TITLES = {
 LIMIT_COLUMNS = ("what", "dtype", "library", "method", "median", "rate")
 TIME_COLUMNS = ("case", "dtype", "library", "method", "median", "min", "x fastest")
 SOLVE_COLUMNS = ("NFE / steps", "error")
-ODE_COLUMNS = (*SOLVE_COLUMNS, "gradient error", "x peak floor", "x shape floor")
+GRADIENT_COLUMNS = (*SOLVE_COLUMNS, "gradient error")
+ODE_COLUMNS = (*GRADIENT_COLUMNS, "x peak floor", "x shape floor")
 MEMORY_COLUMNS = ("peak RSS delta",)
 STOCHASTIC_COLUMNS = ("steps", "mean", "std", "bytes kept", *MEMORY_COLUMNS)
 STARTUP_COLUMNS = ("import", "setup", "first call", "second call")
@@ -59,12 +62,16 @@ def solve_cells(result, rates):
     ]
 
 
+def gradient_cells(result, rates):
+    """Return the cells of GRADIENT_COLUMNS."""
+    return [*solve_cells(result, rates), number(result.get("gerr"), ".1e")]
+
+
 def ode_cells(result, rates):
     """Return the cells of ODE_COLUMNS."""
     floors = rates.peak_floor(result), rates.shape_floor(result)
     return [
-        *solve_cells(result, rates),
-        number(result.get("gerr"), ".1e"),
+        *gradient_cells(result, rates),
         *(number(floor and result["median_s"] / floor, ".1f") for floor in floors),
     ]
 
@@ -102,11 +109,12 @@ FURTHER = {
     "W9": (STARTUP_COLUMNS, startup_cells),
     "W4": (SOLVE_COLUMNS, solve_cells),
     "W6": (STOCHASTIC_COLUMNS, stochastic_cells),
-    "W10": (SOLVE_COLUMNS, solve_cells),
-    "W12": (
-        (*SOLVE_COLUMNS, "gradient error"),
-        lambda result, rates: [*solve_cells(result, rates), number(result.get("gerr"), ".1e")],
+    "W7": (
+        (*GRADIENT_COLUMNS, *MEMORY_COLUMNS),
+        lambda result, rates: gradient_cells(result, rates) + memory_cells(result, rates),
     ),
+    "W10": (SOLVE_COLUMNS, solve_cells),
+    "W12": (GRADIENT_COLUMNS, gradient_cells),
     "W11": (SOLVE_COLUMNS, solve_cells),
 }
 FURTHER["W3"] = FURTHER["W2"]
@@ -122,7 +130,8 @@ def stochastic_tables(results, rates):
 
 
 RATIO_TABLES = {
-    "W4": ensemble_tables, "W6": stochastic_tables, "W10": nonstiff_tables, "W12": backsolve_tables,
+    "W4": ensemble_tables, "W6": stochastic_tables, "W7": spectral_tables, "W10": nonstiff_tables,
+    "W12": backsolve_tables,
 }  # fmt: skip
 
 

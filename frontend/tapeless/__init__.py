@@ -2,7 +2,19 @@
 
 from typing import TYPE_CHECKING
 
-from tapeless import fields, losses, methods, optim, plot, regularise, testing
+from tapeless import (
+    fft,
+    fields,
+    losses,
+    methods,
+    operators,
+    optim,
+    pde,
+    plot,
+    regularise,
+    spectral,
+    testing,
+)  # fmt: skip
 from tapeless._adjoint_memory import AdjointMemory, adjoint_memory
 from tapeless._backsolve import Backsolve, BackwardStats
 from tapeless._brownian import BrownianPath, Increment
@@ -51,13 +63,16 @@ __all__ = [
     "adjoint_memory",
     "check_tableau",
     "diffusion",
+    "fft",
     "field",
     "fields",
     "fit",
     "load",
     "losses",
     "methods",
+    "operators",
     "optim",
+    "pde",
     "plot",
     "regularise",
     "reversible",
@@ -65,6 +80,7 @@ __all__ = [
     "solve_ivp",
     "solve_ode",
     "solve_sde",
+    "spectral",
     "testing",
 ]
 

@@ -10,8 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tapeless import pde
 from tapeless._brownian import BrownianPath
 from tapeless._check import FLOATS
+from tapeless._fno import FNO
 from tapeless._ivp import solve_ivp
 from tapeless._ode import solve_ode
 from tapeless._plan import FEW
@@ -56,9 +58,20 @@ def compile_kernels(dtype, lanes, adjoint=True):
     if lanes == 1:  # what `solve_ivp` runs on
         solve_ivp(lambda t, y: y, (0.0, 1.0), y0[0], dense_output=True).sol(0.5)
         BrownianPath(0, 0.0, 1.0, (), dtype=dtype)(0.0, 1.0)
+        _use_spectral(np.dtype(dtype))
     made = used_kernels()[before:]
     _remember(f"{dtype}_{lanes}", [kernel for kernel in made if not kernel.loaded])
     return made
+
+
+def _use_spectral(dtype):
+    """Take an operator and solvers of PDEs there and back; grids, modes and widths are data to the kernels."""
+    model = FNO(1, 1, 2, width=2, n_layers=1, projection=2, method="product")
+    y, pullback = model.pullback(np.zeros((1, 1, 8), dtype), model.init(rng=0))
+    pullback(y)
+    for solve, shape in ((pde.solve_burgers, (8,)), (pde.solve_navier_stokes, (8, 8))):
+        sol = solve(np.zeros(shape, dtype), 0.1, 0.1, n_steps=1)
+        sol.vjp(sol.ys)
 
 
 def _solve_sdes(field, y0, theta, adjoint):
@@ -99,11 +112,11 @@ def used_kernels():
 def cached_kernels():
     """Return the kernels on disk that these sources can load."""
     sizes, seconds = {}, {}
+    spectral = _cache.cache_folder() / _cache.content_key(of_spectral=True)
     for path in _folder().glob("*.json"):
         seconds |= _seconds(path)
-    for path in _folder().glob(
-        "*.nbc"
-    ):  # FILE.NAME-PLACE.pyXY.N.nbc, N counting signatures and CPUs
+    # FILE.NAME-PLACE.pyXY.N.nbc, N counting signatures and CPUs
+    for path in (*_folder().glob("*.nbc"), *spectral.glob("*.nbc")):
         name = path.name.partition("-")[0].rpartition(".")[2]
         sizes[name] = sizes.get(name, 0) + path.stat().st_size
     kernels = [_kernel(name, None, True, n_bytes) for name, n_bytes in sizes.items()]

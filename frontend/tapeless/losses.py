@@ -10,7 +10,7 @@ from tapeless._complain import complain, describe
 from tapeless._schedules import check_rate
 from tapeless._types import ArrayInput
 
-__all__ = ["LOSSES", "cross_entropy", "gaussian_nll", "huber", "mse"]
+__all__ = ["LOSSES", "cross_entropy", "gaussian_nll", "huber", "mse", "relative_l2"]
 
 Floats = NDArray[np.floating]
 
@@ -203,7 +203,58 @@ def gaussian_nll(y: ArrayInput, target: ArrayInput) -> tuple[float, Floats]:
     return loss, y_bar / real(target.size)
 
 
-LOSSES = (mse, huber, cross_entropy, gaussian_nll)
+def relative_l2(y: ArrayInput, target: ArrayInput) -> tuple[float, Floats]:
+    """Return the mean of ``|y - target| / |target|``, Euclidean norms of samples, and its gradient in y.
+
+    Parameters
+    ----------
+    y : array, shape (batch, ...)
+        Predictions, float32 or float64; a sample is all that has one first index.
+    target : array, shape of `y`
+        What they should be.
+
+    Returns
+    -------
+    loss : float
+        The mean over the batch.
+    y_bar : ndarray, shape and dtype of `y`
+        Its gradient, 0 for a sample without error.
+
+    Raises
+    ------
+    TypeError
+        If an array is of no real dtype.
+    ValueError
+        If `y` is empty or has no axis, the shapes differ, or a target is zero.
+
+    References
+    ----------
+    .. [1] Li et al., Fourier neural operator for parametric partial differential equations, ICLR (2021),
+       section 5, the error that is reported.
+
+    Examples
+    --------
+    >>> from tapeless import losses
+    >>> loss, y_bar = losses.relative_l2([[3.0, 4.0]], [[3.0, 3.0]])
+    >>> round(loss, 4), y_bar.round(4)
+    (0.2357, array([[0.    , 0.2357]]))
+    """
+    y, target = _pair("relative_l2", y, target)
+    if y.ndim == 0:
+        raise complain(ValueError, "relative_l2", "y", "of shape (batch, ...)", describe(y))
+    difference = (y - target).reshape(len(y), -1)
+    sizes = np.linalg.norm(target.reshape(len(y), -1).astype(np.float64), axis=1)
+    if not sizes.all():
+        i = int(np.flatnonzero(sizes == 0)[0])
+        wanted = "not zero, as errors are relative to it"
+        raise complain(ValueError, "relative_l2", "target", wanted, f"zeros in sample {i}")
+    errors = np.linalg.norm(difference.astype(np.float64), axis=1)
+    scale = 1 / (len(y) * sizes * np.where(errors == 0, 1, errors))
+    y_bar = difference * scale[:, None].astype(y.dtype)
+    return float(np.mean(errors / sizes)), y_bar.reshape(y.shape)
+
+
+LOSSES = (mse, huber, cross_entropy, gaussian_nll, relative_l2)
 
 
 def _pair(caller: str, y: Any, target: Any) -> tuple[Floats, Floats]:

@@ -114,6 +114,10 @@ class Vectors:
             rows, step = turned, 2 * step
         return rows
 
+    def reverse(self, x):
+        """Return a vector with its places the other way round."""
+        return self._shuffle(x, x, list(range(self.width))[::-1])
+
     def _shuffle(self, a, b, places):
         return self.builder.shuffle_vector(
             a, b, ir.Constant(ir.VectorType(I32, self.width), places)

@@ -6,12 +6,22 @@ import importlib
 import pytest
 
 MODULES = (
-    "tapeless._brownian", "tapeless._composition", "tapeless._diffusion", "tapeless._fit",
+    "tapeless._brownian", "tapeless._composition", "tapeless._dct", "tapeless._diffusion",
+    "tapeless._fft_engine", "tapeless._fft_frequencies", "tapeless._fit", "tapeless._fno",
     "tapeless._ivp.dense", "tapeless._ivp.public", "tapeless._kinetic", "tapeless._objective",
-    "tapeless._ode", "tapeless._parameters", "tapeless._portrait", "tapeless._save", "tapeless._schedules",
-    "tapeless._sde", "tapeless._sde_solution", "tapeless._second", "tapeless._solution", "tapeless.fields",
-    "tapeless.losses", "tapeless.methods", "tapeless.optim", "tapeless.plot", "tapeless.sklearn",
-    "tapeless.testing",
+    "tapeless._ode", "tapeless._operator_objective", "tapeless._parameters",
+    "tapeless._pde.coefficients", "tapeless._pde.exponential", "tapeless._pde.public",
+    "tapeless._pde.random_field", "tapeless._portrait", "tapeless._save", "tapeless._schedules",
+    "tapeless._sde", "tapeless._sde_solution", "tapeless._second", "tapeless._solution",
+    "tapeless._spectral_conv", "tapeless._spectral_ops.calculus",
+    "tapeless._spectral_ops.chebyshev", "tapeless._spectral_ops.chebyshev_points",
+    "tapeless._spectral_ops.clenshaw", "tapeless._spectral_ops.filters",
+    "tapeless._spectral_ops.legendre", "tapeless._spectral_ops.norms",
+    "tapeless._spectral_ops.parseval", "tapeless._spectral_ops.points",
+    "tapeless._spectral_ops.products", "tapeless._spectral_ops.resolution",
+    "tapeless._spectral_ops.series", "tapeless._spectral_ops.vector", "tapeless._truncated",
+    "tapeless.fft", "tapeless.fields", "tapeless.losses", "tapeless.methods", "tapeless.optim", "tapeless.plot",
+    "tapeless.sklearn", "tapeless.testing",
 )  # fmt: skip
 
 

@@ -48,6 +48,11 @@ def test_the_spiral_is_learnt(run):
     assert numbers(pieces)[0] < 1e-3 and numbers(whole)[0] < 1
 
 
+def test_the_start_of_a_flow_is_found_again(run):
+    _, end, start = run(named("navier_stokes")).splitlines()
+    assert numbers(end)[1] < 1e-4 and numbers(start)[0] < 0.3
+
+
 def test_the_pendulum_is_found(run):
     for line in run(named("pendulum")).splitlines()[:2]:
         found, error, true = numbers(line)

@@ -15,6 +15,7 @@ ARGUMENTS = {
     losses.huber: (Y, TARGET, 0.6),
     losses.cross_entropy: (Y, LABELS),
     losses.gaussian_nll: (Y, TARGET[:, :2]),
+    losses.relative_l2: (Y, TARGET),
 }
 
 
@@ -43,6 +44,9 @@ def test_values():
     normal = stats.norm(Y[:, :2], np.exp(Y[:, 2:] / 2))
     expected = -normal.logpdf(TARGET[:, :2]).mean()
     assert losses.gaussian_nll(Y, TARGET[:, :2])[0] == pytest.approx(expected)
+    norm = np.linalg.norm
+    expected = np.mean([norm(y - t) / norm(t) for y, t in zip(Y, TARGET, strict=True)])
+    assert losses.relative_l2(Y, TARGET)[0] == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("loss", losses.LOSSES, ids=lambda f: f.__name__)
@@ -51,6 +55,21 @@ def test_dtypes_are_kept(loss):
     single, bar = loss(y.astype(np.float32), *rest)
     assert bar.dtype == np.float32
     assert single == pytest.approx(loss(y, *rest)[0], rel=1e-6)
+
+
+def test_relative_errors_of_functions():
+    """A sample is all that has one first index; one without error has the gradient 0."""
+    y, target = np.random.default_rng(0).standard_normal((2, 3, 2, 4, 5))
+    y[1] = target[1]
+    loss, bar = losses.relative_l2(y, target)
+    flat = losses.relative_l2(y.reshape(3, -1), target.reshape(3, -1))
+    assert loss == flat[0] and np.array_equal(bar.reshape(3, -1), flat[1])
+    assert not bar[1].any() and bar[0].any() and bar[2].any()
+    assert losses.relative_l2(1e30 * y, 1e30 * target)[0] == pytest.approx(loss)
+    spoilt = y.copy()
+    spoilt[0, 0, 0, 0] = np.nan
+    loss, bar = losses.relative_l2(spoilt, target)
+    assert np.isnan(loss) and np.isnan(bar[0]).all() and np.isfinite(bar[1:]).all()
 
 
 def test_large_logits_do_not_overflow():
@@ -85,6 +104,17 @@ def test_large_logits_do_not_overflow():
         (lambda: losses.cross_entropy(Y[:0], LABELS[:0]), ValueError, "not empty"),
         (lambda: losses.gaussian_nll(Y[:, :3], Y), ValueError, "`y` must be of an even last axis"),
         (lambda: losses.gaussian_nll(Y, Y), ValueError, r"`target` must be of shape \(6, 2\)"),
+        (lambda: losses.relative_l2(1.0, 2.0), ValueError, r"`y` must be of shape \(batch, ...\)"),
+        (
+            lambda: losses.relative_l2(Y[:0], Y[:0]),
+            ValueError,
+            "relative_l2: `y` must be not empty",
+        ),
+        (
+            lambda: losses.relative_l2(Y, np.r_[TARGET[:5], 0 * TARGET[5:]]),
+            ValueError,
+            "`target` must be not zero, as errors are relative to it; got zeros in sample 5",
+        ),
     ],
 )
 def test_nonsense_is_named(call, kind, what):

@@ -127,3 +127,21 @@ assert_type(
     tuple[Floats, Floats, Floats, Floats],
 )
 assert_type(tapeless.fields.Kinetic(field).initial(y0, 0), Floats)
+
+Array = NDArray[Any]
+spectrum = assert_type(tapeless.fft.rfft(y0, n=np.int64(6), axis=-1, norm="ortho"), Array)
+assert_type(tapeless.fft.rfft_vjp(spectrum, 6, n_x=2, norm="ortho"), Array)
+assert_type(tapeless.fft.irfftn([[1j, 2j], [3j, 4j]], s=(2, 3)), Array)
+assert_type(tapeless.fft.dctn(OnlyDLPack(y0), 2, axes=(0, 1), orthogonalize=True), Array)
+assert_type(tapeless.fft.engines(), tuple[str, ...])
+modes = assert_type(tapeless.fft.truncated_rfftn(y0, [1, 2], method="fft"), Array)
+assert_type(tapeless.fft.truncated_irfftn(modes, (4, np.int64(6)), threads=1), Array)
+assert_type(tapeless.fft.truncated_ifft_vjp(y0, 1, axis=0, method=None), Array)
+
+Inexact = NDArray[np.inexact[Any]]
+assert_type(tapeless.spectral.wavenumbers(np.int64(8), half=True), Floats)
+nodes = assert_type(tapeless.spectral.chebyshev_nodes(5, "gauss"), Floats)
+series = assert_type(tapeless.spectral.chebyshev_transform(nodes, 0, "gauss"), Inexact)
+assert_type(tapeless.spectral.squared_norm(series, "chebyshev"), NDArray[np.floating[Any]])
+assert_type(tapeless.spectral.derivative(OnlyDLPack(y0), axis=0), Inexact)
+assert_type(tapeless.spectral.evaluate_vjp([1.0], y0, [[0.5, 1.0]]), tuple[Inexact, Floats])

@@ -14,9 +14,8 @@ VECTORS = 4 if vector_bytes() == 64 else 2
 MAX_LINE = 8  # vectors of a single row: so many chains hide the latency of an fma
 # Of fewer vectors there are taller blocks: too few chains wait for each other.
 TALLEST = (0, *(MAX_ROWS * VECTORS // v for v in range(1, VECTORS + 1)))
-FROM_ROWS, ONTO, ADD = range(
-    3
-)  # where sums start: at one value a row, at `start`, at 0 to be added
+# Where sums start: at one value a row, at `start`, at 0 to be added, at 0.
+FROM_ROWS, ONTO, ADD, FRESH = range(4)
 
 
 def _emit(v, rows, vectors, arguments, mode, masked):
@@ -36,7 +35,7 @@ def _emit(v, rows, vectors, arguments, mode, masked):
     sums = []
     for r in range(rows):
         base = row(start, start_row, r)
-        if mode == ADD:
+        if mode in (ADD, FRESH):
             sums += [v.constant(0)] * vectors
         elif mode == FROM_ROWS:
             sums += [v.broadcast(base)] * vectors
@@ -74,8 +73,8 @@ def make_block(itemsize, shapes, mode, masked=False):
 
     adds a[r, k] b[k, c] to start[r, c], k upward from 0 to n_k - 1 >= 0; `shape` picks one of
     `shapes`, pairs of rows r and vectors of contiguous columns c. Strides are in bytes. In the mode
-    FROM_ROWS start is one value a row; in the mode ADD sums start at 0 and are added to out. With
-    `masked`, n_columns end somewhere in the last vector, and only they are touched.
+    FROM_ROWS start is one value a row; in the mode ADD sums start at 0 and are added to out, in the mode FRESH they are
+    out. With `masked`, n_columns end somewhere in the last vector, and only they are touched.
     """
 
     @intrinsic

@@ -1,0 +1,1 @@
+"""Spectral solvers of partial differential equations on periodic boxes: what `tapeless.pde` is made of."""
