@@ -10,14 +10,12 @@ the operator, from the same fields on 32 x 32 points to the same points.
 
 import numpy as np
 from _operators import (
-    BATCH,
     QUICK,
-    cheapest,
     coarser,
+    compare,
     draw_errors,
     draw_losses,
     in_batches,
-    least_seconds,
     picture,
     train,
 )
@@ -29,10 +27,11 @@ from tapeless.operators import FNO
 
 LAW = {"alpha": 2.5, "tau": 7.0, "sigma": 25.0}
 NU, T1, N = 1e-3, 5.0, 32
-FINE, FINEST = 64, 128  # of the data to learn from, and of those for tests
+FINE, FINEST = 64, 128  # of the data to learn from, and of what they are held against
 RESOLUTIONS = (32, 64) if QUICK else (32, 64, 128)
-N_TRAIN, EPOCHS, MODES, WIDTH = (48, 6, 6, 12) if QUICK else (512, 15, 8, 20)
+N_TRAIN, EPOCHS, MODES, WIDTH = (48, 6, 6, 12) if QUICK else (1024, 20, 8, 20)
 N_TEST = 8 if QUICK else 40
+BATCH = 8  # of what is done at once on finer grids, for memory
 
 
 def forcing(n):
@@ -46,9 +45,7 @@ def data(n_functions, first, n, dt=0.1):
     )
 
     def solve(w0):
-        return pde.solve_navier_stokes(
-            w0, T1, NU, dt=dt, forcing=forcing(n), adjoint=None
-        ).ys
+        return pde.solve_navier_stokes(w0, T1, NU, dt=dt, forcing=forcing(n), adjoint=None).ys
 
     return w0[:, None], in_batches(solve, w0, BATCH)[:, None]
 
@@ -59,27 +56,23 @@ def shown(w0):
     return np.concatenate([w0, driven], axis=1)
 
 
-def solver(w0):
-    """Return the solver from the points of w0 to the same, by n x n points and so many steps."""
-    options = {"adjoint": None, "throw": False}
-
-    def end(start, n_steps):
-        drive = forcing(start.shape[1])
-        return pde.solve_navier_stokes(start, T1, NU, n_steps=n_steps, forcing=drive, **options).ys
-
-    def solve(n, n_steps):
-        start = spectral.interpolate(w0[:, 0], n, axes=(1, 2))
-        reached = in_batches(lambda w: end(w, n_steps), start, BATCH)
-        return spectral.interpolate(reached, w0.shape[2], axes=(1, 2))[:, None]
-
-    return solve
+def solve(w0, n, n_steps):
+    """Return w(., T1) on the points of w0, by a solve on n x n points."""
+    start, options = (
+        spectral.interpolate(w0[:, 0], n, axes=(1, 2)),
+        {"adjoint": None, "throw": False},
+    )
+    end = pde.solve_navier_stokes(start, T1, NU, n_steps=n_steps, forcing=forcing(n), **options).ys
+    return spectral.interpolate(end, w0.shape[2], axes=(1, 2))[:, None]
 
 
 pairs, unseen = data(N_TRAIN, 0, FINE), data(N_TEST, 10**6, FINE)
 tests = data(N_TEST, 2 * 10**6, RESOLUTIONS[-1], dt=0.05)
 again = data(4, 2 * 10**6, FINEST, dt=0.025)[1]
 off = relative_l2(data(4, 2 * 10**6, FINE)[1], coarser(again, FINE))[0]
-print(f"{N_TRAIN} functions to learn from, within {off:.0e} of twice the points, four times the steps")
+print(
+    f"{N_TRAIN} functions to learn from, within {off:.0e} of twice the points, four times the steps"
+)
 
 model = FNO(2, 1, (MODES, MODES), width=WIDTH, projection=64, coordinates=False, threads=1)
 on_grid = [(shown(coarser(w0, N)), coarser(w1, N)) for w0, w1 in (pairs, unseen)]
@@ -88,25 +81,19 @@ print(f"{model}: {fit.n_steps} steps of Adam in {seconds:.0f} s")
 print(f"error {fit.history.loss[-1]:.4f} in training, {fit.history.validation[-1]:.4f} on unseen")
 
 
-def predict(x):
-    return in_batches(lambda x: model(x, fit.theta), x, BATCH)
+def operator(w0):
+    return model(shown(w0), fit.theta)
 
 
-found = {n: predict(shown(coarser(tests[0], n))) for n in RESOLUTIONS}
+found = {n: in_batches(operator, coarser(tests[0], n), BATCH) for n in RESOLUTIONS}
 errors = {n: relative_l2(w, coarser(tests[1], n))[0] for n, w in found.items()}
 print("test error at", ", ".join(f"{n}: {error:.4f}" for n, error in errors.items()))
 w0, w1 = (coarser(a, N) for a in tests)
 mean = np.broadcast_to(on_grid[0][1].mean(axis=0), w1.shape)
 print(f"the mean of the functions learnt from errs by {relative_l2(mean, w1)[0]:.4f}")
 
-x, solve = shown(w0), solver(w0)
-n, n_steps, off = cheapest(
-    solve, w1, errors[N], (12, 16, 20, 24, 32), (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
-)
-times = least_seconds(lambda: predict(x), lambda: solve(n, n_steps)) / N_TEST
-print(f"the solver errs by {off:.4f} with {n} x {n} points and {n_steps} steps")
-print("ms a function: operator {:.2f}, solver {:.2f}".format(*1e3 * times), end=", ")
-print(f"operator / solver {times[0] / times[1]:.1f}")
+steps = 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64
+compare(operator, solve, w0, w1, (12, 16, 20, 24, 32), steps)
 
 figure = Figure(figsize=(12.5, 9), layout="constrained")
 axes = figure.subplot_mosaic("abcd;efgh;LLRR")
