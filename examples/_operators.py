@@ -44,7 +44,7 @@ def in_batches(f, x, size):
 
 def compare(operator, solve, x, y, grids, steps):
     """Print what the operator takes for x, and what the cheapest of ``solve(x, n, n_steps)`` that err no more."""
-    found, most = {}, relative_l2(operator(x), y)[0]
+    found, most = [], relative_l2(operator(x), y)[0]
     for n in grids:
         for n_steps in steps:
             solver = functools.partial(solve, n=n, n_steps=n_steps)
@@ -52,10 +52,10 @@ def compare(operator, solve, x, y, grids, steps):
             # What is not finite has failed: its steps were too long.
             error = relative_l2(reached, y)[0] if np.isfinite(reached).all() else np.inf
             if error <= most:
-                (spent,) = least_seconds(functools.partial(solver, x), turns=3)
-                found[spent] = n, n_steps, error, solver
+                found.append((n, n_steps, error, solver))
                 break
-    n, n_steps, error, solver = found[min(found)]
+    spent = least_seconds(*(functools.partial(solver, x) for *_, solver in found))
+    n, n_steps, error, solver = found[np.argmin(spent)]
     print(f"the solver errs by {error:.4f} with n = {n} and {n_steps} steps")
     for size in (1, len(x)):
         runs = [functools.partial(in_batches, f, x, size) for f in (operator, solver)]

@@ -111,4 +111,4 @@ for row, start, end, guess in zip(("abcd", "efgh"), *tests, found[n], strict=Fal
     axes[row[0]].set(ylabel=f"unseen, {n} x {n}: error {relative_l2(guess, end)[0]:.4f}")
 draw_losses(axes["L"], fit.history)
 draw_errors(axes["R"], errors, N)
-figure.savefig(picture("fno_navier_stokes.png"), dpi=110)
+figure.savefig(picture("fno_navier_stokes.png"), dpi=85)
