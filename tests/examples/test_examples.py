@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-EXAMPLES = sorted((pathlib.Path(__file__).parents[2] / "examples").glob("*.py"))
+EXAMPLES = sorted((pathlib.Path(__file__).parents[2] / "examples").glob("[!_]*.py"))
 
 
 @pytest.fixture(scope="session")
@@ -17,6 +17,8 @@ def run(tmp_path_factory):
 
 def _run(example, folder):
     command = [sys.executable, "-W", "error", str(example)]
+    if "QUICK" in example.read_text():
+        command.append("--quick")
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -93,3 +95,14 @@ def test_networks_explain_interest_rates_better_than_a_constant_diffusion(run):
     low, middle, high, constant = numbers(found.partition(":")[2])[:4]
     assert 0.4 < low < 1.0 < middle < constant < high < 5.0
     assert numbers(zero)[-2:] == [8, 8]  # of the drift there is nothing to be seen
+
+
+@pytest.mark.parametrize("name", ["fno_burgers", "fno_navier_stokes"])
+def test_operators_are_as_good_on_finer_grids_as_where_they_learnt(name, run):
+    (line,) = (line for line in run(named(name)).splitlines() if line.startswith("test error"))
+    found = numbers(line)
+    errors = dict(zip(found[::2], found[1::2], strict=True))
+    trained = {"fno_burgers": 128, "fno_navier_stokes": 32}[name]
+    assert errors[trained] < 0.3
+    assert all(error <= 1.2 * errors[trained] for n, error in errors.items() if n > trained)
+    assert max(errors) >= 2 * trained
