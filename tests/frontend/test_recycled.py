@@ -116,7 +116,14 @@ def test_what_is_in_use_is_never_dropped_for_room(monkeypatch):
         x[...] = i
     assert [x[0, -1] for x in held] == list(range(9))
     assert len(set(map(address, held))) == 9
-    assert len(recycled._blocks) == 9  # to be used again afterwards
+    assert sum(block.nbytes for block in recycled._blocks) <= recycled.MOST
+
+
+def test_idle_memory_is_given_back_when_asked():
+    held = recycled.empty((1, N), DOUBLE)
+    recycled.empty((2, N), DOUBLE)
+    recycled.release()
+    assert [block.nbytes for block in recycled._blocks] == [held.nbytes]
 
 
 def test_threads_never_share_a_block():
