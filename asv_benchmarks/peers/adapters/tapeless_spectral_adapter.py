@@ -7,7 +7,7 @@ import problems as P
 from core import register
 
 import tapeless
-from tapeless._recycled import release
+from tapeless import _recycled as recycled
 from tapeless.operators import FNO, OperatorObjective, SpectralConv
 
 
@@ -18,12 +18,12 @@ def convolution(method, case, dtype):
     conv = SpectralConv(channels, channels, p["modes"], method=method, threads=1)
     theta = conv.flatten(p["w"]).astype(dtype)
     x, y_bar = (p[name].astype(dtype) for name in ("x", "y_bar"))
+    if case == P.CONVOLUTION_MEMORY:
+        recycled.LEAST = 1 << 62  # what was used before would not be counted
     if case.endswith("fwd"):
         return lambda: conv(x, theta), lambda y: {"y": y}
 
     def run():
-        if case == P.CONVOLUTION_MEMORY:
-            release()  # what the run before has left
         y, pullback = conv.pullback(x, theta)
         return y, pullback(y_bar)
 
