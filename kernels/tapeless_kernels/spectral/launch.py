@@ -10,11 +10,11 @@ from .._jit import Family
 from ..launch.array import carve
 from ..launch.threads import THREADS
 from . import fold, mixing, product
-from . import pointwise as at_points
 from .mixing import mix, mix_vjp_weights, mix_vjp_x
-from .modes import GROUP, from_modes, half_of, make_modes, places, to_modes
+from .modes import GROUP, from_modes, make_modes, places, to_modes
 from .pointwise import Panels, panel_sizes, pointwise, pointwise_vjp
 from .tensor import Scratch, n_coefficients, scratch_sizes
+from .trig import half_width
 
 
 @functools.cache
@@ -27,7 +27,6 @@ def family(dtype):
         **fold.bindings(dtype.itemsize),
         **product.bindings(dtype.itemsize),
         **mixing.bindings(dtype.itemsize),
-        **at_points.bindings(dtype.itemsize),
     }
     return Family(f"spectral_{dtype.name}_1", bind)
 
@@ -97,7 +96,7 @@ def row_places(modes, dtype):
 
 def row_size(modes, dtype):
     """Return the complex numbers of a row, those that pad it too."""
-    return 2 * half_of(modes[-1], vector(dtype))
+    return 2 * half_width(modes[-1], vector(dtype))
 
 
 def half_spectrum(n, m):

@@ -13,7 +13,7 @@ import numpy as np
 from .._jit import kernel, separate
 from .mixing import turn_matrix
 from .tensor import Tensor, analyse, synthesise
-from .trig import ROWS, analyse_rows, axis, place, synthesise_rows
+from .trig import ROWS, analyse_rows, axis, half_width, place, synthesise_rows
 
 Real = np.float64
 GROUP = 2 * ROWS  # fields that are turned together: whole vectors of any type
@@ -63,14 +63,9 @@ def _rows(table, m):
 def places(modes, vector):
     """Return where each mode's real part lies, for a single field; the imaginary one lies a row behind."""
     *others, last = modes
-    row = 2 * half_of(last, vector)
+    row = 2 * half_width(last, vector)
     lead = np.arange(int(np.prod([2 * m for m in others]))) * 2 * row
     return np.add.outer(lead, [place(k, last, vector) for k in range(last)]).ravel()
-
-
-def half_of(n_waves, vector):
-    """Return the even wavenumbers of a row, padded."""
-    return place(1, n_waves, vector)
 
 
 @separate

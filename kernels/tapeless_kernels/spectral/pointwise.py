@@ -9,19 +9,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._jit import kernel, separate
-from ..fields import block
-from ..fields.block import MAX_ROWS, VECTORS
-from ..fields.dense import added_shape, block_rows
-from ..ieee import fma
+from .._jit import kernel
 from .mixing import turn_matrix
+from .product import ADD, FRESH, ONTO, multiply
 from .slopes import activate_row
 
 Real = np.float64
 POINTS = 256
-# What `bindings` gives a meaning for each dtype:
-onto_block = fresh_block = None
-ITEM = VECTOR = 1
+VECTOR = 1  # `product.bindings` gives it a meaning
 
 
 class Panels(NamedTuple):
@@ -37,44 +32,6 @@ def panel_sizes(n_in, n_out, vector):
     """Return the numbers of each array of `Panels`."""
     padded = -(-n_out // vector) * vector
     return (n_in + 1) * POINTS, n_out * POINTS, padded * POINTS, (n_in + 1) * padded
-
-
-@separate
-def add_product(
-    a, a_at, a_row, a_k, b, b_at, b_row, out, out_at, out_row, n_rows, n_k, n_columns, fresh
-):
-    """out[r, c] (+)= sum_k a[r, k] b[k, c], n_columns of whole vectors: a chain of fma, from 0 if fresh."""
-    for r in range(n_rows):
-        for c in range(n_columns):
-            total = Real(0) if fresh else out[out_at + r * out_row + c]
-            for k in range(n_k):
-                total = fma(a[a_at + r * a_row + k * a_k], b[b_at + k * b_row + c], total)
-            out[out_at + r * out_row + c] = total
-
-
-@separate
-def add_product_blocks(
-    a, a_at, a_row, a_k, b, b_at, b_row, out, out_at, out_row, n_rows, n_k, n_columns, fresh
-):
-    """`add_product` in register blocks."""
-    vectors = n_columns // VECTOR
-    for first in range(0, vectors, VECTORS):
-        n, c = min(VECTORS, vectors - first), first * VECTOR * ITEM
-        a_r, o = a.ctypes.data + a_at * ITEM, out.ctypes.data + out_at * ITEM + c
-        b_c, r = b.ctypes.data + b_at * ITEM + c, 0
-        while r < n_rows:
-            rows = block_rows(n_rows - r)
-            shape = added_shape(rows, n)
-            if fresh:
-                fresh_block(
-                    shape, a_r, a_row * ITEM, a_k * ITEM, b_c, b_row * ITEM, 0, 0, o, out_row * ITEM, n_k, 0
-                )  # fmt: skip
-            else:
-                onto_block(
-                    shape, a_r, a_row * ITEM, a_k * ITEM, b_c, b_row * ITEM, o, out_row * ITEM, o, out_row * ITEM,
-                    n_k, 0,
-                )  # fmt: skip
-            r, a_r, o = r + rows, a_r + rows * a_row * ITEM, o + rows * out_row * ITEM
 
 
 @kernel
@@ -117,13 +74,13 @@ def put(panel, x, at, n, rows, points):
 
 @kernel
 def add_at_points(a, a_row, a_k, panel, spare, out, at, n, n_rows, n_k, points, fresh):
-    """`add_product` of a panel onto rows of a field; those of a part of a panel take the way by a spare one."""
-    width = whole_vectors(points)
+    """`multiply` of a panel onto rows of a field; those of a part of a panel take the way by a spare one."""
+    width, mode = whole_vectors(points), FRESH if fresh else ONTO
     if points == width:
-        add_product(a, 0, a_row, a_k, panel, 0, POINTS, out, at, n, n_rows, n_k, width, fresh)
+        multiply(a, 0, a_row, a_k, panel, 0, POINTS, out, at, n, n_rows, n_k, width, mode)
     else:
         take(out, at, n, n_rows, 0 if fresh else points, spare, width)
-        add_product(a, 0, a_row, a_k, panel, 0, POINTS, spare, 0, POINTS, n_rows, n_k, width, fresh)
+        multiply(a, 0, a_row, a_k, panel, 0, POINTS, spare, 0, POINTS, n_rows, n_k, width, mode)
         put(spare, out, at, n, n_rows, points)
 
 
@@ -175,9 +132,10 @@ def pointwise_vjp(
                 times_rows(panels.out, slopes, o, n, n_out, points)
             take(x, i, n, n_in, points, panels.x, width)
             turn_matrix(panels.out, 0, POINTS, panels.turned, 0, padded, n_out, width)
-            add_product(
+            # Each panel by itself: one chain through all points would lose digits.
+            multiply(
                 panels.x, 0, POINTS, 1, panels.turned, 0, padded, panels.weights, 0, padded, n_in + 1, points, padded,
-                np.int64(p == 0),
+                FRESH if p == 0 else ADD,
             )  # fmt: skip
             if len(x_bar) > 0:
                 add_at_points(
@@ -186,14 +144,3 @@ def pointwise_vjp(
         for k in range(n_in + 1):
             for m in range(n_out):
                 theta_bar[b * size + k * n_out + m] = panels.weights[k * padded + m]
-
-
-def bindings(itemsize):
-    """Return what the names of this file mean for one float type on the host."""
-    rows, vectors = range(1, MAX_ROWS + 1), range(1, VECTORS + 1)
-    low = tuple((r, v) for r in rows for v in vectors)
-    return {
-        "onto_block": block.make_block(itemsize, low, block.ONTO),
-        "fresh_block": block.make_block(itemsize, low, block.FRESH),
-        "add_product": add_product_blocks,
-    }

@@ -10,7 +10,7 @@ import numpy as np
 
 from .._jit import kernel
 from .fold import fold, unfold
-from .product import multiply
+from .product import FRESH, multiply
 
 ROWS = 12  # that are folded together: a tall register block
 PANEL = 8  # vectors of columns that are folded together, so that they stay in the first-level cache
@@ -95,7 +95,7 @@ def analyse_rows(x, x_at, pitch, n_rows, axis, folded, out, out_at):
             multiply(
                 folded, c * panel, axis.n_classes * panel, 1,
                 axis.basis, c * panel * axis.width, axis.width,
-                out, out_at + first * line + c * axis.width, line, rows, panel, axis.width,
+                out, out_at + first * line + c * axis.width, line, rows, panel, axis.width, FRESH,
             )  # fmt: skip
 
 
@@ -109,7 +109,7 @@ def synthesise_rows(coefficients, at, n_rows, axis, folded, y, y_at, pitch):
             multiply(
                 coefficients, at + first * line + c * axis.width, line, 1,
                 axis.turned, c * axis.width * room, room,
-                folded, c * room, axis.n_classes * room, rows, axis.width, room,
+                folded, c * room, axis.n_classes * room, rows, axis.width, room, FRESH,
             )  # fmt: skip
         unfold(
             folded, 0, room, axis.n_classes, y, y_at + first * pitch, 1, axis.n, 1, rows, pitch
@@ -127,7 +127,7 @@ def analyse_columns(x, x_at, axis, inner, folded, out, out_at):
             multiply(
                 axis.turned, c * axis.width * axis.room, axis.room, 1,
                 folded, c * size, n,
-                out, out_at + c * axis.width * inner + column, inner, axis.width, axis.n_points, n,
+                out, out_at + c * axis.width * inner + column, inner, axis.width, axis.n_points, n, FRESH,
             )  # fmt: skip
 
 
@@ -141,7 +141,7 @@ def synthesise_columns(coefficients, at, axis, inner, folded, y, y_at):
             multiply(
                 axis.basis, c * axis.n_points * axis.width, axis.width, 1,
                 coefficients, at + c * axis.width * inner + column, inner,
-                folded, c * size, n, axis.n_points, axis.width, n,
+                folded, c * size, n, axis.n_points, axis.width, n, FRESH,
             )  # fmt: skip
         unfold(folded, 0, size, axis.n_classes, y, y_at + column, inner, axis.n, n, 1, 0)
 
