@@ -10,9 +10,9 @@ from numpy.typing import DTypeLike, NDArray
 
 from tapeless import _check as check
 from tapeless import _recycled as recycled
-from tapeless._complain import complain, describe
-from tapeless._flat import checked, parameters, ready
+from tapeless._flat import checked, parameters
 from tapeless._kept_modes import check_modes, kept, threads_for
+from tapeless._operator_arguments import as_cotangent, as_field, as_tangent
 from tapeless._spectral_conv import Pullback, SpectralConv
 from tapeless._types import RNG, ArrayInput, Integer
 from tapeless_kernels.activations import ACTIVATIONS
@@ -287,10 +287,8 @@ class FNO:
             The value and its tangent.
         """
         y, steps, values = self._forward("FNO.jvp", x, theta, keep=True)
-        moved = check.as_state("FNO.jvp", "x_dot", x_dot).astype(y.dtype, copy=False)
+        moved = as_tangent("FNO.jvp", x_dot, (len(y), self.in_channels, *y.shape[2:]), y.dtype)
         dots = parameters("FNO.jvp", theta_dot, self.n_params, y.dtype, "theta_dot")
-        if moved.shape != (len(y), self.in_channels, *y.shape[2:]):
-            raise complain(ValueError, "FNO.jvp", "x_dot", "of the shape of x", describe(moved))
         dot = self._lifted(moved, zeros=True)
         for step in steps:
             out = np.zeros((len(dot), step.dense.n_out, dot.shape[2]), y.dtype)
@@ -328,11 +326,7 @@ class FNO:
     def _forward(
         self, caller: str, x: ArrayInput, theta: ArrayInput, keep: bool
     ) -> tuple[Floats, list[_Step], Floats]:
-        found = check.as_state(caller, "x", x)
-        d = len(self.modes)
-        if found.ndim != 2 + d or found.shape[1] != self.in_channels:
-            wanted = f"of shape (batch, {self.in_channels}, {', '.join('n' * d)})"
-            raise complain(ValueError, caller, "x", wanted, describe(found))
+        found = as_field(caller, x, self.in_channels, len(self.modes))
         grid = found.shape[2:]
         check_modes(caller, self.modes, grid)
         values = parameters(caller, theta, self.n_params, found.dtype)
@@ -370,11 +364,8 @@ class FNO:
     def _pullback(
         self, steps: list[_Step], theta: Floats, shape: tuple[int, ...], y_bar: ArrayInput
     ) -> tuple[Floats, Floats]:
-        bar = check.as_state("FNO.pullback", "y_bar", y_bar)
-        if bar.shape != shape:
-            wanted = f"of the shape of y, {shape}"
-            raise complain(ValueError, "FNO.pullback", "y_bar", wanted, describe(bar))
-        return self._backward(steps, theta, ready(bar, theta.dtype))
+        bar = as_cotangent("FNO.pullback", y_bar, shape, theta.dtype)
+        return self._backward(steps, theta, bar)
 
     def _backward(self, steps: list[_Step], theta: Floats, bar: Floats) -> tuple[Floats, Floats]:
         grid, threads = bar.shape[2:], threads_for("FNO", self.threads, bar.size * self.width)

@@ -10,9 +10,10 @@ from numpy.typing import DTypeLike, NDArray
 from tapeless import _check as check
 from tapeless import _recycled as recycled
 from tapeless._complain import complain, describe
-from tapeless._flat import parameters, ready
+from tapeless._flat import parameters
 from tapeless._kept_modes import METHODS, Modes, check_modes, kept, threads_for
 from tapeless._mode_weights import KINDS, Weights
+from tapeless._operator_arguments import as_cotangent, as_field, as_tangent
 from tapeless._types import RNG, ArrayInput, Integer
 from tapeless_kernels.spectral import launch
 
@@ -281,10 +282,9 @@ class SpectralConv:
         """
         caller = "SpectralConv.jvp"
         y, kept = self._forward(caller, x, theta, None)
-        moved = check.as_state(caller, "x_dot", x_dot)
-        if moved.shape != (len(y), self.in_channels, *kept.source.shape):
-            raise complain(ValueError, caller, "x_dot", "of the shape of x", describe(moved))
-        of_x = self._forward(caller, moved.astype(y.dtype, copy=False), theta, None)[0]
+        shape = (len(y), self.in_channels, *kept.source.shape)
+        moved = as_tangent(caller, x_dot, shape, y.dtype)
+        of_x = self._forward(caller, moved, theta, None)[0]
         dots = self._weights.dense_jvp(
             parameters(caller, theta, self.n_params, y.dtype),
             parameters(caller, theta_dot, self.n_params, y.dtype, "theta_dot"),
@@ -296,7 +296,7 @@ class SpectralConv:
     def _forward(
         self, caller: str, x: ArrayInput, theta: ArrayInput, shape: tuple[int, ...] | None
     ) -> tuple[Floats, _Forward]:
-        x = self._field(caller, x)
+        x = as_field(caller, x, self.in_channels, len(self.modes))
         grid = x.shape[2:]
         check_modes(caller, self.modes, grid)
         if shape is not None:
@@ -312,13 +312,9 @@ class SpectralConv:
         return self._apply(x, weights, source, target)
 
     def _pullback(self, kept: _Forward, theta: Floats, y_bar: ArrayInput) -> tuple[Floats, Floats]:
-        caller = "SpectralConv.pullback"
-        bar = check.as_state(caller, "y_bar", y_bar)
         shape = (kept.x_modes.shape[3], self.out_channels, *kept.target.shape)
-        if bar.shape != shape:
-            wanted = f"of the shape of y, {shape}"
-            raise complain(ValueError, caller, "y_bar", wanted, describe(bar))
-        x_bar, weights_bar = self._apply_vjp(kept, ready(bar, theta.dtype))
+        bar = as_cotangent("SpectralConv.pullback", y_bar, shape, theta.dtype)
+        x_bar, weights_bar = self._apply_vjp(kept, bar)
         return x_bar, self._weights.dense_vjp(theta, weights_bar)
 
     def _apply(
@@ -381,13 +377,6 @@ class SpectralConv:
         modes_bar, weights_bar = self._mixed_vjp(kept, bars)
         x_bar = kept.source.synthesise(modes_bar, "plain", kept.methods[0], threads)
         return x_bar.reshape(batch, n_in, *kept.source.shape), weights_bar
-
-    def _field(self, caller: str, x: ArrayInput) -> Floats:
-        found = check.as_state(caller, "x", x)
-        if found.ndim != 2 + len(self.modes) or found.shape[1] != self.in_channels:
-            wanted = f"of shape (batch, {self.in_channels}, {', '.join('n' * len(self.modes))})"
-            raise complain(ValueError, caller, "x", wanted, describe(found))
-        return ready(found)
 
 
 def _as_complex(weights: Floats) -> NDArray[np.complexfloating]:

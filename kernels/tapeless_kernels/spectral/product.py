@@ -21,7 +21,7 @@ def multiply(
 ):
     """out[r, c] = sum_k a[r, k] b[k, c] on flat arrays, for n_columns of whole vectors and n_k > 0.
 
-    A chain begins at 0 in the mode FRESH, and at out in the mode ONTO; in the mode ADD it begins at 0 and is added to out.
+    A chain begins at 0 in the mode FRESH, at out in the mode ONTO; in the mode ADD at 0, and is added to out.
     """
     for r in range(n_rows):
         for c in range(n_columns):
