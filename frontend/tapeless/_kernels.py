@@ -112,7 +112,7 @@ def used_kernels():
 def cached_kernels():
     """Return the kernels on disk that these sources can load."""
     sizes, seconds = {}, {}
-    spectral = _cache.cache_folder() / _cache.content_key(of_spectral=True)
+    spectral = _cache.cache_folder() / _cache.content_key("spectral")
     for path in _folder().glob("*.json"):
         seconds |= _seconds(path)
     # FILE.NAME-PLACE.pyXY.N.nbc, N counting signatures and CPUs

@@ -57,7 +57,7 @@ def fft_work(shape, modes):
 @functools.cache
 def rates(n_axes, dtype, make):
     """Return the seconds for a unit of work by products and by FFT, from disk if they were measured before."""
-    file = _cache.cache_folder() / _cache.content_key(of_spectral=True) / "transform_rates.json"
+    file = _cache.cache_folder() / _cache.content_key("spectral") / "transform_rates.json"
     known = _read(file)
     key = f"{n_axes} {dtype} {name_of(current().engine)}"
     if key not in known:

@@ -13,6 +13,8 @@ import numba
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
 
 ROOT = pathlib.Path(__file__).parent
+# What no kernel of another package calls. The last three compile for GPUs, and are not cached here.
+ABOVE = ("spectral", "capi", "cuda", "_cuda.py", "_cupy.py")
 
 
 class Compilation(NamedTuple):
@@ -38,7 +40,7 @@ class _Locator(_CacheLocator):
         return str(cache_folder() / self.get_source_stamp())
 
     def get_source_stamp(self):
-        return content_key(of_spectral=self._name.startswith("spectral."))
+        return content_key(self._name.partition(".")[0])
 
     def get_disambiguator(self):
         return self._name
@@ -123,14 +125,14 @@ def clear_cache():
 
 
 @functools.cache
-def content_key(of_spectral=False):
-    """Return a digest of the package's sources, so that a changed callee recompiles its callers.
+def content_key(package=""):
+    """Return a digest of the sources that kernels of a package may call, so that a changed callee recompiles them.
 
-    Solvers do not call `spectral`, as import-linter checks: a change there leaves them as they are.
+    Solvers call nothing of `ABOVE`, as import-linter checks: a change there leaves them as they are.
     """
     digest = hashlib.sha256(numba.__version__.encode())
     for path in sorted(ROOT.rglob("*.py")):
         source = path.relative_to(ROOT)
-        if of_spectral or source.parts[0] != "spectral":
+        if source.parts[0] == package or source.parts[0] not in ABOVE:
             digest.update(source.as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:20]

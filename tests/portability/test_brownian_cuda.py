@@ -6,7 +6,7 @@ import pytest
 from tapeless import BrownianPath
 from tapeless._brownian import LEVY_AREAS
 from tapeless_kernels._cuda import resources
-from tapeless_kernels.launch.cuda_brownian import PathKernel
+from tapeless_kernels.cuda.paths import PathKernel
 
 pytest.importorskip("numba_cuda")
 
@@ -14,7 +14,7 @@ SCRIPT = """
 import sys
 import numpy as np
 from tapeless_kernels import _cuda
-from tapeless_kernels.launch.cuda_brownian import PathKernel
+from tapeless_kernels.cuda.paths import PathKernel
 
 assert _cuda.simulated()
 found = {}

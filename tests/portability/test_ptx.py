@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from tapeless_kernels import _cuda
-from tapeless_kernels.launch.cuda import (
+from tapeless_kernels.cuda.report import ARCHITECTURES, DTYPES, KERNELS, ptx
+from tapeless_kernels.cuda.trajectories import (
     solve_kernel,
     solve_vjp_kernel,
     step_kernel,
     step_vjp_kernel,
 )
-from tapeless_kernels.launch.cuda_report import ARCHITECTURES, DTYPES, KERNELS, ptx
 
 pytest.importorskip("numba_cuda")
 

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from tapeless_kernels._cuda import Resources
-from tapeless_kernels.launch.cuda_report import CASES, HEADING, Row, row
+from tapeless_kernels.cuda.report import CASES, HEADING, Row, row
 
 pytest.importorskip("numba_cuda")
 

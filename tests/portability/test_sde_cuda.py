@@ -5,7 +5,7 @@ import pytest
 
 from tapeless import BrownianPath, diffusion, field, solve_sde
 from tapeless_kernels._cuda import resources
-from tapeless_kernels.launch.cuda_sde import SdeKernel
+from tapeless_kernels.cuda.sde import SdeKernel
 from tapeless_kernels.tableaus.stochastic import STOCHASTIC
 
 pytest.importorskip("numba_cuda")
@@ -29,7 +29,7 @@ SCRIPT = """
 import sys
 import numpy as np
 from tapeless_kernels import _cuda
-from tapeless_kernels.launch.cuda_sde import SdeKernel
+from tapeless_kernels.cuda.sde import SdeKernel
 from tapeless_kernels.tableaus.stochastic import STOCHASTIC
 
 def drift(t, y, theta, dy):

@@ -1,6 +1,6 @@
 """What the CUDA kernels need of a GPU, as its assembler says without one: registers, stack, spills.
 
-``python -m tapeless_kernels.launch.cuda_report > docs/results/gpu_resources.md`` writes the table
+``python -m tapeless_kernels.cuda.report > docs/results/gpu_resources.md`` writes the table
 that tests/portability holds the kernels to.
 """
 
@@ -13,9 +13,10 @@ import numpy as np
 from .._cuda import Resources, resources
 from ..buffers import Control, Method
 from ..controllers.step_size import PI, control_numbers
+from ..launch.python import allocate
 from ..tableaus.butcher import arrays
 from ..tableaus.explicit import TSIT5
-from .cuda import (
+from .trajectories import (
     CudaKernels,
     per_thread,
     solve_kernel,
@@ -23,7 +24,6 @@ from .cuda import (
     step_kernel,
     step_vjp_kernel,
 )
-from .python import allocate
 
 KERNELS = (step_kernel, step_vjp_kernel, solve_kernel, solve_vjp_kernel)
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
@@ -33,7 +33,7 @@ HEADING = """# Registers, stack and spills of the CUDA kernels
 
 The Lorenz system with a drift, of dim 3, and Lorenz-96 of dim 8, by Tsit5, one trajectory a thread. Bytes are
 per thread. So says nvJitLink's assembler: no number here was taken on a GPU. Written by
-`python -m tapeless_kernels.launch.cuda_report`.
+`python -m tapeless_kernels.cuda.report`.
 
 | kernel | dim | dtype | architecture | registers | stack | spills |
 |---|--:|---|---|--:|--:|--:|

@@ -13,13 +13,13 @@ from .. import _cuda, activations
 from .._jit import kernel, pasted, rebind
 from ..buffers import Bars, Head, Lanes, Log, Outputs, Record, Work
 from ..field_abi import call_field
+from ..launch.python import field_bindings
 from ..loops.integrate import integrate
 from ..loops.integrate_vjp import integrate_vjp, start_vjp
 from ..loops.start import Time, start
 from ..status import DONE, FIELD_ERROR
 from ..steppers.explicit_rk import step, step_vjp
 from ..tile import Real
-from .python import field_bindings
 
 FRESH = -1  # the code of a trajectory that has not started
 # What `CudaKernels` gives a meaning:

@@ -9,11 +9,11 @@ from .. import _cuda
 from .._jit import rebind
 from ..drivers import normals
 from ..drivers.brownian import QUAD, Path, increments_between
+from ..launch.python import call_field_inlined, field_bindings
 from ..sde_buffers import Equation, Work
 from ..steppers.stochastic import step
 from ..tableaus.stochastic import StochasticArrays, arrays_of
 from ..tile import Real
-from .python import call_field_inlined, field_bindings
 
 # What `SdeKernel` gives a meaning:
 cuda = None

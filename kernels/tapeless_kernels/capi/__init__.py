@@ -1,0 +1,1 @@
+"""The kernels as C functions, for programs that are not Python."""
