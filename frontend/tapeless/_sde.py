@@ -10,6 +10,7 @@ from tapeless import _sde_methods as sde_methods
 from tapeless._brownian import BrownianPath, Increment
 from tapeless._complain import check_arrival, complain, describe
 from tapeless._composition import VectorField
+from tapeless._interchange import takes_arrays
 from tapeless._noise import kind_of_noise
 from tapeless._sde_grid import SOLVE, grid_of, make_path, output_times, source_of, span_of
 from tapeless._sde_solution import SdeSolution, SdeStats
@@ -23,6 +24,7 @@ from tapeless_kernels.tableaus.stochastic import StochasticMethod
 Adjoint = Literal["store", "every", "binomial", "reversible", "backsolve"]
 
 
+@takes_arrays
 def solve_sde(
     drift: VectorField,
     diffusion: VectorField | None,
