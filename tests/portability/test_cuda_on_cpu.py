@@ -1,5 +1,7 @@
 """The harness that runs CUDA C on the CPU finds what is wrong with a kernel: each fault here is planted."""
 
+import sys
+
 import numpy as np
 import pytest
 from cuda_on_cpu import SANITIZERS, BuildError
@@ -86,31 +88,36 @@ def test_a_race_between_phases_shows(kernel):
     assert not prefixes(kernel("prefix<float, 64>", racy, order="random"))
 
 
-BROKEN = r"""
-__device__ int down(int n) { volatile char room[1024]; room[0] = n; return n ? down(n - 1) + room[0] : 0; }
-extern "C" __global__ void broken() { __shared__ float s[64]; int t = threadIdx.x;
-PLANTED
+# One kernel each, and what is said of it.
+BROKEN = (
+    ("if (t < 32) __syncthreads(); else\n __syncthreads();", r"waits in line \d+, thread \(32, 0, 0\) in line \d+"),
+    ("if (t > 40) return; __syncthreads();", "has exited, others wait at a barrier"),
+    ("if (t < 32) __syncthreads(); else __syncwarp(1);", "does not name lane 1, which calls it"),
+    ("if (t == 3) __syncwarp(0x18); else __syncthreads();", "deadlock"),
+    ("if (t < 16) __shfl_down_sync(0xffffffffu, 1.0f, 1);", "names lane 16, which has exited"),
+    ("if (t == 3) s[t] = down(66);", r"thread \(3, 0, 0\) overflowed its stack of 65536 bytes"),
+    ("s[64 + t] = 1;", "wrote beyond shared memory `s` of 256 bytes"),
+    ("s[t - 60] = 1;", "wrote before shared memory `s`"),
+)  # fmt: skip
+DEEP = r"""
+__device__ int down(int n) {
+    volatile char room[1024];
+    for (int i = 0; i < 1024; ++i)
+        room[i] = n;
+    return n ? down(n - 1) + room[0] : 0;
 }"""
 
 
-@pytest.mark.parametrize(
-    ("planted", "said"),
-    [
-        ("if (t < 32) __syncthreads(); else\n __syncthreads();", "waits in line 4, thread .32, 0, 0. in line 5"),
-        ("if (t > 40) return; __syncthreads();", "has exited, others wait at a barrier"),
-        ("if (t < 32) __syncthreads(); else __syncwarp(1);", "does not name lane 1, which calls it"),
-        ("if (t == 3) __syncwarp(0xC); else __syncthreads();", "deadlock"),
-        ("if (t < 16) __shfl_down_sync(0xffffffffu, 1.0f, 1);", "names lane 16, which has exited"),
-        ("if (t == 3) s[t] = down(62);", "thread .3, 0, 0. overflowed its stack of 65536 bytes"),
-        ("s[64 + t] = 1;", "wrote beyond shared memory `s` of 256 bytes"),
-        ("s[t - 60] = 1;", "wrote before shared memory `s`"),
-    ],
-)  # fmt: skip
-def test_what_a_gpu_leaves_undefined_is_an_error(on_cpu, planted, said):
-    code = BROKEN.replace("PLANTED", planted)
-    kernel = on_cpu()(code).get_function("broken")
-    with pytest.raises(LaunchError, match=f"broken: block .0, 0, 0.: .*{said}"):
-        kernel((1,), (64,), ())
+@pytest.fixture(scope="module")
+def broken(on_cpu):
+    kernel = 'extern "C" __global__ void broken_{}() {{ __shared__ float s[64]; int t = threadIdx.x;\n {} }}\n'
+    return on_cpu()(DEEP + "".join(kernel.format(i, b) for i, (b, _) in enumerate(BROKEN)))
+
+
+@pytest.mark.parametrize("i", range(len(BROKEN)))
+def test_what_a_gpu_leaves_undefined_is_an_error(broken, i):
+    with pytest.raises(LaunchError, match=rf"broken_{i}: block \(0, 0, 0\): .*{BROKEN[i][1]}"):
+        broken.get_function(f"broken_{i}")((1,), (64,), ())
 
 
 def test_unset_memory_is_nan(kernel):
@@ -231,53 +238,33 @@ def test_what_does_not_compile_says_in_which_line(on_cpu):
         on_cpu()('extern "C" __global__ void one() {}').get_function("other")
 
 
-FAULTS = {
-    "undefined": ("s[t] = i < n", "s[t + 1] = i < n", "index 64 out of bounds for type 'float"),
-    "address": (
-        "if (i < n)\n        out[i]",
-        "if (i <= n)\n        out[i]",
-        "heap-buffer-overflow",
-    ),
-}
+# Kernels that exit at a barrier, write beyond a shared array, and beyond the caller's.
+FAULTS = r"""
+extern "C" __global__ void exits(float* x) { if (threadIdx.x > 3) return; x[0] = 1; __syncthreads(); }
+extern "C" __global__ void undefined(float* x) { __shared__ float s[64]; s[threadIdx.x + 1] = 1; x[0] = s[1]; }
+extern "C" __global__ void address(float* x) { x[threadIdx.x] = 1; }
+"""
+SAID = {"undefined": "index 64 out of bounds for type 'float", "address": "heap-buffer-overflow"}
 
 
 def exercise(module):
-    """Run both kernels, under the sanitizer that the fixture `sanitized` has set."""
+    """Run what is right, under the sanitizer that the fixture `sanitized` has set, then what is not."""
     names = "prefix<float, 64>", "warp_sums<float>"
-    made = module(KERNELS, ("-std=c++17",), names)
+    made = module(KERNELS + FAULTS, ("-std=c++17",), names)
     assert prefixes(made.get_function(names[0]))
     x, out = np.ones(N, np.float32), np.zeros(1, np.float32)
     made.get_function(names[1])((2,), (64,), (out, x, np.int32(N)), shared_mem=8)
     assert out == N
-    for barrier in (
-        "if (t < 32) __syncthreads();",
-        "",
-    ):  # threads that are given up, and others on their stacks
-        code = KERNELS.replace("__syncthreads();  // before reading", barrier)
-        broken = module(code, ("-std=c++17",), names[:1]).get_function(names[0])
-        try:
-            prefixes(broken)
-        except Exception as error:
-            assert "divergent" in str(error) or "exited" in str(error)
+    with pytest.raises(
+        LaunchError, match="has exited"
+    ):  # leaves stacks as they are, to be taken again
+        made.get_function("exits")((1,), (64,), (x,))
+    assert prefixes(made.get_function(names[0]))
+    print("what is right has passed", file=sys.stderr, flush=True)
+    made.get_function(module.sanitize)((1,), (64,), (x[:63].copy(),))
 
 
 @pytest.mark.parametrize("sanitize", SANITIZERS)
-def test_sanitizers_pass_what_is_right(sanitize, sanitized):
-    sanitized(__file__, sanitize)
-
-
-@pytest.mark.parametrize("sanitize", SANITIZERS)
-def test_sanitizers_stop_what_is_wrong(sanitize, sanitized, tmp_path):
-    old, new, said = FAULTS[sanitize]
-    assert old in KERNELS
-    file = tmp_path / "broken.py"
-    file.write_text(f"""
-import runpy
-tests = runpy.run_path({__file__!r})
-def exercise(module):
-    code = tests["KERNELS"].replace({old!r}, {new!r})
-    kernel = module(code, ("-std=c++17",), ("prefix<float, 64>",)).get_function("prefix<float, 64>")
-    tests["prefixes"](kernel)
-""")
-    with pytest.raises(AssertionError, match=said):
-        sanitized(file, sanitize)
+def test_sanitizers_stop_what_is_wrong_alone(sanitize, sanitized):
+    with pytest.raises(AssertionError, match=rf"(?s)what is right has passed.*{SAID[sanitize]}"):
+        sanitized(__file__, sanitize)
