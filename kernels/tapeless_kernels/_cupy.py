@@ -19,12 +19,16 @@ def cupy():
 
 
 @functools.cache
-def raw_kernel(source, expression, options=(), module=None):
-    """Return the kernel `expression`, say "total<float>", of the file `source`, as cupy.RawModule has it.
+def raw_module(source, expressions, options=(), module=None):
+    """Return the kernels `expressions`, say ("total<float>",), of the file `source`, as cupy.RawModule has them.
 
     `module` makes modules in CuPy's place: tests run kernels on the CPU.
     """
     make = cupy().RawModule if module is None else module
     code = pathlib.Path(source).read_text()
-    made = make(code=code, options=(*OPTIONS, *options), name_expressions=(expression,))
-    return made.get_function(expression)
+    return make(code=code, options=(*OPTIONS, *options), name_expressions=expressions)
+
+
+def raw_kernel(source, expression, options=(), module=None):
+    """Return one kernel, as `raw_module` compiles it by itself."""
+    return raw_module(source, (expression,), options, module).get_function(expression)

@@ -4,12 +4,14 @@
 for its modes and written once from them, so that on large grids memory sets the time: see `work`.
 """
 
+import itertools
 import math
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from .._cupy import raw_module
 from ..spectral.launch import half_spectrum
 from .work import Work
 
@@ -20,14 +22,17 @@ THREADS, ROWS, MODES, POINTS, SIDE = 128, 32, 16, 32, 16
 MOST_POINTS = 1 << 16  # of an axis: products of a wave and a point are of 32 bits
 TRANSFORMS = "analyse", "synthesise"
 PRODUCTS = "mix", "mix_vjp_x", "mix_vjp_weights"
-INSTANCES = tuple(
-    name
-    for real in CTYPES.values()
-    for name in (
-        *(f"{kernel}<{real}, {pairs}>" for kernel in TRANSFORMS for pairs in ("false", "true")),
-        *(f"{kernel}<{real}>" for kernel in PRODUCTS),
+
+
+def instances(real):
+    """Return the kernels of one type of C."""
+    transforms = (
+        f"{kernel}<{real}, {pairs}>" for kernel in TRANSFORMS for pairs in ("false", "true")
     )
-)
+    return *transforms, *(f"{kernel}<{real}>" for kernel in PRODUCTS)
+
+
+INSTANCES = tuple(itertools.chain.from_iterable(map(instances, CTYPES.values())))
 
 
 class Axis(NamedTuple):
@@ -41,18 +46,17 @@ class Axis(NamedTuple):
 class TruncatedConv:
     """``y = irfftn(W * rfftn(x))`` on the lowest modes, and its transpose, with dense weights.
 
-    `xp` makes arrays, NumPy or CuPy, and `load(source, instance)` returns a kernel that is called with a grid, a
-    block and arguments. With `target` y is on another grid.
+    `xp` makes arrays, NumPy or CuPy, and `module` compiles kernels, as `_cupy.raw_kernel` takes it. With `target`
+    y is on another grid. Arrays are C-contiguous and of the dtype; nothing is checked here.
     """
 
-    def __init__(self, grid, modes, n_in, n_out, dtype, xp, load, target=None):
+    def __init__(self, grid, modes, n_in, n_out, dtype, xp, target=None, module=None):
         target = grid if target is None else target
-        self.dtype, self.n_in, self.n_out, self._xp, self._load = (
-            np.dtype(dtype), n_in, n_out, xp, load,
-        )  # fmt: skip
+        self.dtype, self.n_in, self.n_out = np.dtype(dtype), n_in, n_out
+        self._xp, self._module = xp, module
         self.source, self.target = axes_of(grid, modes), axes_of(target, modes)
         self.counts = tuple(axis.count for axis in self.source)
-        self.n_modes, self._kernels, m = math.prod(self.counts), {}, modes[-1]
+        self.n_modes, m = math.prod(self.counts), modes[-1]
         self._roots = {n: self._array(roots(n)) for n in {*grid, *target}}
         self._plain = self._array(np.ones(m))
         self._scaled = self._array(half_spectrum(target[-1], m) / math.prod(grid))
@@ -121,22 +125,21 @@ class TruncatedConv:
 
     def _transform(self, kernel, pairs, blocks, given, axis, scale, out, rows):
         if rows:
-            run = self._kernel(f"{kernel}<{CTYPES[self.dtype]}, {pairs}>")
             sizes = np.int64(rows), *map(np.int32, axis)
-            run(blocks, (THREADS,), (given, self._roots[axis.n], scale, out, *sizes))
+            arguments = given, self._roots[axis.n], scale, out, *sizes
+            self._run(f"{kernel}<{CTYPES[self.dtype]}, {pairs}>", blocks, arguments)
 
     def _mix(self, kernel, a, b, out, batch, rows, columns):
         if batch == 0:
             out[...] = 0
             return
-        run = self._kernel(f"{kernel}<{CTYPES[self.dtype]}>")
         blocks = self.n_modes, _blocks(rows, SIDE), _blocks(columns, SIDE)
-        run(blocks, (THREADS,), (a, b, out, *map(np.int32, (batch, self.n_in, self.n_out))))
+        sizes = map(np.int32, (batch, self.n_in, self.n_out))
+        self._run(f"{kernel}<{CTYPES[self.dtype]}>", blocks, (a, b, out, *sizes))
 
-    def _kernel(self, instance):
-        if instance not in self._kernels:
-            self._kernels[instance] = self._load(SOURCE, instance)
-        return self._kernels[instance]
+    def _run(self, instance, blocks, arguments):
+        module = raw_module(SOURCE, instances(CTYPES[self.dtype]), module=self._module)
+        module.get_function(instance)(blocks, (THREADS,), arguments)
 
     def _pairs(self, n):
         return self._empty((2 * self.n_modes * n,))
