@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._cupy import raw_module
+from .._cupy import raw_kernel
 from ..spectral.launch import half_spectrum
+from .raw_arguments import FLOATS, checked, float_name
 from .work import Work
 
 SOURCE = Path(__file__).with_suffix(".cu")
-CTYPES = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
 # As the .cu file has them.
 THREADS, ROWS, MODES, POINTS, SIDE = 128, 32, 16, 32, 16
 MOST_POINTS = 1 << 16  # of an axis: products of a wave and a point are of 32 bits
@@ -32,7 +32,7 @@ def instances(real):
     return *transforms, *(f"{kernel}<{real}>" for kernel in PRODUCTS)
 
 
-INSTANCES = tuple(itertools.chain.from_iterable(map(instances, CTYPES.values())))
+INSTANCES = tuple(itertools.chain.from_iterable(map(instances, FLOATS.values())))
 
 
 class Axis(NamedTuple):
@@ -47,13 +47,13 @@ class TruncatedConv:
     """``y = irfftn(W * rfftn(x))`` on the lowest modes, and its transpose, with dense weights.
 
     `xp` makes arrays, NumPy or CuPy, and `module` compiles kernels, as `_cupy.raw_kernel` takes it. With `target`
-    y is on another grid. Arrays are C-contiguous and of the dtype; nothing is checked here.
+    y is on another grid.
     """
 
     def __init__(self, grid, modes, n_in, n_out, dtype, xp, target=None, module=None):
         target = grid if target is None else target
         self.dtype, self.n_in, self.n_out = np.dtype(dtype), n_in, n_out
-        self._xp, self._module = xp, module
+        self._xp, self._module, self._real = xp, module, float_name("TruncatedConv", dtype)
         self.source, self.target = axes_of(grid, modes), axes_of(target, modes)
         self.counts = tuple(axis.count for axis in self.source)
         self.n_modes, m = math.prod(self.counts), modes[-1]
@@ -64,6 +64,8 @@ class TruncatedConv:
     def forward(self, x, theta):
         """Return y (batch, n_out, *target) of x (batch, n_in, *grid), and the modes of x, which `vjp` takes."""
         batch = len(x)
+        self._check("forward", (batch, self.n_in), self.source, x=x)
+        self._check_theta("forward", theta)
         x_modes = self._to_modes(x, self.source, self._plain)
         mixed = self._pairs(batch * self.n_out)
         self._mix("mix", x_modes, theta, mixed, batch, batch, self.n_out)
@@ -73,6 +75,8 @@ class TruncatedConv:
     def vjp(self, x_modes, theta, y_bar):
         """Return the cotangents of x and of theta: the transpose of `forward`."""
         batch = len(y_bar)
+        self._check("vjp", (batch, self.n_out), self.target, y_bar=y_bar)
+        self._check_theta("vjp", theta)
         bars = self._to_modes(y_bar, self.target, self._scaled)
         modes_bar, theta_bar = self._pairs(batch * self.n_in), self._empty(theta.shape)
         self._mix("mix_vjp_x", bars, theta, modes_bar, batch, batch, self.n_in)
@@ -98,6 +102,14 @@ class TruncatedConv:
             found.append(_transform_work("synthesise", axis, rows, axis is self.target[-1], size))
             items = rows * axis.n
         return found
+
+    def _check(self, method, lead, axes, **arrays):
+        shape = (*lead, *(axis.n for axis in axes))
+        checked(f"TruncatedConv.{method}", self._xp, self.dtype, shape, **arrays)
+
+    def _check_theta(self, method, theta):
+        shape = (2 * self.n_modes * self.n_in * self.n_out,)
+        checked(f"TruncatedConv.{method}", self._xp, self.dtype, shape, theta=theta)
 
     def _to_modes(self, x, axes, scale):
         """Return the modes (*counts, batch, channels) of fields as pairs, the last axis first."""
@@ -127,7 +139,7 @@ class TruncatedConv:
         if rows:
             sizes = np.int64(rows), *map(np.int32, axis)
             arguments = given, self._roots[axis.n], scale, out, *sizes
-            self._run(f"{kernel}<{CTYPES[self.dtype]}, {pairs}>", blocks, arguments)
+            self._run(f"{kernel}<{self._real}, {pairs}>", blocks, arguments)
 
     def _mix(self, kernel, a, b, out, batch, rows, columns):
         if batch == 0:
@@ -135,11 +147,12 @@ class TruncatedConv:
             return
         blocks = self.n_modes, _blocks(rows, SIDE), _blocks(columns, SIDE)
         sizes = map(np.int32, (batch, self.n_in, self.n_out))
-        self._run(f"{kernel}<{CTYPES[self.dtype]}>", blocks, (a, b, out, *sizes))
+        self._run(f"{kernel}<{self._real}>", blocks, (a, b, out, *sizes))
 
     def _run(self, instance, blocks, arguments):
-        module = raw_module(SOURCE, instances(CTYPES[self.dtype]), module=self._module)
-        module.get_function(instance)(blocks, (THREADS,), arguments)
+        together = instances(self._real)
+        kernel = raw_kernel(SOURCE, instance, module=self._module, together=together)
+        kernel(blocks, (THREADS,), arguments)
 
     def _pairs(self, n):
         return self._empty((2 * self.n_modes * n,))
