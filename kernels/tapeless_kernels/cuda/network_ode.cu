@@ -34,8 +34,9 @@ ELEMENTARY(exp, expf)
 ELEMENTARY(expm1, expm1f)
 ELEMENTARY(log1p, log1pf)
 ELEMENTARY(tanh, tanhf)
-ELEMENTARY(sin, sinf)
-ELEMENTARY(cos, cosf)
+ELEMENTARY(sinpi, sinpif)
+ELEMENTARY(cospi, cospif)
+ELEMENTARY(rint, rintf)
 ELEMENTARY(erfc, erfcf)
 ELEMENTARY(sqrt, sqrtf)
 ELEMENTARY(fabs, fabsf)
@@ -43,6 +44,29 @@ __device__ inline float pow_(float x, float e) { return powf(x, e); }
 __device__ inline double pow_(double x, double e) { return pow(x, e); }
 __device__ inline float fma_(float a, float b, float c) { return fmaf(a, b, c); }
 __device__ inline double fma_(double a, double b, double c) { return fma(a, b, c); }
+
+// (-1)^n cos or sin of x = n pi + r, as fma has it with pi in three parts: sinf's own path for the largest x computes in
+// doubles, and has a stack. To a few ulps while |x| <= 1e5, as elementary.py's.
+template <typename T> __device__ inline T turn_of(T x, T& turns) {
+    constexpr bool is_float = sizeof(T) == 4;
+    const T pi = is_float ? T(3.1415927410125732) : T(3.141592653589793116);
+    const T rest = is_float ? T(-8.742277657347586e-08) : T(1.2246467991473532e-16);
+    const T rest_of_rest = is_float ? T(-3.4302490200117637e-15) : T(-2.9947698097183397e-33);
+    const T one_over_pi = T(0.31830988618379067154);
+    turns = rint_(x * one_over_pi);
+    return one_over_pi * fma_(-turns, rest_of_rest, fma_(-turns, rest, fma_(-turns, pi, x)));
+}
+template <typename T> __device__ inline T signed_by(T turns, T x) {
+    return turns - T(2) * rint_(T(0.5) * turns) != 0 ? -x : x;
+}
+template <typename T> __device__ inline T sin_(T x) {
+    T turns, r = turn_of(x, turns);
+    return signed_by(turns, sinpi_(r));
+}
+template <typename T> __device__ inline T cos_(T x) {
+    T turns, r = turn_of(x, turns);
+    return signed_by(turns, cospi_(r));
+}
 
 template <typename T> struct alignas(16) Four {
     T x[SIDE];

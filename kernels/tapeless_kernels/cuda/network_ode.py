@@ -10,13 +10,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .._cupy import raw_kernel
 from ..controllers.step_size import START
 from ..status import RUNNING, SUCCESS
 from ..tableaus.butcher import arrays
-from .network_plan import LANES, make_block
+from .network_plan import LANES, THREADS, make_block
+from .raw_arguments import FLOATS
 
 SOURCE = pathlib.Path(__file__).with_suffix(".cu")
-_NAMES = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
 # Rows of counts, clocks and marks, as the kernels have them.
 EVALUATIONS, ACCEPTED, REJECTED, GRID, EMITTED, STATUS, FILLED = range(7)
 T0, T1, NOW, PROPOSED, LAST = range(5)
@@ -31,13 +32,14 @@ PLACES = (
 
 def instance(kernel, dtype, lanes=0, time="double"):
     """Return the name expression of a kernel; `lanes` is 0 for one that has no tile."""
-    types = (_NAMES[np.dtype(dtype)], time, str(lanes)) if lanes else (_NAMES[np.dtype(dtype)],)
+    real = FLOATS[np.dtype(dtype)]
+    types = (real, time, str(lanes)) if lanes else (real,)
     return f"{kernel}<{', '.join(types)}>"
 
 
 INSTANCES = tuple(
     instance(kernel, dtype, lanes)
-    for dtype in _NAMES
+    for dtype in FLOATS
     for kernel, widths in (("network_ode", LANES), ("network_ode_vjp", LANES), ("sum_tiles", (0,)))
     for lanes in widths
 )
@@ -74,8 +76,6 @@ class NetworkSolve:
 
     Parameters
     ----------
-    load : callable
-        Returns the kernel of a name expression, which is launched as ``kernel(grid, block, args, shared_mem=n)``.
     xp : module
         NumPy or CuPy: of the arrays.
     layers : sequence of `network_plan.Layer`
@@ -100,13 +100,15 @@ class NetworkSolve:
         Steps of a trajectory to a part of the record.
     threads : int
         Threads of a block, a multiple of 32, at most 256.
+    module : callable, optional
+        What makes modules in the place of `cupy.RawModule`: tests run kernels on the CPU.
     """
 
     def __init__(
-        self, load, xp, layers, theta, scheme, spans, tolerances, times, y0,
-        *, limit, keep=True, capacity=64, threads=256,
+        self, xp, layers, theta, scheme, spans, tolerances, times, y0,
+        *, limit, keep=True, capacity=64, threads=THREADS, module=None,
     ):  # fmt: skip
-        self.xp, self._load, self._scheme, self.theta = xp, load, scheme, theta
+        self.xp, self._module, self._scheme, self.theta = xp, module, scheme, theta
         self._layers, self._limit, self._threads, self._times = layers, limit, threads, times
         self.dtype, (self.dim, self.n) = y0.dtype, y0.shape
         tableau = scheme.tableau
@@ -157,7 +159,8 @@ class NetworkSolve:
         grid = n_tiles if block.slopes_on_chip else min(n_tiles, GRID_MOST)
         size = 1 if block.slopes_on_chip else grid * block.slopes
         workspace = self.xp.empty(size, self.dtype)
-        kernel = self._load(instance(name, self.dtype, block.lanes))
+        kernel = raw_kernel(SOURCE, instance(name, self.dtype, block.lanes), module=self._module)
+        kernel.max_dynamic_shared_size_bytes = block.shared
         kernel(
             (grid,), (block.threads,), (*arguments, workspace, *scalars), shared_mem=block.shared
         )
@@ -195,7 +198,7 @@ class NetworkSolve:
         how = [self._how(block, fresh) for fresh in (False, True)]
         emitted, n_params = self.counts[EMITTED].copy(), self.theta.size
         wave = max(1, min(n_tiles, PARTS_BYTES // (n_params * self.dtype.itemsize)))
-        sum_tiles = self._load(instance("sum_tiles", self.dtype))
+        sum_tiles = raw_kernel(SOURCE, instance("sum_tiles", self.dtype), module=self._module)
         for first in range(0, n_tiles, wave):
             n = min(wave, n_tiles - first)
             parts = xp.zeros((n, n_params), self.dtype)
@@ -209,9 +212,8 @@ class NetworkSolve:
                 )  # fmt: skip
             grid = (-(-n_params // self._threads),)
             sum_tiles(
-                grid, (self._threads,), (parts, theta_bar, np.int32(n), np.int32(n_params)),
-                shared_mem=0,
-            )  # fmt: skip
+                grid, (self._threads,), (parts, theta_bar, np.int32(n), np.int32(n_params))
+            )
         return y0_bar, theta_bar
 
     @property
