@@ -1,30 +1,100 @@
-"""The only import of cupy: kernels in CUDA C, each compiled when it is first asked for."""
+"""The only import of CuPy: arrays on a CUDA device, their memory and streams, why there may be none; and CUDA C."""
 
+import contextlib
 import functools
+import importlib
 import pathlib
 
-MISSING = 'GPU arrays need CuPy: pip install "tapeless[cuda]".'
+MISSING = (
+    'CuPy is not installed, which holds arrays on a CUDA device: pip install "tapeless[cuda]" on a '
+    "machine with an NVIDIA GPU."
+)
+NO_DRIVER = (
+    "There is no NVIDIA driver on this machine, or none that CuPy can load: install one, from version 580 "
+    "for CUDA 13; `nvidia-smi` says what is there."
+)
+TOO_OLD = (
+    "The NVIDIA driver knows CUDA {driver}, and CuPy was built for CUDA {runtime}: install a newer driver, or "
+    "the CuPy of an older CUDA, say cupy-cuda12x."
+)
+NO_DEVICE = (
+    "The NVIDIA driver finds no GPU: look at `nvidia-smi`, and at the environment variable "
+    "CUDA_VISIBLE_DEVICES, which can hide them."
+)
 # A multiplication and an addition contract only where the source says fma (kernels/README.md, 6).
 OPTIONS = ("-std=c++17", "--fmad=false")
 
 
 @functools.cache
 def cupy():
-    """Return the module."""
+    """Return CuPy; it can be imported where there is no driver."""
     try:
-        import cupy
+        return importlib.import_module("cupy")
     except ImportError as reason:
         raise ImportError(MISSING) from reason
-    return cupy
+
+
+def check_driver(cupy):
+    """Raise a RuntimeError that says what is missing, unless CuPy can reach a device."""
+    runtime = cupy.cuda.runtime
+    try:
+        driver = runtime.driverGetVersion()
+    except runtime.CUDARuntimeError:
+        driver = 0
+    if driver == 0:
+        raise RuntimeError(NO_DRIVER)
+    wanted = runtime.runtimeGetVersion()
+    if driver // 1000 < wanted // 1000:  # minor versions are compatible with each other
+        raise RuntimeError(TOO_OLD.format(driver=_version(driver), runtime=_version(wanted)))
+    try:
+        n = runtime.getDeviceCount()
+    except runtime.CUDARuntimeError as reason:
+        raise RuntimeError(NO_DEVICE) from reason
+    if n == 0:
+        raise RuntimeError(NO_DEVICE)
+
+
+def _version(number):
+    return f"{number // 1000}.{number % 1000 // 10}"
+
+
+def is_device_array(x):
+    """Return whether x is an array on a CUDA device, CuPy's or another's, without an import of CuPy."""
+    return getattr(type(x), "__cuda_array_interface__", None) is not None
+
+
+def free_bytes(cupy):
+    """Return the bytes that can be had on the current device: the driver's, and those CuPy's pool holds unused."""
+    free, _ = cupy.cuda.runtime.memGetInfo()
+    return free + cupy.get_default_memory_pool().free_bytes()
+
+
+def give_back(cupy):
+    """Give what CuPy's pool holds unused back to the driver."""
+    cupy.get_default_memory_pool().free_all_blocks()
+
+
+def stream_of(cupy, stream):
+    """Return a stream of CuPy: the one given, or the current one."""
+    return cupy.cuda.get_current_stream() if stream is None else stream
+
+
+@contextlib.contextmanager
+def on_stream(cupy, stream):
+    """Have CuPy's own kernels and copies run on a stream; None is the current one."""
+    with stream_of(cupy, stream):
+        yield
 
 
 @functools.cache
 def raw_kernel(source, expression, options=(), module=None):
     """Return the kernel `expression`, say "total<float>", of the file `source`, as cupy.RawModule has it.
 
-    `module` makes modules in CuPy's place: tests run kernels on the CPU.
+    It is compiled when it is first asked for. `module` makes modules in CuPy's place: tests run kernels on the CPU.
     """
-    make = cupy().RawModule if module is None else module
+    if module is None:
+        check_driver(cupy())
+        module = cupy().RawModule
     code = pathlib.Path(source).read_text()
-    made = make(code=code, options=(*OPTIONS, *options), name_expressions=(expression,))
+    made = module(code=code, options=(*OPTIONS, *options), name_expressions=(expression,))
     return made.get_function(expression)
