@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..buffers import REVERSIBLE_HEUN, RUNGE_KUTTA
+from ..buffers import RUNGE_KUTTA
 
 T0, T1, T, H, LAST, DUE = range(6)  # rows of Ensemble.times
 EMITTED = 4  # the row of Ensemble.counts after those of Lanes.counts
@@ -110,7 +110,7 @@ class Sizes(NamedTuple):
 
     stages: int
     slopes: int  # slopes of one step
-    evaluations: int  # of one step, all of which its record holds
+    evaluations: int  # of one step, the states of which its record holds
     reversible: bool
 
 
@@ -118,6 +118,4 @@ def sizes_of(method):
     """Return the Sizes of a `buffers.Method`."""
     slopes = max(method.stages + 1, method.stages * method.halves)
     evaluations = method.stages * method.halves
-    if method.kind >= REVERSIBLE_HEUN:
-        evaluations = 2  # that of the step, and one that takes it back
     return Sizes(method.stages, slopes, evaluations, method.kind != RUNGE_KUTTA)

@@ -39,6 +39,7 @@ class Device:
         _cupy.check_driver(self.xp)
         _cuda.numba_cuda()
         self.stream = _cupy.stream_of(self.xp, stream)
+        self.index = self.xp.cuda.Device().id
 
     def __enter__(self):
         self.stream.__enter__()
@@ -50,6 +51,11 @@ class Device:
     def holds(self, x):
         """Return whether x is an array on a CUDA device."""
         return _cupy.is_device_array(x)
+
+    def elsewhere(self, x):
+        """Return the index of the device that holds x, None if it is this one."""
+        index = self.xp.asarray(x).device.id
+        return index if index != self.index else None
 
     def array(self, x, dtype=None):
         """Return x on the device, contiguous: a copy if it is on the host, or of another layout or dtype."""
@@ -66,6 +72,14 @@ class Device:
     def zeros(self, shape, dtype):
         """Return an array of zeros."""
         return self.xp.zeros(shape, dtype)
+
+    def full(self, shape, value, dtype):
+        """Return an array of one value."""
+        return self.xp.full(shape, value, dtype)
+
+    def copy(self, x):
+        """Return a copy of an array on the device."""
+        return x.copy()
 
     def free_bytes(self):
         """Return the bytes that can be had."""

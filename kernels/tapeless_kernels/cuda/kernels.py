@@ -48,7 +48,7 @@ class Kernels:
             "DIM": dim,
             "STAGES": sizes.stages,
             "SLOPES": sizes.slopes,
-            "RECORDED": sizes.evaluations,
+            "ROWS_BACK": max(sizes.evaluations, 2),  # one evaluation more, of methods that have one
             "PAIR_ROWS": rows,
             "PAIR_ROOM": max(rows, 1),
             "MEASURES_TOO": False,

@@ -12,7 +12,8 @@ from ..tile import Real
 from .arrays import ATOL, DUE, EMITTED, LAST, RTOL, T0, T1, H, T
 
 cuda = None
-DIM = SLOPES = RECORDED = 1
+DIM = SLOPES = 1
+ROWS_BACK = 1  # evaluations of a step that is taken back
 # Rows of what reversible methods have: DIM, or none; and room for them, for a local array has an entry at least.
 PAIR_ROWS, PAIR_ROOM = 0, 1
 
@@ -59,7 +60,7 @@ def stored_steps(steps, i):
 @pasted
 def times_of_steps(steps, i):
     """Return trajectory i's record, of which the times of steps are kept, and the step being tried."""
-    z = cuda.local.array((1, 1, RECORDED, DIM, 1), Real)
+    z = cuda.local.array((1, 1, 1, DIM, 1), Real)
     t = lane_of(steps.t, i)  # for its length; only a record that is KEPT writes there
     return Record(
         t, cuda.local.array((1, 1, 1), Real), cuda.local.array((1, 1, 1), np.int64), z,
@@ -83,7 +84,7 @@ def step_alone(steps, i):
 @pasted
 def step_taken_back(steps, i):
     """Return the record of trajectory i whose steps are taken back: the times of all, and room for one step."""
-    z = cuda.local.array((1, 1, RECORDED, DIM, 1), Real)
+    z = cuda.local.array((1, 1, ROWS_BACK, DIM, 1), Real)
     return Record(
         cuda.local.array((1, 1, 2, 1), Time), cuda.local.array((1, 1, 1), Real),
         cuda.local.array((1, 1, 1), np.int64), z, z[:, :, :, :0], z[:, :, :0], z[:, :, :0],

@@ -158,7 +158,7 @@ class StandIn:
         The most bytes that were in use.
     """
 
-    xp = np
+    xp, index = np, 0
 
     def __init__(self, memory=1 << 30, order="forward", seed=0, *, target=Plain):
         self.memory, self.order, self.target, self.stream = memory, order, target, None
@@ -174,6 +174,10 @@ class StandIn:
     def holds(self, x):
         """Return whether x is on the device."""
         return isinstance(x, OnDevice)
+
+    def elsewhere(self, x):
+        """Return None: there is one such device."""
+        return None
 
     def array(self, x, dtype=None):
         """Return x on the device, contiguous: a copy if it is on the host, or of another layout or dtype."""
@@ -198,10 +202,20 @@ class StandIn:
         weakref.finalize(found, self._free, found.nbytes)
         return found.view(OnDevice)
 
+    def full(self, shape, value, dtype):
+        """Return an array of one value."""
+        found = self.empty(shape, dtype)
+        found.view(np.ndarray)[...] = value
+        return found
+
     def zeros(self, shape, dtype):
         """Return an array of zeros."""
-        found = self.empty(shape, dtype)
-        found.view(np.ndarray)[...] = 0
+        return self.full(shape, 0, dtype)
+
+    def copy(self, x):
+        """Return a copy of an array on the device."""
+        found = self.empty(x.shape, x.dtype)
+        found[...] = x
         return found
 
     def _free(self, n_bytes):

@@ -30,7 +30,7 @@ def n_groups(n):
 
 def collapse(device, kernel, sums):
     """Return the sums (rows,) of the sums of groups (rows, n_groups)."""
-    while sums.shape[1] > 1:
+    while sums.shape[1] > 1 and len(sums) > 0:
         next_ = device.zeros((len(sums), n_groups(sums.shape[1])), sums.dtype)
         device.launch(kernel, next_.size, (sums, 0, next_))
         sums = next_
