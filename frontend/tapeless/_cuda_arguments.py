@@ -11,6 +11,8 @@ from tapeless._complain import complain, describe
 from tapeless._composition import VectorField
 from tapeless.fields import Field, Network
 from tapeless_kernels.cuda.device import Device
+from tapeless_kernels.cuda.network_plan import Layer, network_layers
+from tapeless_kernels.tableaus.reversible import ReversibleMethod
 
 
 def as_state(device: Device, caller: str, name: str, x: Any) -> Any:
@@ -49,12 +51,26 @@ def on_host(device: Device, x: Any) -> Any:
     return device.host(x)
 
 
-def check_field(field: Any) -> None:
-    """Complain of what is no field, or none that is compiled into a kernel of one trajectory a thread."""
+def layers_of(field: Any) -> tuple[Layer, ...] | None:
+    """Return the layers of a network, None of a function; complain of what is neither, or has other layers."""
     if isinstance(field, Field):
-        return
-    wanted = "a function of your own by tapeless.field, which is compiled into the kernel"
-    if isinstance(field, Network):
-        advice = "Networks are integrated by a kernel of their own, in which a block of threads shares the weights."
-        raise complain(TypeError, SOLVE, "field", wanted, describe(field), advice)
-    raise complain(TypeError, SOLVE, "field", wanted, describe(field))
+        return None
+    if not isinstance(field, Network):
+        wanted = "a function of your own by tapeless.field, or a network"
+        raise complain(TypeError, SOLVE, "field", wanted, describe(field))
+    try:
+        return network_layers(field.layers, field.dim)
+    except (TypeError, ValueError) as reason:
+        wanted = "a network of Dense layers, each after at most one ConcatTime and before at most one Activation"
+        advice = "tapeless.solve_ode has the others, on the CPU."
+        raise complain(type(reason), SOLVE, "field", wanted, f"one in which {reason}", advice) from None
+
+
+def check_network_method(method: Any, interpolate: bool | None) -> None:
+    """Complain of what the kernel of networks does not have."""
+    if isinstance(method, ReversibleMethod):
+        wanted = "an ordinary method for a network on a GPU"
+        raise complain(ValueError, SOLVE, "method", wanted, describe(method.name))
+    if interpolate:
+        wanted = "false or left out for a network on a GPU, whose steps end on the times of `t_eval`"
+        raise complain(ValueError, SOLVE, "interpolate", wanted, describe(interpolate))

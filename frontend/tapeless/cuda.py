@@ -13,16 +13,18 @@ from tapeless import _check as check
 from tapeless import methods
 from tapeless._arguments import SOLVE
 from tapeless._complain import check_arrival, complain
-from tapeless._cuda_arguments import as_state, check_field, on_host, parameters
+from tapeless._cuda_arguments import as_state, check_network_method, layers_of, on_host, parameters
 from tapeless._cuda_solution import Solution
 from tapeless._plan import interpolates, make_plan
 from tapeless._types import Integer
-from tapeless.fields import Field
+from tapeless.fields import Field, Network
 from tapeless_kernels.buffers import Control, Method
 from tapeless_kernels.controllers.step_size import Controller
 from tapeless_kernels.cuda.arrays import sizes_of
 from tapeless_kernels.cuda.device import Device
 from tapeless_kernels.cuda.ensemble import BLOCK, EnsembleSolve, Setup, kernels_for
+from tapeless_kernels.cuda.network_ensemble import NetworkEnsemble
+from tapeless_kernels.cuda.network_ode import NetworkSetup
 from tapeless_kernels.cuda.stand_in import StandIn
 from tapeless_kernels.tableaus.butcher import ButcherTableau
 from tapeless_kernels.tableaus.reversible import ReversibleMethod
@@ -33,7 +35,7 @@ ADJOINTS = ("store", "reversible", None)
 
 
 def solve_ode(
-    field: Field,
+    field: Field | Network,
     t_span: tuple[Any, Any],
     y0: Any,
     theta: Any = None,
@@ -60,8 +62,10 @@ def solve_ode(
 
     Parameters
     ----------
-    field : Field
-        A function of your own by `tapeless.field`: it is compiled into the kernel.
+    field : Field or Network
+        A function of your own by `tapeless.field`, which is compiled into a kernel of one trajectory a thread; or a
+        network of Dense layers with activations, say an `MLP`, of which a block of threads integrates a tile of
+        trajectories. Then `theta` is shared, and steps end on the times of `t_eval`.
     t_span : tuple (t0, t1)
         Initial and final time, each a number or an array (batch,).
     y0 : array, shape (batch, dim) or (dim,)
@@ -134,7 +138,7 @@ def solve_ode(
     >>> device.host(y0_bar).round(3).tolist(), device.host(theta_bar).round(3).tolist()
     ([[0.607], [0.607]], [-1.213])
     """
-    check_field(field)
+    layers = layers_of(field)
     if device is None:
         device = Device(stream)
     elif stream is not None:
@@ -145,6 +149,9 @@ def solve_ode(
     methods.check_estimate(SOLVE, tableau, n_steps)
     if isinstance(tableau, ReversibleMethod):
         arguments.check_reversible(tableau, interpolate=interpolate)
+    if layers is not None:
+        check_network_method(tableau, interpolate)
+        interpolate = False
     with device:
         y0, single = arguments.batch_of(field, as_state(device, SOLVE, "y0", y0))
         batch, dtype = len(y0), np.dtype(y0.dtype)
@@ -152,7 +159,7 @@ def solve_ode(
         host = partial(on_host, device)
         numbers = arguments.numbers(host(t_span), host(first_step), host(rtol), host(atol), batch)
         times = arguments.output_times(host(t_eval), numbers, batch)
-        kept = adjoint if field.vjp else None
+        kept = None if _why_not(field, adjoint) else adjoint
         plan = make_plan(
             field.program, dtype, 1, tableau, methods.find_controller(SOLVE, controller), len(times), kept is not None,
             False, t_eval is not None and interpolates(tableau, interpolate),
@@ -162,13 +169,22 @@ def solve_ode(
         chunk = None if chunk is None else check.positive_int(SOLVE, "chunk", chunk)
         own = numbers.shape[1] > 1, theta.ndim > 1, times.shape[1] > 1
         sizes = sizes_of(plan.method)
-        setup = Setup(
-            device, kernels_for(device.target, dtype, field.dim, sizes, field.fun, field.vjp, kept),
-            _on(device, plan.method), _on(device, plan.control), sizes, kept, _block(plan.control, len(times)),
-            dtype, field.dim, field.n_params, device.copy(y0), device.array(numbers),
-            device.array(theta.T if own[1] else theta[:, None]), device.array(times[None]), own,
-        )  # fmt: skip
-        solve = EnsembleSolve(setup, chunk)
+        shape = kept, _block(plan.control, len(times)), dtype, field.dim, field.n_params
+        solve: EnsembleSolve
+        if isinstance(field, Network):
+            network = NetworkSetup(
+                device, plan.method, plan.control, sizes, *shape, device.copy(y0), device.array(numbers), theta,
+                device.array(times[None]), own, layers, device.shared_bytes(),
+            )  # fmt: skip
+            solve = NetworkEnsemble(network, chunk)
+        else:
+            setup = Setup(
+                device, kernels_for(device.target, dtype, field.dim, sizes, field.fun, field.vjp, kept),
+                _on(device, plan.method), _on(device, plan.control), sizes, *shape, device.copy(y0),
+                device.array(numbers), device.array(theta.T if own[1] else theta[:, None]),
+                device.array(times[None]), own,
+            )  # fmt: skip
+            solve = EnsembleSolve(setup, chunk)
         ts = numbers[1] if numbers.shape[1] > 1 else numbers[1, 0]
         if t_eval is not None:
             ts = times[:, 0] if times.shape[1] == 1 else times.T
@@ -192,12 +208,12 @@ def _block(control: Control, n_outputs: int) -> int:
     return int(control.n_steps + (0 if control.interpolate else n_outputs))
 
 
-def _why_not(field: Field, adjoint: str | None) -> str:
+def _why_not(field: Field | Network, adjoint: str | None) -> str:
     """Return why a solution has no transpose, empty if it has one."""
     if adjoint is None:
         return (
             "solve_ode was called with adjoint=None, and kept nothing to differentiate; call it with adjoint='store'."
         )
-    if field.vjp is None:
+    if isinstance(field, Field) and field.vjp is None:
         return "the field has no `vjp`, and solve_ode kept nothing to differentiate; give tapeless.field a `vjp`."
     return ""

@@ -33,6 +33,7 @@ class Device:
     """
 
     target = CudaTarget
+    raw_module = None  # what `_cupy.raw_kernel` makes modules with: CuPy's
 
     def __init__(self, stream=None):
         self.xp = _cupy.cupy()
@@ -84,6 +85,10 @@ class Device:
     def free_bytes(self):
         """Return the bytes that can be had."""
         return _cupy.free_bytes(self.xp)
+
+    def shared_bytes(self):
+        """Return the bytes of shared memory that a block may have."""
+        return self.xp.cuda.Device().attributes["MaxSharedMemoryPerBlockOptin"]
 
     def give_back(self):
         """Give unused memory that is held in a pool back, so that blocks of other sizes can be had."""

@@ -60,6 +60,9 @@ class Bars(NamedTuple):
 class EnsembleSolve:
     """A solve of n trajectories; `chunk` is the most that a part may have, by default as many as fit."""
 
+    grain = 1  # a part has a multiple of so many trajectories, unless it is the last
+    part, bytes_each = Part, staticmethod(bytes_each)
+
     def __init__(self, setup, chunk=None):
         self.setup, self._chunk = setup, chunk
         self._n, self._n_blocks = len(setup.y0), 1  # blocks of a record, as far as is known
@@ -118,11 +121,12 @@ class EnsembleSolve:
         """Do some work on one part after the other, smaller ones where memory runs out."""
         start, most, self.sizes = 0, self._n, []
         while start < self._n:
-            size = min(self._size(record), most, self._n - start)
+            size = min(self._size(record), most) // self.grain * self.grain
+            size = min(max(size, self.grain), self._n - start)
             if self._try(work, slice(start, start + size), record) is not None:
                 self.sizes.append(size)
                 start += size
-            elif size > 1:
+            elif size > self.grain:
                 most = size // 2
             else:
                 raise MemoryError(
@@ -134,7 +138,7 @@ class EnsembleSolve:
     def _try(self, work, where, record, part=None):
         """Do some work on a part and return it, or None if memory ran out."""
         try:
-            part = Part(self.setup, where) if part is None else part
+            part = self.part(self.setup, where) if part is None else part
             work(part, where, record)
             return part
         except MemoryError:
@@ -147,7 +151,7 @@ class EnsembleSolve:
     def _size(self, record):
         """Return how many trajectories a part may have."""
         free = SHARE * self.setup.device.free_bytes()
-        fit = int(free / bytes_each(self.setup, self._n_blocks if record else 0))
+        fit = int(free / self.bytes_each(self.setup, self._n_blocks if record else 0))
         return max(1, min(fit, self._n, self._chunk or self._n))
 
 

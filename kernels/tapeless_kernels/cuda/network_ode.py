@@ -11,10 +11,12 @@ from typing import NamedTuple
 import numpy as np
 
 from .._cupy import raw_kernel
+from ..buffers import Control, Method
 from ..controllers.step_size import START
-from ..status import RUNNING, SUCCESS
-from ..tableaus.butcher import arrays
-from .network_plan import LANES, THREADS, make_block
+from ..launch.table import bytes_of
+from ..status import RUNNING
+from .arrays import Sizes
+from .network_plan import LANES, THREADS, Layer, make_block
 from .raw_arguments import FLOATS
 
 SOURCE = pathlib.Path(__file__).with_suffix(".cu")
@@ -22,12 +24,12 @@ SOURCE = pathlib.Path(__file__).with_suffix(".cu")
 EVALUATIONS, ACCEPTED, REJECTED, GRID, EMITTED, STATUS, FILLED = range(7)
 T0, T1, NOW, PROPOSED, LAST = range(5)
 RTOL, ATOL, RATIO, RATIO_BEFORE = range(4)
-PARTS_BYTES = 256 << 20  # of cotangents of theta that tiles have not yet summed
-GRID_MOST = 1024  # blocks that have slopes in global memory
 PLACES = (
     "DIM N N_LAYERS N_PARAMS STAGES FSAL N_ERRORS N_TIMES OWN_TIMES ADAPTIVE N_STEPS MAX_STEPS "
     "CAPACITY FRESH RESIDENT N_WEIGHTS ROWS BAR_ROWS SLOPES_ON_CHIP"
 ).split()
+PARTS_BYTES = 256 << 20  # of cotangents of theta that tiles have not yet summed
+MOST_BLOCKS = 1024  # in a launch whose slopes are in global memory
 
 
 def instance(kernel, dtype, lanes=0, time="double"):
@@ -43,180 +45,179 @@ INSTANCES = tuple(
     for kernel, widths in (("network_ode", LANES), ("network_ode_vjp", LANES), ("sum_tiles", (0,)))
     for lanes in widths
 )
-# To be read for doubles: time, which is one in a solve, is a float here.
-INSTANCES_WITHOUT_DOUBLE = (
-    *(
-        instance(kernel, np.float32, lanes, time="float")
-        for kernel in ("network_ode", "network_ode_vjp")
-        for lanes in LANES
-    ),
-    instance("sum_tiles", np.float32),
+# To be read for doubles: time, which is one in a solve, is a float in them.
+WITHOUT_DOUBLE = tuple(
+    instance(kernel, np.float32, LANES[0], time="float")
+    for kernel in ("network_ode", "network_ode_vjp")
 )
 
 
-class Scheme(NamedTuple):
-    """How to step: a tableau, the numbers of its controller, and limits."""
+class NetworkSetup(NamedTuple):
+    """What the parts of an ensemble share, as `ensemble.Setup`; arrays but those of the records are on the device."""
 
-    tableau: object
-    numbers: np.ndarray
-    n_steps: int  # 0: adaptive
-    max_steps: int
+    device: object
+    method: Method  # on the host
+    control: Control  # on the host
+    sizes: Sizes
+    kept: str | None
+    block: int  # steps of a trajectory in a block of the record
+    dtype: np.dtype
+    dim: int
+    n_params: int
+    y0: object  # (n, dim)
+    numbers: object  # (5, n or 1), as Given.numbers
+    theta: object  # (n_params,)
+    times: object  # (1, n_outputs, n or 1)
+    own: tuple[bool, bool, bool]
+    layers: tuple[Layer, ...]
+    limit: int  # bytes of shared memory that a block may have
+    threads: int = THREADS  # of a block
 
 
-class Record(NamedTuple):
-    """A part of the accepted steps, the next of each trajectory: where they began, and when they began and ended."""
+class Steps(NamedTuple):
+    """A block of the record: of each trajectory the next accepted steps, when they began and ended, and from where."""
 
     t: object  # (capacity, 2, n) float64
     y: object  # (capacity, dim, n)
     filled: object  # (n,) int32
 
 
-class NetworkSolve:
-    """A solve on arrays that have trajectories last, and its transpose.
+class NetworkPart:
+    """The trajectories `where`, a slice, of an ensemble of networks."""
 
-    Parameters
-    ----------
-    xp : module
-        NumPy or CuPy: of the arrays.
-    layers : sequence of `network_plan.Layer`
-        The network.
-    theta : array (n_params,)
-        Its parameters.
-    scheme : Scheme
-        How to step.
-    spans : array (3, n) float64
-        Rows t0, t1 and the first step, 0 for an automatic one.
-    tolerances : array (2, n)
-        Rows rtol and atol, of the solve's dtype.
-    times : array (n_times, n) or (n_times, 1) float64
-        Output times.
-    y0 : array (dim, n)
-        Initial states.
-    limit : int
-        Bytes of shared memory that a block may have.
-    keep : bool
-        Whether steps are kept for `vjp`.
-    capacity : int
-        Steps of a trajectory to a part of the record.
-    threads : int
-        Threads of a block, a multiple of 32, at most 256.
-    module : callable, optional
-        What makes modules in the place of `cupy.RawModule`: tests run kernels on the CPU.
-    """
+    def __init__(self, setup, where):
+        self._setup, self._n = setup, where.stop - where.start
+        device, n = setup.device, self._n
+        own = setup.own[2]
+        self._times = device.array(setup.times[0][..., where] if own else setup.times[0])
+        self._y = device.array(setup.y0[where].T)
+        if self._y is setup.y0:  # of one entry: kernels write to it
+            self._y = device.copy(self._y)
+        numbers = setup.numbers[..., where] if setup.own[0] else setup.numbers
+        self._clocks = device.zeros((5, n), np.float64)
+        for row, number in ((T0, 0), (T1, 1), (NOW, 0), (PROPOSED, 2)):
+            self._clocks[row] = numbers[number]
+        self._marks = device.full((4, n), setup.control.numbers[START], setup.dtype)
+        self._marks[RTOL], self._marks[ATOL] = numbers[3], numbers[4]
+        self._counts = device.zeros((7, n), np.int32)
+        self._k0 = device.zeros((setup.dim, n), setup.dtype)
+        self._ys = device.full((len(self._times), setup.dim, n), np.nan, setup.dtype)
+        packed = (setup.method.a, setup.method.c, setup.method.error)
+        self._tableau = device.array(np.concatenate([x.ravel() for x in packed]))
+        self._numbers = device.array(setup.control.numbers)
+        self.blocks = []
 
-    def __init__(
-        self, xp, layers, theta, scheme, spans, tolerances, times, y0,
-        *, limit, keep=True, capacity=64, threads=THREADS, module=None,
-    ):  # fmt: skip
-        self.xp, self._module, self._scheme, self.theta = xp, module, scheme, theta
-        self._layers, self._limit, self._threads, self._times = layers, limit, threads, times
-        self.dtype, (self.dim, self.n) = y0.dtype, y0.shape
-        tableau = scheme.tableau
-        packed = arrays(tableau, self.dtype)
-        self._tableau = xp.asarray(
-            np.concatenate([packed.a.ravel(), packed.c, packed.error.ravel()]).astype(self.dtype)
-        )
-        self._numbers = xp.asarray(scheme.numbers.astype(self.dtype))
-        n = self.n
-        self.clocks = xp.zeros((5, n), np.float64)
-        self.clocks[[T0, T1, PROPOSED]], self.clocks[NOW] = spans, spans[0]
-        self.marks = xp.zeros((4, n), self.dtype)
-        self.marks[:2], self.marks[RATIO:] = tolerances, scheme.numbers[START]
-        self.counts = xp.zeros((7, n), np.int32)
-        self.y, self._k0 = y0.copy(), xp.zeros((self.dim, n), self.dtype)
-        self.ys = xp.full((len(times), self.dim, n), np.nan, self.dtype)
-        self._capacity, self.records = capacity if keep else 0, []
+    def run(self, record):
+        """Integrate; with `record` what the reverse pass needs is kept."""
+        setup, device, n = self._setup, self._setup.device, self._n
+        block, fresh, size = block_of(setup, False), True, setup.block if record else 1
+        n_tiles, table = -(-n // block.lanes), device.array(block.table)
+        while True:
+            self._counts[FILLED] = 0
+            steps = Steps(*(device.empty(*x) for x in steps_layout(size, setup.dim, n, setup.dtype)))
+            how = self._how(block, size if record else 0, fresh)
+            self._launch(
+                "network_ode", block, n_tiles,
+                (how, table, setup.theta, self._tableau, self._numbers, self._times, self._clocks,
+                 self._marks, self._counts, self._y, self._k0, self._ys, steps.t, steps.y),
+            )  # fmt: skip
+            steps.filled[...] = self._counts[FILLED]
+            self.blocks.append(steps)
+            fresh = False
+            if not bool((self._counts[STATUS] == RUNNING).any()):
+                return
 
-    def _block(self, transposed):
-        """Return the block, and the numbers that it reads."""
-        block = make_block(
-            self._layers, self.dim, self.dtype, self._scheme.tableau.stages, self._limit,
-            transposed=transposed, threads=self._threads,
-        )  # fmt: skip
-        if block is None:
-            widest = max(max(x.n_in, x.n_out) for x in self._layers)
-            raise ValueError(
-                f"a network with {widest} values side by side does not fit {self._limit} bytes of shared memory"
-            )
-        return block
+    def put_down(self, results, where):
+        """Copy what was found to the Results."""
+        results.ys[where] = self._ys.transpose(2, 0, 1)
+        results.y[where] = self._y.T
+        results.counts[:, where] = self._counts[: len(results.counts)]
+        results.times[0, where], results.times[1, where] = self._clocks[LAST], self._clocks[NOW]
+        results.status[where] = self._counts[STATUS]
 
-    def _how(self, block, fresh):
-        """Return the numbers that a kernel reads."""
-        tableau, scheme = self._scheme.tableau, self._scheme
+    def vjp(self, ys_bar, theta_bar):
+        """Return the cotangent (dim, n) of y0 from ys_bar (n, n_outputs, dim), and add that of theta to theta_bar.
+
+        Tiles are added in their order, so that neither MOST_BLOCKS nor PARTS_BYTES changes a bit.
+        """
+        setup, device = self._setup, self._setup.device
+        block, n_params = block_of(setup, True), setup.n_params
+        n_tiles, table = -(-self._n // block.lanes), device.array(block.table)
+        how = [self._how(block, setup.block, fresh) for fresh in (False, True)]
+        ys_bar = device.array(ys_bar.transpose(1, 2, 0))
+        y_bar = device.zeros((setup.dim, self._n), setup.dtype)
+        emitted = device.copy(self._counts[EMITTED])
+        wave = tiles_at_once(n_params, setup.dtype, n_tiles)
+        sum_tiles = raw_kernel(SOURCE, instance("sum_tiles", setup.dtype), module=device.raw_module)
+        for first in range(0, n_tiles, wave):
+            n = min(wave, n_tiles - first)
+            parts = device.zeros((n, n_params), setup.dtype)
+            for i in range(len(self.blocks) - 1, -1, -1):
+                self._launch(
+                    "network_ode_vjp", block, n,
+                    (how[i == 0], table, setup.theta, self._tableau, self._times, *self.blocks[i],
+                     emitted, ys_bar, y_bar, parts),
+                    np.int32(first), np.int32(n),
+                )  # fmt: skip
+            grid, sizes = (-(-n_params // setup.threads),), (np.int32(n), np.int32(n_params))
+            sum_tiles(grid, (setup.threads,), (parts, theta_bar, *sizes))
+        return y_bar
+
+    def _how(self, block, capacity, fresh):
+        """Return the numbers that a kernel reads, on the device."""
+        setup, method, control = self._setup, self._setup.method, self._setup.control
         values = {
-            "DIM": self.dim, "N": self.n, "N_LAYERS": len(self._layers), "N_PARAMS": self.theta.size,
-            "STAGES": tableau.stages, "FSAL": int(tableau.fsal), "N_ERRORS": tableau.n_errors,
-            "N_TIMES": len(self._times), "OWN_TIMES": int(self._times.shape[1] > 1),
-            "ADAPTIVE": int(scheme.n_steps == 0), "N_STEPS": scheme.n_steps, "MAX_STEPS": scheme.max_steps,
-            "CAPACITY": self._capacity, "FRESH": int(fresh), "RESIDENT": int(block.resident),
-            "N_WEIGHTS": block.n_weights, "ROWS": block.rows, "BAR_ROWS": block.bar_rows,
-            "SLOPES_ON_CHIP": int(block.slopes_on_chip),
+            "DIM": setup.dim, "N": self._n, "N_LAYERS": len(setup.layers), "N_PARAMS": setup.n_params,
+            "STAGES": method.stages, "FSAL": method.fsal, "N_ERRORS": method.n_errors,
+            "N_TIMES": len(self._times), "OWN_TIMES": self._times.shape[1] > 1, "ADAPTIVE": control.adaptive,
+            "N_STEPS": control.n_steps, "MAX_STEPS": control.max_steps, "CAPACITY": capacity, "FRESH": fresh,
+            "RESIDENT": block.resident, "N_WEIGHTS": block.n_weights, "ROWS": block.rows,
+            "BAR_ROWS": block.bar_rows, "SLOPES_ON_CHIP": block.slopes_on_chip,
         }  # fmt: skip
-        return self.xp.asarray(np.array([values[place] for place in PLACES], np.int32))
+        return self._setup.device.array(np.array([int(values[x]) for x in PLACES], np.int32))
 
     def _launch(self, name, block, n_tiles, arguments, *scalars):
         """Run a kernel on so many tiles."""
-        grid = n_tiles if block.slopes_on_chip else min(n_tiles, GRID_MOST)
-        size = 1 if block.slopes_on_chip else grid * block.slopes
-        workspace = self.xp.empty(size, self.dtype)
-        kernel = raw_kernel(SOURCE, instance(name, self.dtype, block.lanes), module=self._module)
-        kernel.max_dynamic_shared_size_bytes = block.shared
-        kernel(
-            (grid,), (block.threads,), (*arguments, workspace, *scalars), shared_mem=block.shared
+        setup = self._setup
+        grid = n_tiles if block.slopes_on_chip else min(n_tiles, MOST_BLOCKS)
+        workspace = setup.device.empty(
+            1 if block.slopes_on_chip else grid * block.slopes, setup.dtype
         )
+        expression = instance(name, setup.dtype, block.lanes)
+        kernel = raw_kernel(SOURCE, expression, module=setup.device.raw_module)
+        kernel.max_dynamic_shared_size_bytes = block.shared
+        arguments = (*arguments, workspace, *scalars)
+        kernel((grid,), (setup.threads,), arguments, shared_mem=block.shared)
 
-    def run(self):
-        """Integrate all trajectories to their end."""
-        if self.n == 0:
-            return
-        block = self._block(transposed=False)
-        table, n_tiles, fresh = self.xp.asarray(block.table), -(-self.n // block.lanes), True
-        while True:
-            self.counts[FILLED] = 0
-            size = self._capacity or 1
-            t = self.xp.empty((size, 2, self.n), np.float64)
-            y = self.xp.empty((size, self.dim, self.n) if self._capacity else 1, self.dtype)
-            self._launch(
-                "network_ode", block, n_tiles,
-                (self._how(block, fresh), table, self.theta, self._tableau, self._numbers, self._times,
-                 self.clocks, self.marks, self.counts, self.y, self._k0, self.ys, t, y),
-            )  # fmt: skip
-            if self._capacity:
-                self.records.append(Record(t, y, self.counts[FILLED].copy()))
-            fresh = False
-            if not (self.counts[STATUS] == RUNNING).any():
-                return
 
-    def vjp(self, ys_bar):
-        """Return the cotangents of y0 (dim, n) and theta from those of `ys`; the same bits for any PARTS_BYTES."""
-        xp = self.xp
-        y0_bar, theta_bar = xp.zeros((self.dim, self.n), self.dtype), xp.zeros_like(self.theta)
-        if self.n == 0:
-            return y0_bar, theta_bar
-        block = self._block(transposed=True)
-        table, n_tiles = xp.asarray(block.table), -(-self.n // block.lanes)
-        how = [self._how(block, fresh) for fresh in (False, True)]
-        emitted, n_params = self.counts[EMITTED].copy(), self.theta.size
-        wave = max(1, min(n_tiles, PARTS_BYTES // (n_params * self.dtype.itemsize)))
-        sum_tiles = raw_kernel(SOURCE, instance("sum_tiles", self.dtype), module=self._module)
-        for first in range(0, n_tiles, wave):
-            n = min(wave, n_tiles - first)
-            parts = xp.zeros((n, n_params), self.dtype)
-            for i in range(len(self.records) - 1, -1, -1):
-                record = self.records[i]
-                self._launch(
-                    "network_ode_vjp", block, n,
-                    (how[i == 0], table, self.theta, self._tableau, self._times, record.t, record.y,
-                     record.filled, emitted, ys_bar, y0_bar, parts),
-                    np.int32(first), np.int32(n),
-                )  # fmt: skip
-            grid = (-(-n_params // self._threads),)
-            sum_tiles(
-                grid, (self._threads,), (parts, theta_bar, np.int32(n), np.int32(n_params))
-            )
-        return y0_bar, theta_bar
+def block_of(setup, transposed):
+    """Return the `Block` of a setup; None if the network does not fit."""
+    return make_block(
+        setup.layers, setup.dim, setup.dtype, setup.method.stages, setup.limit,
+        transposed=transposed, threads=setup.threads,
+    )  # fmt: skip
 
-    @property
-    def success(self):
-        """Whether all trajectories have arrived."""
-        return bool((self.counts[STATUS] == SUCCESS).all())
+
+def steps_layout(capacity, dim, n, dtype):
+    """Return shapes and dtypes of `Steps`."""
+    return (
+        ((capacity, 2, n), np.dtype(np.float64)),
+        ((capacity, dim, n), dtype),
+        ((n,), np.dtype(np.int32)),
+    )
+
+
+def tiles_at_once(n_params, dtype, n_tiles):
+    """Return for how many tiles there is room in PARTS_BYTES."""
+    return max(1, min(n_tiles, PARTS_BYTES // max(1, n_params * dtype.itemsize)))
+
+
+def bytes_each(setup, n_blocks):
+    """Return the bytes that a trajectory of a part takes, with so many blocks of a record or without one."""
+    dim, real, n_outputs = setup.dim, setup.dtype, setup.times.shape[1]
+    # The states at outputs twice, for they are copied to another layout; y, k0 and marks; clocks; counts.
+    layouts = [((2 * n_outputs + 2, dim + 2), real), ((5,), np.dtype(np.float64)), ((7,), np.dtype(np.int32))]
+    layouts += max(n_blocks, 1) * steps_layout(setup.block if n_blocks else 1, dim, 1, real)
+    if n_blocks:  # cotangents; those of theta are of a tile
+        layouts += [((n_outputs + 1, dim), real), ((setup.n_params // min(LANES) + 1,), real)]
+    return bytes_of(layouts)

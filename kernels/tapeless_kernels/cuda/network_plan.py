@@ -50,13 +50,13 @@ def network_layers(layers, dim):
             )
     found, timed = [], False
     for before, layer in zip((None, *layers), (*layers, None), strict=True):
-        last = layer is None
         if isinstance(before, ConcatTime) and not isinstance(layer, Dense):
             raise ValueError(f"{before!r} must be followed by a Dense layer; got {layer!r}")
         if isinstance(layer, Activation) and not isinstance(before, Dense):
-            raise ValueError(f"{layer!r} must follow a Dense layer; got {before!r} before it")
-        if last and before is None:
-            raise ValueError("the network has no layer, and its kernel needs one")
+            found = "the state" if before is None else repr(before)
+            raise ValueError(f"{layer!r} must follow a Dense layer; got {found} before it")
+        if layer is None and before is None:
+            raise ValueError("there is no layer; one Dense layer at least is needed")
     for row in op.lower(tuple(layers), dim).operations:
         if row[op.CODE] == op.CONCAT_TIME:
             timed = True

@@ -160,8 +160,9 @@ class StandIn:
 
     xp, index = np, 0
 
-    def __init__(self, memory=1 << 30, order="forward", seed=0, *, target=Plain):
+    def __init__(self, memory=1 << 30, order="forward", seed=0, *, target=Plain, raw_module=None):
         self.memory, self.order, self.target, self.stream = memory, order, target, None
+        self.raw_module = raw_module  # what makes modules of CUDA C for the CPU: there is none in the package
         self.launches, self.used, self.peak, self.n_given_back = [], 0, 0, 0
         self._rng = np.random.default_rng(seed)
 
@@ -224,6 +225,10 @@ class StandIn:
     def free_bytes(self):
         """Return the bytes that can be had."""
         return self.memory - self.used
+
+    def shared_bytes(self):
+        """Return the bytes of shared memory that a block may have: those of compute capability 9.0."""
+        return 227 * 1024
 
     def give_back(self):
         """Do nothing: there is no pool."""
