@@ -1,6 +1,5 @@
 """The only import of CuPy: arrays on a CUDA device, their memory and streams, why there may be none; and CUDA C."""
 
-import contextlib
 import functools
 import importlib
 import pathlib
@@ -60,7 +59,7 @@ def _version(number):
 
 def is_device_array(x):
     """Return whether x is an array on a CUDA device, CuPy's or another's, without an import of CuPy."""
-    return getattr(type(x), "__cuda_array_interface__", None) is not None
+    return hasattr(x, "__cuda_array_interface__")
 
 
 def free_bytes(cupy):
@@ -77,13 +76,6 @@ def give_back(cupy):
 def stream_of(cupy, stream):
     """Return a stream of CuPy: the one given, or the current one."""
     return cupy.cuda.get_current_stream() if stream is None else stream
-
-
-@contextlib.contextmanager
-def on_stream(cupy, stream):
-    """Have CuPy's own kernels and copies run on a stream; None is the current one."""
-    with stream_of(cupy, stream):
-        yield
 
 
 @functools.cache
