@@ -1,0 +1,75 @@
+"""The only import of CuPy: arrays on a CUDA device, their memory and streams, and why there may be none."""
+
+import functools
+import importlib
+
+MISSING = (
+    'CuPy is not installed, which holds arrays on a CUDA device: pip install "tapeless[cuda]" on a '
+    "machine with an NVIDIA GPU."
+)
+NO_DRIVER = (
+    "There is no NVIDIA driver on this machine, or none that CuPy can load: install one, from version 580 "
+    "for CUDA 13; `nvidia-smi` says what is there."
+)
+TOO_OLD = (
+    "The NVIDIA driver knows CUDA {driver}, and CuPy was built for CUDA {runtime}: install a newer driver, or "
+    "the CuPy of an older CUDA, say cupy-cuda12x."
+)
+NO_DEVICE = (
+    "The NVIDIA driver finds no GPU: look at `nvidia-smi`, and at the environment variable "
+    "CUDA_VISIBLE_DEVICES, which can hide them."
+)
+
+
+@functools.cache
+def cupy():
+    """Return CuPy; it can be imported where there is no driver."""
+    try:
+        return importlib.import_module("cupy")
+    except ImportError as reason:
+        raise ImportError(MISSING) from reason
+
+
+def check_driver(cupy):
+    """Raise a RuntimeError that says what is missing, unless CuPy can reach a device."""
+    runtime = cupy.cuda.runtime
+    try:
+        driver = runtime.driverGetVersion()
+    except runtime.CUDARuntimeError:
+        driver = 0
+    if driver == 0:
+        raise RuntimeError(NO_DRIVER)
+    wanted = runtime.runtimeGetVersion()
+    if driver // 1000 < wanted // 1000:  # minor versions are compatible with each other
+        raise RuntimeError(TOO_OLD.format(driver=_version(driver), runtime=_version(wanted)))
+    try:
+        n = runtime.getDeviceCount()
+    except runtime.CUDARuntimeError as reason:
+        raise RuntimeError(NO_DEVICE) from reason
+    if n == 0:
+        raise RuntimeError(NO_DEVICE)
+
+
+def _version(number):
+    return f"{number // 1000}.{number % 1000 // 10}"
+
+
+def is_device_array(x):
+    """Return whether x is an array on a CUDA device, CuPy's or another's, without an import of CuPy."""
+    return hasattr(x, "__cuda_array_interface__")
+
+
+def free_bytes(cupy):
+    """Return the bytes that can be had on the current device: the driver's, and those CuPy's pool holds unused."""
+    free, _ = cupy.cuda.runtime.memGetInfo()
+    return free + cupy.get_default_memory_pool().free_bytes()
+
+
+def give_back(cupy):
+    """Give what CuPy's pool holds unused back to the driver."""
+    cupy.get_default_memory_pool().free_all_blocks()
+
+
+def stream_of(cupy, stream):
+    """Return a stream of CuPy: the one given, or the current one."""
+    return cupy.cuda.get_current_stream() if stream is None else stream
