@@ -52,7 +52,7 @@ def _is_fake(x: Any) -> bool:
 
 
 @functools.cache
-def _is_fake_type(cls: type) -> bool:
+def _is_fake_type(cls: Any) -> bool:
     return any(base.__name__ == "FakeTensor" for base in cls.__mro__)
 
 
