@@ -31,10 +31,12 @@ from tapeless import (
     spectral,
     testing,
 )
-from tapeless._interchange import TAKES_ARRAYS
+from tapeless._interchange import TAKES_ARRAYS, converting
+from tapeless._interchange.refusals import REFUSALS, TO_CPU
 from tapeless.fields import Dense, Frozen, Kinetic, Network, Slice, Sum
 from tapeless.regularise import Functional
 
+MARKS = "<!-- written by tests/frontend/test_arrays.py -->", "<!-- end of what is written -->"
 DOCS = pathlib.Path(__file__).parents[2] / "docs" / "arrays.md"
 
 # Public functions with no argument that could be an array: what they return is NumPy's.
@@ -410,3 +412,88 @@ def test_every_public_function_is_in_the_table():
     decorated = {id(function) for function in TAKES_ARRAYS.values()}
     assert {name for name, f in functions.items() if id(f) in decorated} == SAMPLES.keys()
     assert decorated <= {id(f) for f in functions.values()}
+
+
+def shared(name):
+    """Return whether a library sees our memory, and we its, aligned to 64 bytes and not."""
+    of, _ = LIBRARIES[name]()
+    room = np.empty(64 + 8)
+    start = -room.ctypes.data % 64 // 8
+    out, notes = (room[start : start + 4], room[start + 1 : start + 5]), []
+    found = converting("shared", lambda x: notes.append(x.ctypes.data) or out)(of(np.arange(4.0)))
+    taken = of(np.arange(4.0))
+    converting("taken", lambda x: notes.append(x.ctypes.data))(taken)
+    return notes[1] == address(taken), *(
+        address(x) == y.ctypes.data for x, y in zip(found, out, strict=True)
+    )
+
+
+def address(x):
+    return np.from_dlpack(x).ctypes.data
+
+
+SHARED = {(True, True): "the same", (True, False): "the same if aligned to 64 bytes, else a copy"}
+SPECIAL = {"__call__": "a call", "__init__": "the constructor"}
+VERSIONS = {"torch": "torch", "jax": "jax", "array_api_strict": "array-api-strict"}
+
+
+def tables():
+    """Return the tables of docs/arrays.md."""
+    lines = [
+        "| arrays of | memory of an argument | memory of a result | type of a result |",
+        "|---|---|---|---|",
+    ]
+    for name in LIBRARIES:
+        taken, *given = shared(name)
+        kind = "NumPy's" if name.startswith("DLPack") else "its own"
+        memory = SHARED[tuple(given)]
+        lines.append(
+            f"| {VERSIONS.get(name, name)} | {'the same' if taken else 'a copy'} | {memory} | {kind} |"
+        )
+    lines += [
+        "",
+        "| | NumPy | torch | jax | array-api-strict | DLPack alone |",
+        "|---|---|---|---|---|---|",
+    ]
+    for title, names in by_module().items():
+        listed = ", ".join(SPECIAL.get(name, f"`{name}`") for name in names)
+        lines.append(f"| {title}: {listed} |{' yes |' * 5}")
+    lines += ["", "| arrays of | which | exception | way out |", "|---|---|---|---|"]
+    for library, refusals in REFUSALS.items():
+        lines += [
+            f"| {library} | {row.got} | {row.kind.__name__} | {row.advice} |" for row in refusals
+        ]
+    lines += [
+        f"| {library} | on a device | BufferError | Copy it to the CPU, with {how}. |"
+        for library, how in TO_CPU.items()
+    ]
+    return "\n".join(lines)
+
+
+def by_module():
+    """Return the functions that have samples by their module, and the methods by their class."""
+    found = {}
+    for name in sorted(SAMPLES, key=lambda name: (name[0].isupper(), name)):
+        owner, _, inner = name.rpartition(".")
+        found.setdefault(f"`{owner}`" if owner else "`tapeless`", []).append(inner)
+    return found
+
+
+def page():
+    """Return docs/arrays.md, with the tables between the marks."""
+    head, _, rest = DOCS.read_text().partition(MARKS[0])
+    return f"{head}{MARKS[0]}\n\n{tables()}\n\n{MARKS[1]}{rest.partition(MARKS[1])[2]}"
+
+
+def test_page_of_arrays_is_up_to_date():
+    for name in ("torch", "array_api_strict"):
+        pytest.importorskip(name)
+    with pytest.importorskip("jax").enable_x64(True):
+        assert DOCS.read_text() == page(), "run python tests/frontend/test_arrays.py --write"
+
+
+if __name__ == "__main__" and "--write" in sys.argv:
+    # The page says of every function that it works: it is written only when each of them has been tried.
+    failed = pytest.main(["-q", "-k", "not up_to_date", __file__])
+    with sys.modules["jax"].enable_x64(True):
+        sys.exit(failed or not DOCS.write_text(page()))
