@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 from tapeless import _check as check
 from tapeless import _recycled as recycled
 from tapeless._flat import checked, parameters
-from tapeless._interchange import takes_arrays
+from tapeless._interchange import converting, takes_arrays
 from tapeless._kept_modes import check_modes, kept, threads_for
 from tapeless._operator_arguments import as_cotangent, as_field, as_tangent
 from tapeless._spectral_conv import Pullback, SpectralConv
@@ -253,7 +253,8 @@ class FNO:
             `pullback` is called.
         """
         y, steps, values = self._forward("FNO.pullback", x, theta, keep=True)
-        return y, functools.partial(self._pullback, steps, values, y.shape)
+        pull = functools.partial(self._pullback, steps, values, y.shape)
+        return y, converting("FNO.pullback", pull)
 
     @takes_arrays
     def vjp(self, x: ArrayInput, theta: ArrayInput, y_bar: ArrayInput) -> tuple[Floats, Floats]:

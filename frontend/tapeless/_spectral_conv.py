@@ -11,7 +11,7 @@ from tapeless import _check as check
 from tapeless import _recycled as recycled
 from tapeless._complain import complain, describe
 from tapeless._flat import parameters
-from tapeless._interchange import takes_arrays
+from tapeless._interchange import converting, takes_arrays
 from tapeless._kept_modes import METHODS, Modes, check_modes, kept, threads_for
 from tapeless._mode_weights import KINDS, Weights
 from tapeless._operator_arguments import as_cotangent, as_field, as_tangent
@@ -245,7 +245,8 @@ class SpectralConv:
         caller = "SpectralConv.pullback"
         y, kept = self._forward(caller, x, theta, shape)
         values = parameters(caller, theta, self.n_params, y.dtype)
-        return y, functools.partial(self._pullback, kept, values)
+        pull = functools.partial(self._pullback, kept, values)
+        return y, converting("SpectralConv.pullback", pull)
 
     @takes_arrays
     def vjp(self, x: ArrayInput, theta: ArrayInput, y_bar: ArrayInput) -> tuple[Floats, Floats]:

@@ -32,7 +32,15 @@ def takes_arrays(function: F) -> F:
     come as NumPy arrays on the same memory, and arrays that it returns are made arrays of that library, on the same
     memory too. An exception's result is given back in them likewise.
     """
-    name, all_plain = function.__qualname__.removesuffix(".__init__"), PLAIN.issuperset
+    name = function.__qualname__
+    call = converting(name.removesuffix(".__init__"), function)
+    TAKES_ARRAYS[f"{function.__module__}.{name}"] = call
+    return call
+
+
+def converting(name: str, function: F) -> F:
+    """Return what `takes_arrays` makes of a function, which complains under a name and is in no table."""
+    all_plain = PLAIN.issuperset
 
     # Written out, as this is what callers with NumPy arrays wait for: 0.5 us with a tuple among four arguments.
     @functools.wraps(function)
@@ -56,7 +64,6 @@ def takes_arrays(function: F) -> F:
                     return _call_foreign(function, name, args, kwargs)
         return function(*args, **kwargs)
 
-    TAKES_ARRAYS[f"{function.__module__}.{function.__qualname__}"] = call
     return call  # type: ignore[return-value]
 
 

@@ -1,6 +1,5 @@
 """Arrays that cannot be taken, and what to do instead: some that libraries refuse, some that they export wrong."""
 
-import functools
 import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -48,12 +47,10 @@ def _has_tangent(x: Any) -> bool:
 
 def _is_fake(x: Any) -> bool:
     """Say whether a tensor has a shape and no numbers, which torch exports all the same."""
-    return _is_fake_type(type(x))
-
-
-@functools.cache
-def _is_fake_type(cls: type) -> bool:
-    return any(base.__name__ == "FakeTensor" for base in cls.__mro__)
+    cls = type(x)
+    return cls is not sys.modules["torch"].Tensor and any(
+        base.__name__ == "FakeTensor" for base in cls.__mro__
+    )
 
 
 # In the order in which they are asked: a tracer has no answer to whether it is deleted.

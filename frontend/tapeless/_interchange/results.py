@@ -51,7 +51,7 @@ class Giver:
             return rebuilt(value, self.give)
         if isinstance(value, Mapping):
             return type(value)({key: self.give(item) for key, item in value.items()})  # type: ignore[call-arg]
-        if isinstance(value, FunctionType):  # a pullback
+        if isinstance(value, (FunctionType, functools.partial)):  # a pullback
             return self._function(value)
         return value
 
@@ -94,7 +94,7 @@ class Giver:
             ) from error
 
     def _present(self, value: Any) -> Any:
-        shown = object.__new__(PRESENTED[type(value)])
+        shown: Any = object.__new__(PRESENTED[type(value)])
         for name, part in (("_itself", value), ("_giver", self), ("_given", {})):
             object.__setattr__(shown, name, part)
         return shown
