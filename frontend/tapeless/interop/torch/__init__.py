@@ -11,6 +11,7 @@ except ImportError as error:
 from tapeless.interop.torch._functions import apply_operator, evaluate
 from tapeless.interop.torch._modules import FNO, NeuralODE, NeuralSDE, SpectralConv, VectorField
 from tapeless.interop.torch._ode import solve_ode
+from tapeless.interop.torch._odeint import odeint
 from tapeless.interop.torch._sde import solve_sde
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "VectorField",
     "apply_operator",
     "evaluate",
+    "odeint",
     "solve_ode",
     "solve_sde",
 ]

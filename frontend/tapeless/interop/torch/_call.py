@@ -84,7 +84,7 @@ class _Call(torch.autograd.Function):
                 "a solve keeps is lost by that; call it outside of the hook."
             )
         given = [None if bar is None else as_array(bar) for bar in bars]
-        found = pulled(pullback(given), ctx.tensors)
+        found = pulled(pullback(given), ctx.tensors, ctx.needs_input_grad[2:])
         if torch.is_grad_enabled():  # with create_graph=True
             inputs = [x for x in (*ctx.tensors, *bars) if x is not None and x.requires_grad]
             once = iter(_Once.apply(len(inputs), *inputs, *(x for x in found if x is not None)))

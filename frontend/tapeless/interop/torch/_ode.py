@@ -39,6 +39,10 @@ class OdeProblem(Problem):
                 raise complain(ValueError, SOLVE, name, "left out", describe(options[name]), why)
         self.field, self.names, self.times, self.options = field, names, times, options
         self.measures = measures_of(SOLVE, measure)
+        self._measured = any(m != NFE for m in self.measures)
+        self._unrecorded = without_adjoint(options) | {"adjoint": None}
+        self._n_bars = 1 + ("theta" in names)
+        self._no_times = (None,) * sum(name in TIMES for name in names)
 
     def parts(self) -> tuple[Any, ...]:
         """Return the arguments."""
@@ -46,33 +50,34 @@ class OdeProblem(Problem):
 
     def forward(self, arrays: Arrays, needs: Sequence[bool]) -> tuple[list[Any], Pullback | None]:
         """Return states and what was measured."""
-        given = self.times | dict(zip(self.names, arrays, strict=True))
-        options, differentiated = self.options, any(needs)
-        if not differentiated:
-            options = without_adjoint(options) | {"adjoint": None}
-        else:
+        given = dict(zip(self.names, arrays, strict=True))
+        if True in needs:
             self._check_carried(needs)
-        times = any(need for name, need in zip(self.names, needs, strict=True) if name in TIMES)
-        measured = any(m != NFE for m in self.measures)
+            options, times = self.options, True in needs[1 + ("theta" in given) :]
+        else:
+            options, times = self._unrecorded, False
+        t0, t1, t_eval = (given.get(name, self.times[name]) for name in TIMES)
         sol = _ode.solve_ode(
-            self.field, (_number(given["t0"]), _number(given["t1"])), given["y0"], given.get("theta"),
-            t_eval=given["t_eval"], measure=measured, time_gradients=times, **options,
+            self.field, (_number(t0), _number(t1)), given["y0"], given.get("theta"), t_eval=t_eval,
+            measure=self._measured, time_gradients=times, **options,
         )  # fmt: skip
-        of = [value(m, sol) for m in self.measures]
-        found = [
-            x if m == NFE else np.asarray(x, sol.ys.dtype)
-            for m, x in zip(self.measures, of, strict=True)
+        found = [value(m, sol) for m in self.measures]
+        outputs = [
+            sol.ys,
+            *(
+                x if m == NFE else np.asarray(x, sol.ys.dtype)
+                for m, x in zip(self.measures, found, strict=True)
+            ),
         ]
-        return [sol.ys, *found], self._pullback(sol, times) if differentiated else None
+        return outputs, self._pullback(sol, times) if True in needs else None
 
     def _pullback(self, sol: Solution, times: bool) -> Pullback:
         def pullback(bars: Sequence[Any]) -> Sequence[Any]:
-            of_steps = steps_bar(self.measures, sol, bars[1:])
-            if not times:
-                y0, theta = sol.vjp(bars[0], steps_bar=of_steps)
-                return [{"y0": y0, "theta": theta}.get(name) for name in self.names]
-            gradient = sol.vjp(bars[0], steps_bar=of_steps, times=True)._asdict()
-            return [gradient[name] for name in self.names]
+            of_steps = steps_bar(self.measures, sol, bars[1:]) if self._measured else None
+            if times:
+                gradient = sol.vjp(bars[0], steps_bar=of_steps, times=True)._asdict()
+                return [gradient[name] for name in self.names]
+            return (*sol.vjp(bars[0], steps_bar=of_steps)[: self._n_bars], *self._no_times)
 
         return pullback
 

@@ -28,7 +28,7 @@ def operator_vjp(
     if pullback is None:  # a copy of the anchor came: compute it again, by the same arguments
         _, pullback = problem_of(handle).forward(arrays, needs)
         assert pullback is not None
-    found = pulled(pullback([as_array(x) for x in bars]), tensors)
+    found = pulled(pullback([as_array(x) for x in bars]), tensors, needs)
     return [
         torch.zeros_like(x) if bar is None else bar.contiguous()
         for bar, x in zip(found, tensors, strict=True)

@@ -80,8 +80,9 @@ def keep(pullback: Pullback) -> Tensor:
     """Return a tensor with which a transpose is kept: autograd frees it when it frees what it has saved."""
     anchor = np.zeros(1, np.int64).view(_Anchor)
     anchor.pullback = pullback
-    _ANCHORS[anchor.ctypes.data] = anchor
-    return torch.from_numpy(anchor)
+    tensor = torch.from_numpy(anchor)
+    _ANCHORS[tensor.data_ptr()] = anchor
+    return tensor
 
 
 def kept(anchor: Tensor) -> Pullback | None:

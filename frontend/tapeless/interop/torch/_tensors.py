@@ -22,9 +22,9 @@ def checked(caller: str, name: str, x: Any) -> Tensor:
     if not isinstance(x, Tensor):
         advice = "torch.as_tensor makes one of an array."
         raise complain(TypeError, caller, name, "a torch.Tensor", type(x).__name__, advice)
-    dense(caller, name, x)
-    if x.dtype in FLOATS:
+    if x.is_cpu and x.dtype in FLOATS and x.layout is torch.strided:
         return x
+    dense(caller, name, x)
     if x.dtype in SHORT and torch.is_autocast_enabled("cpu"):
         return x.float()
     wanted, advice = "of dtype float32 or float64", "Convert it, say with .to(torch.float32)."
@@ -44,21 +44,26 @@ def dense(caller: str, name: str, x: Tensor) -> None:
 
 
 def as_array(x: Tensor) -> NDArray[Any]:
-    """Return the array that lies in a tensor's memory."""
-    return x.detach().resolve_neg().numpy()
+    """Return the array that lies in the memory of a tensor on the CPU."""
+    return x.numpy(force=True)  # one call for detach, resolve_neg and numpy
 
 
-def as_tensor(x: Any, like: NDArray[Any] | None = None) -> Tensor:
-    """Return the tensor that lies in an array's memory; with `like`, of that shape and dtype."""
-    x = np.asarray(x)
-    if like is not None:
-        x = x.reshape(like.shape).astype(like.dtype, copy=False)
-    return torch.from_numpy(x)
+def as_tensor(x: Any) -> Tensor:
+    """Return the tensor that lies in an array's memory."""
+    return torch.from_numpy(np.asarray(x))
 
 
-def pulled(bars: Sequence[Any], tensors: Sequence[Tensor]) -> list[Tensor | None]:
-    """Return cotangents as tensors of the shape and dtype of what they belong to."""
-    return [
-        None if bar is None else as_tensor(bar, as_array(x))
-        for bar, x in zip(bars, tensors, strict=True)
-    ]
+def pulled(
+    bars: Sequence[Any], tensors: Sequence[Tensor], needs: Sequence[bool]
+) -> list[Tensor | None]:
+    """Return the cotangents that are needed as tensors of the dtype and shape of what they belong to."""
+    found: list[Tensor | None] = []
+    for bar, x, need in zip(bars, tensors, needs, strict=True):
+        if not need or bar is None:
+            found.append(None)
+            continue
+        tensor = torch.from_numpy(np.asarray(bar))
+        if tensor.dtype is not x.dtype:
+            tensor = tensor.to(x.dtype)
+        found.append(tensor if tensor.shape == x.shape else tensor.reshape(x.shape))
+    return found
