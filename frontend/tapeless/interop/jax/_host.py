@@ -167,7 +167,8 @@ def _find(call: Call, token: int, inputs: Arrays) -> Any:
     """Return the forward pass of a push or a pull: the one kept, or the same once more."""
     maps = call.kept_maps
     found = PASSES.for_pull(token) if call.kind == "pull" else PASSES.for_push(token)
-    if found is not None and found.call.problem == call.problem and found.call.maps == maps:
+    same = found is not None and (found.call.problem is call.problem or found.call.problem == call.problem)
+    if found is not None and same and found.call.maps == maps:
         return found.kept
     return _keep(call.problem, maps, inputs, None)
 

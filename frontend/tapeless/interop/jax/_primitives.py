@@ -18,7 +18,7 @@ from jax.interpreters import ad, batching, mlir
 from jax.interpreters import partial_eval as pe
 
 from tapeless.interop.jax._batching import batch
-from tapeless.interop.jax._ffi import SESSION, TARGET, number_of
+from tapeless.interop.jax._ffi import TARGET, number_of
 from tapeless.interop.jax._host import Call, Problem, execute
 
 TOKEN = ShapedArray((2,), np.dtype(np.uint32))
@@ -50,7 +50,7 @@ def _avals(*avals: Any, call: Call) -> list[Any]:
 def _by_xla(*operands: Any, call: Call) -> Any:
     """Return what a call returns, from XLA's own threads and memory."""
     shapes = [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in _avals(*_of(operands), call=call)]
-    return jax.ffi.ffi_call(TARGET, shapes)(*operands, call=number_of(call), session=SESSION)
+    return jax.ffi.ffi_call(TARGET, shapes)(*operands, call=number_of(call))
 
 
 def _by_callback(*operands: Any, call: Call) -> Any:
