@@ -150,9 +150,7 @@ def test_check_grads_of_times_and_in_forward_mode(network, x64):
     field, theta, y0 = network
 
     def solve(y0, theta, t0, at):
-        return tj.solve_ode(
-            field, (t0, 1.0), y0, theta, t_eval=at, n_steps=8, time_gradients=True
-        )
+        return tj.solve_ode(field, (t0, 1.0), y0, theta, t_eval=at, n_steps=8, time_gradients=True)
 
     operands = (y0, theta, 0.1, [0.3, 0.9])
     check_grads(solve, tuple(map(jnp.asarray, operands)), 1, modes=("fwd", "rev"))
@@ -185,7 +183,11 @@ def test_scan_saves_a_pass_for_each_round(network, x64, passes):
 
 def test_functionals_are_differentiable_outputs(network, x64, passes):
     field, theta, y0 = network
-    kinds = [Functional("error"), Functional("stiffness", "max"), Functional("error_squared", "mean")]
+    kinds = [
+        Functional("error"),
+        Functional("stiffness", "max"),
+        Functional("error_squared", "mean"),
+    ]
     options = {"rtol": 1e-6, "atol": 1e-6}
 
     def penalty(theta, kinds):

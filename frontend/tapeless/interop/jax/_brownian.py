@@ -41,7 +41,7 @@ def brownian_increments(
     ------
     TypeError, ValueError
         Where the call is traced, if an argument is not what it must be.
-    jax.errors.JaxRuntimeError
+    jax.errors.JaxRuntimeError, ValueError
         Where the program runs, if a time is outside the path, or s > t.
 
     Examples
@@ -106,6 +106,9 @@ class _PathProblem:
         raise complain(
             TypeError, CALLER, "s", "constant, as paths have no derivatives", got, advice
         )
+
+    def check_reverse(self) -> None:
+        """Complain of nothing: what is missing is said where it is asked for."""
 
     def run(self, *operands: Any) -> list[Any]:
         """Return the increment and its areas."""

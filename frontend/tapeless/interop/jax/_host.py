@@ -59,6 +59,9 @@ class Problem(Protocol):
     def check_wanted(self, wanted: tuple[bool, ...]) -> None:
         """Complain of inputs that have no derivatives."""
 
+    def check_reverse(self) -> None:
+        """Complain if there are no derivatives in reverse mode."""
+
     def run(self, *inputs: Any) -> Sequence[Any]:
         """Return the outputs, and keep nothing."""
 
@@ -167,9 +170,10 @@ def _find(call: Call, token: int, inputs: Arrays) -> Any:
     """Return the forward pass of a push or a pull: the one kept, or the same once more."""
     maps = call.kept_maps
     found = PASSES.for_pull(token) if call.kind == "pull" else PASSES.for_push(token)
-    same = found is not None and (found.call.problem is call.problem or found.call.problem == call.problem)
-    if found is not None and same and found.call.maps == maps:
-        return found.kept
+    if found is not None and found.call.maps == maps:
+        theirs, ours = found.call.problem, call.problem
+        if theirs is ours or theirs == ours:
+            return found.kept
     return _keep(call.problem, maps, inputs, None)
 
 

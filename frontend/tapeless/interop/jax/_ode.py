@@ -82,7 +82,7 @@ def solve_ode(
     ------
     TypeError, ValueError
         Where the call is traced, if an argument is not what it must be.
-    jax.errors.JaxRuntimeError
+    jax.errors.JaxRuntimeError, ValueError
         Where the program runs, with the message of the `SolverError` or `ValueError` that the NumPy function raises:
         a trajectory that fails, a theta that is not finite, times that are not in order.
 

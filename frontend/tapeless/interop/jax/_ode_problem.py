@@ -99,6 +99,14 @@ class OdeProblem:
             wanted_of = "true for derivatives with respect to `t_span` or `t_eval`"
             raise complain(ValueError, SOLVE, "time_gradients", wanted_of, "False", advice)
 
+    def check_reverse(self) -> None:
+        """Complain if the field has no transpose."""
+        if self.field.without_vjp:
+            got = f"none in {', '.join(map(str, self.field.without_vjp))}"
+            advice = 'Give tapeless.field a `vjp`, say "symbolic".'
+            wanted = "one with a `vjp` for derivatives in reverse mode"
+            raise complain(ValueError, SOLVE, "field", wanted, got, advice)
+
     def arguments(self, operands: Sequence[Any]) -> tuple[Any, ...]:
         """Return t_span, y0, theta and t_eval."""
         y0, theta, *times = operands

@@ -129,6 +129,9 @@ class _OperatorProblem:
     def check_wanted(self, wanted: tuple[bool, ...]) -> None:
         """Complain of nothing: both operands have derivatives."""
 
+    def check_reverse(self) -> None:
+        """Complain of nothing: what is missing is said where it is asked for."""
+
     def run(self, x: Any, theta: Any) -> list[Any]:
         """Return the result."""
         return [self.operator(x, theta, **self.options)]

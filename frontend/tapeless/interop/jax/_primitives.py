@@ -113,6 +113,7 @@ def _run_jvp(inputs: Any, dots: Any, *, call: Call) -> Any:
 
 
 def _push_transpose(bars: Any, token: Any, *operands: Any, call: Call) -> Any:
+    call.problem.check_reverse()
     n = call.n_inputs
     inputs, dots = operands[:n], operands[n:]
     bars = [ad.instantiate_zeros(bar) for bar in bars]

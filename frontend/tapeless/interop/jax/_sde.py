@@ -68,7 +68,7 @@ def solve_sde(
     ------
     TypeError, ValueError
         Where the call is traced, if an argument is not what it must be.
-    jax.errors.JaxRuntimeError
+    jax.errors.JaxRuntimeError, ValueError
         Where the program runs, with the message of the error that the NumPy function raises.
 
     See Also
@@ -162,6 +162,9 @@ class _SdeProblem:
 
     def check_wanted(self, wanted: tuple[bool, ...]) -> None:
         """Complain of nothing: a key is no float."""
+
+    def check_reverse(self) -> None:
+        """Complain of nothing: what is missing is said where it is asked for."""
 
     def run(self, *operands: Any) -> list[Any]:
         """Return the states."""
