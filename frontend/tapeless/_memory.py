@@ -84,7 +84,7 @@ def arrange(
         wanted = f"at least {steps + states + sizes.turns}, for a step of each thread and {parts.n} states"
         advice = "`tapeless.adjoint_memory` says what a solve needs."
         raise complain(ValueError, caller, "budget", wanted, describe(budget), advice)
-    length = max(1, min(free // 2, free - states) // steps)
+    length = max(1, min(free // 2, free - states) // max(steps, 1))  # none are of no trajectories
     return Memory(length, (free - length * steps) // states)
 
 
