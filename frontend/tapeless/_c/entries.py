@@ -7,7 +7,7 @@ import numpy as np
 from numba import types
 
 from tapeless_kernels.capi import entry, text
-from tapeless_kernels.capi.entries import family
+from tapeless_kernels.capi.families import family
 from tapeless_kernels.launch import cpu
 
 SUFFIXES = {np.dtype(np.float32): "f32", np.dtype(np.float64): "f64"}
@@ -85,7 +85,10 @@ ENTRIES = (
         "As solve, with 32 trajectories at a time in double and 64 in float: the field gets so many lanes.",
     ),
     Entry("solve_vjp_tiles", entry.solve_vjp, "int32_t", (_ODE, *_BARS), "As solve_vjp, of `solve_tiles`."),
-    Entry("message", text.message, "const char*", (("int32_t", "code"),), "Say what a code that a call returned means."),
+    Entry(
+        "message", text.message, "const char*", (("int32_t", "code"),),
+        "Say what a code that a call returned means.",
+    ),
     Entry(
         "lane_message", text.lane_message, "const char*", (("int32_t", "status"),),
         "Say what the status of a trajectory means.",

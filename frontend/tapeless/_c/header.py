@@ -107,6 +107,8 @@ def table() -> str:
     """Return the table of the functions, for the page."""
     rows = ["| name | C prototype, with `T` for float or double | what it does |", "|---|---|---|"]
     for one in ENTRIES:
-        arguments = ", ".join(f"{kind.replace('_SUFFIX', '')} {name}" for kind, name in one.arguments)
+        arguments = ", ".join(
+            f"{kind.replace('_SUFFIX', '')} {name}" for kind, name in one.arguments
+        )
         rows.append(f"| `{one.name}` | `{one.returns} (*)({arguments})` | {one.summary} |")
     return "\n".join(rows) + "\n"

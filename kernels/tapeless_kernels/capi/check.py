@@ -6,18 +6,26 @@ from .._jit import inlined, kernel
 from ..field_abi import array_at
 from ..tile import Real
 from . import members as m
-from .codes import BAD_NUMBER, BAD_OPTION, BAD_SIZE, BAD_POINTER, UNSORTED, WRONG_STRUCT
+from .codes import BAD_NUMBER, BAD_OPTION, BAD_POINTER, BAD_SIZE, UNSORTED, WRONG_STRUCT
 from .methods import ADAPTIVE, CONTROLLERS, METHODS, constants
 
 FACTS = constants(np.dtype(np.float64)).facts  # bound for each dtype
 SIZES = (m.N, m.N_PARAMS, m.N_CACHE, m.N_TIMES, m.N_STEPS, m.MAX_STEPS, m.BUDGET)
-ALIGNED = (m.NUMBERS, m.TIMES, m.COUNTS, m.REACHED, m.RECORD)  # to 8 bytes, as doubles and sizes are
+ALIGNED = (
+    m.NUMBERS,
+    m.TIMES,
+    m.COUNTS,
+    m.REACHED,
+    m.RECORD,
+)  # to 8 bytes, as doubles and sizes are
 ALIGNED_REALS = (m.Y0, m.THETA, m.YS)
 FLAGS = (m.OWN_THETA, m.OWN_TIMES, m.INTERPOLATE, m.KEEP)
 N_SIZES, N_FLAGS, N_METHODS, N_CONTROLLERS = len(SIZES), len(FLAGS), len(METHODS), len(CONTROLLERS)
 N_ALIGNED, N_ALIGNED_REALS = len(ALIGNED), len(ALIGNED_REALS)
 ITEM = 8  # bytes of a number, bound as FACTS is
-MOST = 1 << 40  # of anything: products of two do not overflow a float64's exponent, and the sum is looked at
+MOST = (
+    1 << 40
+)  # of anything: products of two do not overflow a float64's exponent, and the sum is looked at
 
 
 @inlined

@@ -38,7 +38,6 @@ from .room import (
     lay_out,
     measure,
     reverse_table,
-    room_layout,
     sizes_of,
     take_block,
     use_block,
@@ -161,7 +160,9 @@ def times_of(w, head):
     own = w[m.NUMBERS] != 0 if ends else w[m.OWN_TIMES] != 0
     columns = w[m.N] if own else 1
     return array_at(
-        head[NUMBERS_AT] + 8 * columns if ends else w[m.TIMES], np.float64, (1 if ends else w[m.N_TIMES], columns)
+        head[NUMBERS_AT] + 8 * columns if ends else w[m.TIMES],
+        np.float64,
+        (1 if ends else w[m.N_TIMES], columns),
     )
 
 

@@ -5,10 +5,10 @@ import numpy as np
 from .._jit import inlined, kernel, pasted
 from ..field_abi import array_at, data_of
 from ..launch import table as at
-from ..tile import LANES, Real
+from ..tile import LANES
 from . import members as m
 from .codes import BAD_SIZE, SMALL_RECORD, SMALL_WORKSPACE
-from .methods import FIRST_ARRAY, FSAL, N_ARRAYS, N_ERRORS, N_NUMBERS, STAGES, constants
+from .methods import FIRST_ARRAY, FSAL, N_ARRAYS, N_ERRORS, STAGES, constants
 from .sizes import (
     COLUMNS,
     DIM,
@@ -26,11 +26,12 @@ from .sizes import (
 # Bound for each dtype and width, as are
 ITEM = 8
 FACTS, COEFFICIENTS, CONTROL_NUMBERS = constants(np.dtype(np.float64))
-LAYOUT = BARS_LAYOUT = BACK_TIMES = BACK_HEAD = TURNS_LAYOUT = RECORD_LAYOUT = STEP_LAYOUT = ROOM = None
+LAYOUT = BARS_LAYOUT = BACK_TIMES = BACK_HEAD = TURNS_LAYOUT = None
+RECORD_LAYOUT = STEP_LAYOUT = ROOM = None
 
 # A workspace begins with these words, then with the addresses of the arrays of `room_layout`.
 MAGIC, PHASE, BLOCK, SHAPE = range(4)
-N_SHAPE = m.INTERPOLATE + 1 - m.METHOD  # the members that say what is in it
+N_SHAPE = m.KEEP + 1 - m.METHOD  # the members that say what is in it
 AT = SHAPE + N_SHAPE
 (
     TABLE_AT, REVERSE_AT, NUMBERS_AT, ORDER_AT, Y_AT, COUNTS_AT, REACHED_AT, STATUS_AT, THETA_AT, THETA_BAR_AT,
