@@ -85,7 +85,9 @@ def _parser():
 
     option = add(_c_library, "c-library", "write a C library that needs no Python", C_LIBRARY)
     option("folder", metavar="FOLDER", help="where include/ and lib/ go")
-    processors = "native, generic, or a processor by LLVM's name such as x86-64-v3 (default: native)"
+    processors = (
+        "native, generic, or a processor by LLVM's name such as x86-64-v3 (default: native)"
+    )
     option("--target", default="native", metavar="CPU", help=processors)
     option("--dtype", choices=("float32", "float64"), help="float or double alone (default: both)")
     option("--lanes", choices=("one", "tile"), help=widths)

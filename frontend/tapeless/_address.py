@@ -17,7 +17,7 @@ def address(name: str, dtype: DTypeLike = np.float64) -> int:
     name : str
         One of those in docs/c.md, such as ``"solve"``, ``"solve_vjp"`` or ``"message"``.
     dtype : dtype
-        float32 or float64, of the numbers that it works on. `ode_init` too has one for each; for functions without
+        That of the numbers it works on, float32 or float64. `ode_init` too has one for each; for functions without
         numbers it does not matter.
 
     Returns

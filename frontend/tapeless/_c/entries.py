@@ -10,8 +10,8 @@ from tapeless_kernels.capi import entry, text
 from tapeless_kernels.capi.families import family
 from tapeless_kernels.launch import cpu
 
-SUFFIXES = {np.dtype(np.float32): "f32", np.dtype(np.float64): "f64"}
-SCALARS = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
+SUFFIXES: dict[np.dtype, str] = {np.dtype(np.float32): "f32", np.dtype(np.float64): "f64"}
+SCALARS: dict[np.dtype, str] = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
 TILES = "_tiles"  # ends the names of what solves many trajectories at a time
 
 

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import platform
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from tapeless._types import Path
 from tapeless_kernels.launch.threads import n_cores
 
 NAME = "tapeless_kernels"
+UNKNOWN = "is not a recognized processor"  # LLVM goes on with another, and says so on stderr
 HEADERS = "tapeless.h", "tapeless_solve.h"
 PKG_CONFIG = """\
 prefix=${{pcfiledir}}/../..
@@ -64,6 +66,7 @@ def build(
         (root / "include" / name).write_bytes(header.read_bytes())
     library = root / "lib" / file
     with tempfile.TemporaryDirectory() as objects:
+        _compile(target, objects, [])  # before what takes minutes
         with ThreadPoolExecutor(n_cores()) as pool:
             list(pool.map(lambda names: _compile(target, objects, names), groups))
         linked = [str(path) for path in sorted(pathlib.Path(objects).glob("*.o"))]
@@ -93,13 +96,19 @@ def _wanted(entry: Entry, dtype: np.dtype, dtypes: set[np.dtype], lanes: str | N
 def _compile(target: str, folder: str, names: list[str]) -> None:
     """Compile functions in a process of its own, which can be told what processor to compile for."""
     command = [sys.executable, "-m", "tapeless._c.objects", target, folder, *names]
-    _run(command, "compile", Target(target).environment())
+    if UNKNOWN in _run(command, "compile", Target(target).environment()):
+        raise LibraryError(
+            f"`--target` must be native, generic or a processor that LLVM knows; got {target!r}. "
+            f"`llc -march={platform.machine().replace('_', '-')} -mcpu=help` lists them."
+        )
 
 
-def _run(command: list[str], what: str, environment: dict[str, str] | None = None) -> None:
+def _run(command: list[str], what: str, environment: dict[str, str] | None = None) -> str:
+    """Run a command and return what it says on stderr."""
     done = subprocess.run(
         command, capture_output=True, text=True, env=os.environ | (environment or {})
     )
     if done.returncode != 0:
         said = (done.stderr or done.stdout).strip().splitlines()
         raise LibraryError(f"could not {what}: {said[-1] if said else done.returncode}")
+    return done.stderr

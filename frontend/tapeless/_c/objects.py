@@ -9,6 +9,7 @@ import os
 import pathlib
 import sys
 import threading
+from typing import Any
 
 import llvmlite
 import llvmlite.binding as llvm
@@ -115,7 +116,7 @@ def _compile(entry: Entry, dtype: np.dtype, target: Target) -> bytes:
     return machine.emit_object(module)
 
 
-def _wrapper(symbol: str, callback: str, signature: types.Type) -> str:
+def _wrapper(symbol: str, callback: str, signature: Any) -> str:
     """Return IR of a C function that calls what a Numba callback calls, without its handling of Python's errors."""
     native = callback.removeprefix("cfunc.")
     arguments = [IR_TYPES[one] for one in signature.args]
@@ -143,7 +144,8 @@ def _drop_unused(module: llvm.ModuleRef, machine: llvm.TargetMachine) -> None:
 
 
 def main(target: str, folder: str, *names: str) -> None:
-    """Write the objects of functions into a folder."""
+    """Write the objects of functions into a folder; LLVM says on stderr if it does not know the target."""
+    Target(target).machine()
     for entry in ENTRIES:
         for dtype in entry.dtypes:
             if entry.full_name(dtype) in names:

@@ -11,8 +11,12 @@ import pytest
 import tapeless
 
 HERE = pathlib.Path(__file__).parent
-INCLUDE = HERE.parents[2] / "kernels" / "include"
-GUARD, MARK = 4096, 0xAB  # bytes beside all memory that a call is given, which it must leave as they are
+ROOT = HERE.parents[2]
+INCLUDE = ROOT / "kernels" / "include"
+GUARD, MARK = (
+    4096,
+    0xAB,
+)  # bytes beside all memory that a call is given, which it must leave as they are
 
 
 @pytest.fixture(scope="session")
@@ -60,13 +64,17 @@ class Guarded:
 
     def intact(self):
         """Return whether nothing was written outside."""
-        return bool((self._all[: self._first] == MARK).all() and (self._all[self._end :] == MARK).all())
+        return bool(
+            (self._all[: self._first] == MARK).all() and (self._all[self._end :] == MARK).all()
+        )
 
 
 class CSolve:
     """A solve in C of hares and lynxes, and all the memory that it is given."""
 
-    def __init__(self, ffi, fields, y0, theta, times=None, tiles="", field="hares", iterations=16, **options):
+    def __init__(
+        self, ffi, fields, y0, theta, times=None, tiles="", field="hares", iterations=16, **options
+    ):
         self.ffi, self.iterations = ffi, iterations
         self.dtype, self.tiles = y0.dtype, tiles
         suffix = {4: "f32", 8: "f64"}[y0.dtype.itemsize]
