@@ -97,7 +97,14 @@ class Plain:
     @staticmethod
     def bindings(dtype):
         """Return the meanings of names that depend on the target."""
-        return {"power": activations.bindings(dtype)["power"], "fma": exact_fma, "to_bits": bits_of, "from_bits": float_of, "square_root": np.sqrt, "cuda": module_of(lambda _: _THREAD[0], plain_array)}
+        return {
+            "power": activations.bindings(dtype)["power"],
+            "fma": exact_fma,
+            "to_bits": bits_of,
+            "from_bits": float_of,
+            "square_root": np.sqrt,
+            "cuda": module_of(lambda _: _THREAD[0], plain_array),
+        }
 
     @staticmethod
     def entry(kernel, bind, made):
@@ -162,7 +169,9 @@ class StandIn:
 
     def __init__(self, memory=1 << 30, order="forward", seed=0, *, target=Plain, raw_module=None):
         self.memory, self.order, self.target, self.stream = memory, order, target, None
-        self.raw_module = raw_module  # what makes modules of CUDA C for the CPU: there is none in the package
+        self.raw_module = (
+            raw_module  # what makes modules of CUDA C for the CPU: there is none in the package
+        )
         self.launches, self.used, self.peak, self.n_given_back = [], 0, 0, 0
         self._rng = np.random.default_rng(seed)
 
@@ -253,7 +262,9 @@ class StandIn:
         if not isinstance(x, OnDevice):
             raise TypeError("a kernel was given an array on the host")
         if not x.flags.c_contiguous:
-            raise TypeError("a kernel was given an array that is not contiguous: it would be compiled once more")
+            raise TypeError(
+                "a kernel was given an array that is not contiguous: it would be compiled once more"
+            )
         return x.view(np.ndarray)
 
     def synchronise(self):
