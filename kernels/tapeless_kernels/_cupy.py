@@ -79,14 +79,19 @@ def stream_of(cupy, stream):
 
 
 @functools.cache
-def raw_kernel(source, expression, options=(), module=None):
+def raw_kernel(source, expression, options=(), module=None, together=()):
     """Return the kernel `expression`, say "total<float>", of the file `source`, as cupy.RawModule has it.
 
-    It is compiled when it is first asked for. `module` makes modules in CuPy's place: tests run kernels on the CPU.
+    It is compiled when it is first asked for, with those of `together`, in which it is. `module` makes modules in
+    CuPy's place: tests run kernels on the CPU.
     """
+    return _raw_module(source, together or (expression,), options, module).get_function(expression)
+
+
+@functools.cache
+def _raw_module(source, expressions, options, module):
     if module is None:
         check_driver(cupy())
         module = cupy().RawModule
     code = pathlib.Path(source).read_text()
-    made = module(code=code, options=(*OPTIONS, *options), name_expressions=(expression,))
-    return made.get_function(expression)
+    return module(code=code, options=(*OPTIONS, *options), name_expressions=expressions)

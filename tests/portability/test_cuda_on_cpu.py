@@ -44,12 +44,9 @@ N, THREADS = 100, 64
 def kernel(on_cpu):
     """Return one kernel of the source above, with parts of it exchanged."""
 
-    def make(name, *exchanged, order="forward", sanitize=None):
-        code = KERNELS
-        for old, new in exchanged:
-            assert old in code
-            code = code.replace(old, new)
-        return on_cpu(order, 5, sanitize)(code, ("-std=c++17",), (name,)).get_function(name)
+    def make(name, *exchange, order="forward"):
+        module = on_cpu(order, 5, exchange=exchange)
+        return module(KERNELS, ("-std=c++17",), (name,)).get_function(name)
 
     return make
 

@@ -84,16 +84,20 @@ class Step(NamedTuple):
 
 
 class Heuristics:
-    """The reductions in one float type, on arrays of `xp`: CuPy's, or NumPy's where `module` runs kernels on the CPU."""
+    """The reductions in one float type, on arrays of `xp`: of CuPy, or of NumPy where `module` is of the CPU."""
 
     def __init__(self, xp, dtype, module=None):
         self._xp, self._dtype = xp, np.dtype(dtype)
         self._real, self._module = float_name("Heuristics", dtype), module
+        self._together = tuple(e for e in INSTANCES if e.endswith(f"<{self._real}>"))
+
+    def _kernel(self, name):
+        expression, together = f"{name}<{self._real}>", self._together
+        return raw_kernel(SOURCE, expression, module=self._module, together=together)
 
     def _run(self, kernel, columns, *arguments, flat=False):
-        function = raw_kernel(SOURCE, f"{kernel}<{self._real}>", module=self._module)
         width, block = (FLAT, (FLAT,)) if flat else (LANES, (LANES, STRIPS))
-        function((-(-columns // width),), block, arguments)
+        self._kernel(kernel)((-(-columns // width),), block, arguments)
 
     def _empty(self, *shape):
         return self._xp.empty(shape, self._dtype)
@@ -140,8 +144,8 @@ class Heuristics:
 
     def _total(self, rows, out):
         """Sum each row."""
-        function = raw_kernel(SOURCE, f"total<{self._real}>", module=self._module)
-        function((len(rows),), (LANES * STRIPS,), (rows, np.int32(rows.shape[1]), out))
+        arguments = rows, np.int32(rows.shape[1]), out
+        self._kernel("total")((len(rows),), (LANES * STRIPS,), arguments)
 
     def _numbers(self, step, columns, noise):
         """Return what `estimates` takes besides arrays."""
@@ -159,7 +163,8 @@ class Heuristics:
             "measure_vjp", self._xp, self._dtype, (3 + len(step.error), columns), squares=squares
         )
         checked("measure_vjp", self._xp, self._dtype, (2, columns), bars=bars)
-        made = Step(*(self._xp.zeros((dim, n), self._dtype) for _ in range(2)), (), *(self._empty(dim, n) for _ in range(2)))  # fmt: skip
+        y_bar, z_bar = (self._xp.zeros((dim, n), self._dtype) for _ in range(2))
+        made = Step(y_bar, z_bar, (), self._empty(dim, n), self._empty(dim, n))
         if n == 0 or dim == 0:
             return made._replace(error=tuple(self._empty(dim, n) for _ in step.error))
         squares_bar = self._empty(*squares.shape)
@@ -171,11 +176,11 @@ class Heuristics:
         errors = []
         for e, bar in zip(step.error, squares_bar[3:], strict=True):
             errors.append(self._empty(dim, n))
-            y_bar, z_bar = self._empty(dim, n), self._empty(dim, n)
+            of_y, of_z = self._empty(dim, n), self._empty(dim, n)
             states = e, step.y, step.z, rtol, atol, *sizes
-            self._run("error_squares_vjp", n, *states, bar, by, errors[-1], y_bar, z_bar)
-            made.y[...] += y_bar
-            made.z[...] += z_bar
+            self._run("error_squares_vjp", n, *states, bar, by, errors[-1], of_y, of_z)
+            y_bar += of_y
+            z_bar += of_z
         return made._replace(error=tuple(errors))
 
     def _functional(self, caller, h, x, kind, reduce):

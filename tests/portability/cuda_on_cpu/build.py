@@ -18,7 +18,7 @@ FLAGS = (
 ).split()
 SANITIZE = {
     None: ["-Werror=frame-larger-than=49152"],  # of a fiber's 64 KiB
-    "undefined": ["-fsanitize=undefined,bounds-strict", "-fno-sanitize-recover=all"],
+    "undefined": ["-fsanitize=undefined,bounds-strict", "-fno-sanitize-recover=all", "-O1"],
     "address": ["-fsanitize=address", "-O1", "-fno-omit-frame-pointer"],
 }
 

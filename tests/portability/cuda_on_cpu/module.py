@@ -32,14 +32,20 @@ class OnCpu(NamedTuple):
     """How modules run: in the place of `cupy.RawModule`, a maker of modules.
 
     `order` is that of threads and of blocks; `sanitize` is None, or "undefined" or "address" in a process
-    that `sanitized_environment` made ready.
+    that `sanitized_environment` made ready. `exchange` has pairs of texts, of which the second takes the place of
+    the first: so tests plant faults.
     """
 
     order: str = "forward"
     seed: int = 0
     sanitize: str | None = None
+    exchange: tuple = ()
 
     def __call__(self, code, options=(), name_expressions=()):
+        for old, new in self.exchange:
+            if old not in code:
+                raise ValueError(f"there is no {old!r} to be exchanged")
+            code = code.replace(old, new)
         return CpuRawModule(code, options, name_expressions, how=self)
 
 
