@@ -97,14 +97,7 @@ class Plain:
     @staticmethod
     def bindings(dtype):
         """Return the meanings of names that depend on the target."""
-        return {
-            "power": activations.bindings(dtype)["power"],
-            "fma": exact_fma,
-            "to_bits": bits_of,
-            "from_bits": float_of,
-            "square_root": np.sqrt,
-            "cuda": module_of(lambda _: _THREAD[0], plain_array),
-        }
+        return {"power": activations.bindings(dtype)["power"], "fma": exact_fma, "to_bits": bits_of, "from_bits": float_of, "square_root": np.sqrt, "cuda": module_of(lambda _: _THREAD[0], plain_array)}
 
     @staticmethod
     def entry(kernel, bind, made):
@@ -132,6 +125,10 @@ class OutOfMemory(MemoryError):
 
 class OnDevice(np.ndarray):
     """An array of the stand-in; it does not mix with arrays of the host."""
+
+    def __getitem__(self, index):
+        found = super().__getitem__(index)
+        return np.asarray(found).view(OnDevice) if isinstance(found, np.generic) else found
 
     def __array_ufunc__(self, ufunc, method, *inputs, out=None, **options):
         for x in (*inputs, *(out or ())):
@@ -167,11 +164,9 @@ class StandIn:
 
     xp, index = np, 0
 
-    def __init__(self, memory=1 << 30, order="forward", seed=0, *, target=Plain, raw_module=None):
-        self.memory, self.order, self.target, self.stream = memory, order, target, None
-        self.raw_module = (
-            raw_module  # what makes modules of CUDA C for the CPU: there is none in the package
-        )
+    def __init__(self, memory=1 << 30, order="forward", seed=0, *, target=Plain, stream=None, raw_module=None):
+        self.memory, self.order, self.target, self.stream = memory, order, target, stream
+        self.raw_module = raw_module  # what makes modules of CUDA C for the CPU: there is none in the package
         self.launches, self.used, self.peak, self.n_given_back = [], 0, 0, 0
         self._rng = np.random.default_rng(seed)
 
@@ -262,9 +257,7 @@ class StandIn:
         if not isinstance(x, OnDevice):
             raise TypeError("a kernel was given an array on the host")
         if not x.flags.c_contiguous:
-            raise TypeError(
-                "a kernel was given an array that is not contiguous: it would be compiled once more"
-            )
+            raise TypeError("a kernel was given an array that is not contiguous: it would be compiled once more")
         return x.view(np.ndarray)
 
     def synchronise(self):
