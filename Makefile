@@ -15,7 +15,7 @@ DOCUMENTED = _address _adjoint_memory _brownian _composition _diffusion _fft_eng
 		products resolution series vector) \
 	$(addprefix interop/jax/,_brownian _ode _operators _sde)
 FRONTEND = $(shell find frontend -name '[!_]*.py' -not -path '*/_*') $(DOCUMENTED:%=frontend/tapeless/%.py)
-C_SOURCES = $(shell find kernels tests examples -name '*.[ch]' -o -name '*.inc' -o -name '*.cu')
+C_SOURCES = $(shell find kernels tests examples -name '*.[ch]' -o -name '*.inc' -o -name '*.cu' -o -name '*.cuh')
 
 .PHONY: help demo test slow lint ctest bench peers docs clean
 

@@ -63,7 +63,9 @@ def layers_of(field: Any) -> tuple[Layer, ...] | None:
     except (TypeError, ValueError) as reason:
         wanted = "a network of Dense layers, each after at most one ConcatTime and before at most one Activation"
         advice = "tapeless.solve_ode has the others, on the CPU."
-        raise complain(type(reason), SOLVE, "field", wanted, f"one in which {reason}", advice) from None
+        raise complain(
+            type(reason), SOLVE, "field", wanted, f"one in which {reason}", advice
+        ) from None
 
 
 def check_network_method(method: Any, interpolate: bool | None) -> None:
@@ -72,5 +74,7 @@ def check_network_method(method: Any, interpolate: bool | None) -> None:
         wanted = "an ordinary method for a network on a GPU"
         raise complain(ValueError, SOLVE, "method", wanted, describe(method.name))
     if interpolate:
-        wanted = "false or left out for a network on a GPU, whose steps end on the times of `t_eval`"
+        wanted = (
+            "false or left out for a network on a GPU, whose steps end on the times of `t_eval`"
+        )
         raise complain(ValueError, SOLVE, "interpolate", wanted, describe(interpolate))

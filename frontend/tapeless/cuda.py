@@ -32,6 +32,7 @@ from tapeless_kernels.tableaus.reversible import ReversibleMethod
 __all__ = ["Device", "Solution", "StandIn", "solve_ode"]
 
 ADJOINTS = ("store", "reversible", None)
+NETWORK_THREADS = 256  # of a block that integrates a tile of a network's trajectories
 
 
 def solve_ode(
@@ -142,7 +143,9 @@ def solve_ode(
     if device is None:
         device = Device(stream)
     elif stream is not None:
-        raise complain(ValueError, SOLVE, "stream", "left out with `device`, which has one", repr(stream))
+        raise complain(
+            ValueError, SOLVE, "stream", "left out with `device`, which has one", repr(stream)
+        )
     check.one_of(SOLVE, "adjoint", adjoint, ADJOINTS)
     tableau = methods.find(SOLVE, method)
     methods.check_adjoint(SOLVE, tableau, adjoint)
@@ -174,9 +177,13 @@ def solve_ode(
         if isinstance(field, Network):
             network = NetworkSetup(
                 device, plan.method, plan.control, sizes, *shape, device.copy(y0), device.array(numbers), theta,
-                device.array(times[None]), own, layers, device.shared_bytes(),
+                device.array(times[None]), own, layers, device.shared_bytes(), NETWORK_THREADS,
             )  # fmt: skip
-            solve = NetworkEnsemble(network, chunk)
+            try:
+                solve = NetworkEnsemble(network, chunk)
+            except ValueError as reason:
+                wanted = "a network whose widest layers fit into the shared memory of a block"
+                raise complain(ValueError, SOLVE, "field", wanted, f"one: {reason}") from None
         else:
             setup = Setup(
                 device, kernels_for(device.target, dtype, field.dim, sizes, field.fun, field.vjp, kept),
@@ -211,9 +218,7 @@ def _block(control: Control, n_outputs: int) -> int:
 def _why_not(field: Field | Network, adjoint: str | None) -> str:
     """Return why a solution has no transpose, empty if it has one."""
     if adjoint is None:
-        return (
-            "solve_ode was called with adjoint=None, and kept nothing to differentiate; call it with adjoint='store'."
-        )
+        return "solve_ode was called with adjoint=None, and kept nothing to differentiate; call it with adjoint='store'."
     if isinstance(field, Field) and field.vjp is None:
         return "the field has no `vjp`, and solve_ode kept nothing to differentiate; give tapeless.field a `vjp`."
     return ""

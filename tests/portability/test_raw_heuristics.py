@@ -193,7 +193,7 @@ PLANTED = {
     "race between phases": ("places[strip][lane] = chosen;\n        __syncthreads();", "places[strip][lane] = chosen;"),
     "wrong bound": ("m < rows; m += STRIPS)\n        total", "m <= rows; m += STRIPS)\n        total"),
     "wrong guard": ("if (i < n && threadIdx.y == 0)\n        squares[i]", "if (threadIdx.y == 0)\n        squares[i]"),
-    "wrong dtype": ("int n_errors, Real count", "int n_errors, double count"),
+    "wrong dtype": ("int n_steps, int n, int kind", "long long n_steps, int n, int kind"),
     "sums in another type": ("    Real total = 0;\n    for (int m", "    double total = 0;\n    for (int m"),
 }  # fmt: skip
 

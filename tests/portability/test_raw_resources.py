@@ -65,7 +65,7 @@ def test_a_planted_double_shows():
 
 
 def test_a_planted_stack_frame_and_spills_show():
-    indexed = "T a[40]; for (int i = 0; i < 40; ++i) a[i] = x[i]; x[0] = a[int(x[1])];"
+    indexed = "T a[40]; for (int i = 0; i < 40; ++i) a[int(x[i])] = x[i + 1]; x[0] = a[int(x[1])];"
     assert instance(indexed).needs["planted<float>"].stack >= 160
     shared = (
         "__shared__ T s[64]; s[threadIdx.x] = x[0]; __syncthreads(); x[1] = s[63 - threadIdx.x];"

@@ -35,7 +35,9 @@ class Setup(NamedTuple):
     numbers: object  # (5, n or 1), as Given.numbers
     theta: object  # (n_params, n or 1)
     times: object  # (1, n_outputs, n or 1)
-    own: tuple[bool, bool, bool]  # whether each trajectory has numbers, parameters, output times of its own
+    own: tuple[
+        bool, bool, bool
+    ]  # whether each trajectory has numbers, parameters, output times of its own
 
 
 class Results(NamedTuple):
@@ -132,7 +134,11 @@ class EnsembleSolve:
                 raise MemoryError(
                     f"solve_ode: the device has no memory left for one trajectory, with {start} of {self._n} done; "
                     "free other arrays on it, ask for fewer output times, or "
-                    + ("use adjoint='reversible' or fewer steps." if record else "solve smaller batches.")
+                    + (
+                        "use adjoint='reversible' or fewer steps."
+                        if record
+                        else "solve smaller batches."
+                    )
                 )
 
     def _try(self, work, where, record, part=None):

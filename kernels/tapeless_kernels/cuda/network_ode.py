@@ -114,7 +114,9 @@ class NetworkPart:
         n_tiles, table = -(-n // block.lanes), device.array(block.table)
         while True:
             self._counts[FILLED] = 0
-            steps = Steps(*(device.empty(*x) for x in steps_layout(size, setup.dim, n, setup.dtype)))
+            steps = Steps(
+                *(device.empty(*x) for x in steps_layout(size, setup.dim, n, setup.dtype))
+            )
             how = self._how(block, size if record else 0, fresh)
             self._launch(
                 "network_ode", block, n_tiles,
@@ -174,7 +176,8 @@ class NetworkPart:
             "RESIDENT": block.resident, "N_WEIGHTS": block.n_weights, "ROWS": block.rows,
             "BAR_ROWS": block.bar_rows, "SLOPES_ON_CHIP": block.slopes_on_chip,
         }  # fmt: skip
-        return self._setup.device.array(np.array([int(values[x]) for x in PLACES], np.int32))
+        limited = [min(int(values[x]), np.iinfo(np.int32).max) for x in PLACES]  # max_steps
+        return setup.device.array(np.array(limited, np.int32))
 
     def _launch(self, name, block, n_tiles, arguments, *scalars):
         """Run a kernel on so many tiles."""
@@ -216,7 +219,11 @@ def bytes_each(setup, n_blocks):
     """Return the bytes that a trajectory of a part takes, with so many blocks of a record or without one."""
     dim, real, n_outputs = setup.dim, setup.dtype, setup.times.shape[1]
     # The states at outputs twice, for they are copied to another layout; y, k0 and marks; clocks; counts.
-    layouts = [((2 * n_outputs + 2, dim + 2), real), ((5,), np.dtype(np.float64)), ((7,), np.dtype(np.int32))]
+    layouts = [
+        ((2 * n_outputs + 2, dim + 2), real),
+        ((5,), np.dtype(np.float64)),
+        ((7,), np.dtype(np.int32)),
+    ]
     layouts += max(n_blocks, 1) * steps_layout(setup.block if n_blocks else 1, dim, 1, real)
     if n_blocks:  # cotangents; those of theta are of a tile
         layouts += [((n_outputs + 1, dim), real), ((setup.n_params // min(LANES) + 1,), real)]
