@@ -60,6 +60,8 @@ class Bars(NamedTuple):
 class EnsembleSolve:
     """A solve of n trajectories; `chunk` is the most that a part may have, by default as many as fit."""
 
+    caller, part, bytes_each = "solve_ode", Part, staticmethod(bytes_each)
+
     def __init__(self, setup, chunk=None):
         self.setup, self._chunk = setup, chunk
         self._n, self._n_blocks = len(setup.y0), 1  # blocks of a record, as far as is known
@@ -126,7 +128,7 @@ class EnsembleSolve:
                 most = size // 2
             else:
                 raise MemoryError(
-                    f"solve_ode: the device has no memory left for one trajectory, with {start} of {self._n} done; "
+                    f"{self.caller}: the device has no memory left for one trajectory, with {start} of {self._n} done; "
                     "free other arrays on it, ask for fewer output times, or "
                     + ("use adjoint='reversible' or fewer steps." if record else "solve smaller batches.")
                 )
@@ -134,7 +136,7 @@ class EnsembleSolve:
     def _try(self, work, where, record, part=None):
         """Do some work on a part and return it, or None if memory ran out."""
         try:
-            part = Part(self.setup, where) if part is None else part
+            part = self.part(self.setup, where) if part is None else part
             work(part, where, record)
             return part
         except MemoryError:
@@ -147,7 +149,7 @@ class EnsembleSolve:
     def _size(self, record):
         """Return how many trajectories a part may have."""
         free = SHARE * self.setup.device.free_bytes()
-        fit = int(free / bytes_each(self.setup, self._n_blocks if record else 0))
+        fit = int(free / self.bytes_each(self.setup, self._n_blocks if record else 0))
         return max(1, min(fit, self._n, self._chunk or self._n))
 
 
