@@ -53,6 +53,7 @@ class Kernels:
             "ROWS_BACK": max(sizes.evaluations, 2),  # one evaluation more, of methods that have one
             "PAIR_ROWS": rows,
             "PAIR_ROOM": max(rows, 1),
+            "DRIFT_ROWS": 2 * sizes.reversible,
             "MEASURES_TOO": False,
             "REVERSIBLE_TOO": sizes.reversible,  # of other methods these branches would take registers
             "steps_of": STEPS_OF[kept],
@@ -60,6 +61,8 @@ class Kernels:
             "Time": np.dtype(time).type,
             **target.bindings(dtype),
             **fields,
+            "field_vjp": fields["call_field_vjp"],
+            "call_field_vjp": local.field_vjp_if_any,
         }
 
     def __call__(self, kernel):

@@ -11,11 +11,12 @@ from ..status import RUNNING
 from ..tile import Real
 from .arrays import ATOL, DUE, EMITTED, LAST, RTOL, T0, T1, H, T
 
-cuda = None
+cuda = field_vjp = None
 DIM = SLOPES = 1
 ROWS_BACK = 1  # evaluations of a step that is taken back
 # Rows of what reversible methods have: DIM, or none; and room for them, for a local array has an entry at least.
 PAIR_ROWS, PAIR_ROOM = 0, 1
+DRIFT_ROWS = 0  # 2, or none
 
 
 @pasted
@@ -159,6 +160,17 @@ def store_lane(state, lanes, i):
         state.drift[r, i] = lanes.drift[0, r, 0]
 
 
+@kernel
+def field_vjp_if_any(field, t, y, theta, cache, dy_bar, y_bar, t_bar, theta_bar):
+    """Call the transpose of the field, unless the cotangent is 0: not 0 inf, where the field is singular."""
+    any_ = False
+    for m in range(DIM):
+        any_ = any_ or dy_bar[m, 0] != Real(0)
+        y_bar[m, 0] = Real(0)
+    t_bar[0] = Real(0)
+    return field_vjp(field, t, y, theta, cache, dy_bar, y_bar, t_bar, theta_bar) if any_ else 0
+
+
 @pasted
 def local_lanes():
     """Return room for one lane's state."""
@@ -173,7 +185,7 @@ def local_lanes():
         cuda.local.array((1, 1), np.int64),
         cuda.local.array((1, DIM, 1), Real), cuda.local.array((1, SLOPES, DIM, 1), Real),
         cuda.local.array((1, PAIR_ROOM, 1), Real)[:, :PAIR_ROWS],
-        cuda.local.array((1, 2, 1), Real)[:, : min(PAIR_ROWS, 2)],
+        cuda.local.array((1, 2, 1), Real)[:, :DRIFT_ROWS],
     )  # fmt: skip
 
 
@@ -192,7 +204,8 @@ def local_work():
         cuda.local.array((1, 3, 1), Real), cuda.local.array((1, 1), np.uint8),
         cuda.local.array((1, 1), np.uint8), cuda.local.array((1, 1), np.uint8),
         cuda.local.array((1, 1), np.uint8), cuda.local.array((1, DIM, 1), Real),
-        cuda.local.array((1, PAIR_ROOM, 1), Real)[:, :PAIR_ROWS], cuda.local.array((1, 2, 1), Real),
+        cuda.local.array((1, PAIR_ROOM, 1), Real)[:, :PAIR_ROWS],
+        cuda.local.array((1, 2, 1), Real)[:, :DRIFT_ROWS],
         cuda.local.array((3, 1), Real),
     )  # fmt: skip
 

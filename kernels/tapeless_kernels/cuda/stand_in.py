@@ -132,6 +132,10 @@ class OutOfMemory(MemoryError):
 class OnDevice(np.ndarray):
     """An array of the stand-in; it does not mix with arrays of the host."""
 
+    def __getitem__(self, index):
+        found = super().__getitem__(index)
+        return np.asarray(found).view(OnDevice) if isinstance(found, np.generic) else found
+
     def __array_ufunc__(self, ufunc, method, *inputs, out=None, **options):
         for x in (*inputs, *(out or ())):
             if type(x) is np.ndarray and x.ndim > 0:
@@ -166,8 +170,8 @@ class StandIn:
 
     xp, index = np, 0
 
-    def __init__(self, memory=1 << 30, order="forward", seed=0, *, target=Plain):
-        self.memory, self.order, self.target, self.stream = memory, order, target, None
+    def __init__(self, memory=1 << 30, order="forward", seed=0, *, target=Plain, stream=None):
+        self.memory, self.order, self.target, self.stream = memory, order, target, stream
         self.launches, self.used, self.peak, self.n_given_back = [], 0, 0, 0
         self._rng = np.random.default_rng(seed)
 
