@@ -1,10 +1,8 @@
 """SDEs on CUDA, a trajectory for each thread, on its own Brownian path, and their transposes. No GPU has run them yet.
 
-Arrays have trajectories last, so that threads beside one another read numbers beside one another. Between two launches
-only states stay in global memory: a path is a function of its counters, and is asked again on the way back.
+The loops are those of the CPU. Between two launches only states stay in global memory: a path is a function of its
+counters, and is asked again on the way back.
 """
-
-from typing import NamedTuple
 
 import numpy as np
 
@@ -12,7 +10,7 @@ from .._jit import kernel, pasted
 from ..drivers.noise import share_noise
 from ..launch.sde_entry import begin_sde, evaluate_end, finish_sde_vjp
 from ..loops.sde_back import go_back_again
-from ..loops.sde_grid import go_back, go_forward
+from ..loops.sde_grid import aim, go_back, go_forward, keep
 from ..sde_buffers import Equation
 from ..status import RUNNING, SUCCESS
 from ..tableaus.stochastic import REVERSIBLE, StochasticArrays
@@ -34,44 +32,11 @@ DIM = MIXED = STAGES = KIND = N_BASIS = DRIFT_PARAMS = 1
 CORRECTION = 0
 
 
-class PathSource(NamedTuple):
-    """Where the noise comes from: trajectory i has the path of sample first + i."""
+def sde_kernel(method, source, steps, theta, all, kept, ys, span):
+    """Take trajectory i's steps from span.first to span.last.
 
-    key: np.ndarray  # (2,) uint64
-    first: int
-    begin: float  # of the path, which is `length` long
-    length: float
-
-
-class Steps(NamedTuple):
-    """Between which times the steps are, and after how many of them each output is due, in order."""
-
-    times: np.ndarray  # (n + 1, 1, 1) float64
-    outputs: np.ndarray  # (n_outputs, 1, 1) int64
-
-
-class Ensemble(NamedTuple):
-    """What is known of n trajectories between two launches."""
-
-    y: np.ndarray  # (dim, n)
-    z: np.ndarray  # (dim or 0, n): with the next two, what reversible Heun keeps
-    f: np.ndarray  # (dim or 0, n)
-    g: np.ndarray  # (rows or 0, n)
-    status: np.ndarray  # (n,) uint8
-    steps: np.ndarray  # (n,) int64: steps taken by those that came to an end
-    t: np.ndarray  # (n,) float64: the time reached then
-
-
-class Cotangents(NamedTuple):
-    """Cotangents of n trajectories."""
-
-    ys: np.ndarray  # (1, n_outputs, dim, n)
-    y: np.ndarray  # (dim, n)
-    theta: np.ndarray  # (1, n_params, n)
-
-
-def forward_kernel(method, source, steps, theta, all, kept, ys, span):
-    """Take trajectory i's steps from span[0] to span[1]; the states before them go to kept (steps or 0, dim, n).
+    The states before them go to kept (steps or 0, dim, n); of reversible Heun the companions after them, where the
+    fields are evaluated.
 
     theta is (1, n_params, n), or (1, n_params, 1) if it is shared; outputs go to ys (1, n_outputs, dim, n).
     """
@@ -82,29 +47,32 @@ def forward_kernel(method, source, steps, theta, all, kept, ys, span):
         equation, arrays = equation_and_method(method)
         mine, out = theta[:, :, i if theta.shape[2] > 1 else 0], ys[:, :, :, i : i + 1]
         load(state, all, i)
-        if span[0] == 0:
+        if span.first == 0:
             work.time[0, 0] = Real(grid.times[0, 0, 0])
             begin_sde(equation, arrays, grid, state, record, work, mine, out)
         else:
-            pass_over(state.emitted, grid.outputs, span[0])
-        for n in range(span[0], span[1]):
-            if kept.shape[0] > 0:
+            pass_over(state.emitted, grid.outputs, span.first)
+        for n in range(span.first, span.last):
+            if kept.shape[0] > 0 and KIND != REVERSIBLE:
                 for m in range(DIM):
-                    kept[n - span[0], m, i] = state.y[0, m, 0]
+                    kept[n - span.first, m, i] = state.y[0, m, 0]
             go_forward(
                 equation, arrays, grid, noise, path, 0, state, record, work, mine, out, (n, n + 1, 0)
             )  # fmt: skip
+            if kept.shape[0] > 0 and KIND == REVERSIBLE:
+                for m in range(DIM):
+                    kept[n - span.first, m, i] = state.z[0, m, 0]
         n_steps = grid.lengths[0, 0]
-        if state.status[0, 0] == RUNNING and span[1] == n_steps:
+        if state.status[0, 0] == RUNNING and span.last == n_steps:
             state.status[0, 0], state.steps[0, 0] = SUCCESS, n_steps
         store(all, state, i)
-        all.t[i] = grid.times[state.steps[0, 0] if state.status[0, 0] != RUNNING else span[1], 0, 0]
+        all.t[i] = grid.times[state.steps[0, 0] if state.status[0, 0] != RUNNING else span.last, 0, 0]
 
 
-def forward_kernel_vjp(method, source, steps, theta, kept, lengths, bars, span):
-    """Go back from step span[1] to span[0], each being taken again from the state before it in `kept`.
+def sde_kernel_vjp(method, source, steps, theta, kept, lengths, bars, span):
+    """Go back from step span.last to span.first, each being taken again from the state before it in `kept`.
 
-    Trajectory i has taken lengths[i] steps. Turns bars.y[:, i] into the cotangent of the state after span[0] steps, and
+    Trajectory i has taken lengths[i] steps. Turns bars.y[:, i] into the cotangent of the state after span.first steps, and
     adds to bars.theta[:, :, i].
     """
     i = cuda.grid(1)
@@ -118,10 +86,10 @@ def forward_kernel_vjp(method, source, steps, theta, kept, lengths, bars, span):
         emitted[0, 0] = n_outputs
         for m in range(DIM):
             own.y[0, m, 0] = bars.y[m, i]
-        for n in range(span[1] - 1, span[0] - 1, -1):
+        for n in range(span.last - 1, span.first - 1, -1):
             if n < lengths[i]:
                 for m in range(DIM):
-                    state.y[0, m, 0] = kept[n - span[0], m, i]
+                    state.y[0, m, 0] = kept[n - span.first, m, i]
                 state.status[0, 0], state.running[0] = RUNNING, 1
                 state.emitted[0, 0] = n_outputs  # nothing is written a second time
                 go_forward(
@@ -130,7 +98,7 @@ def forward_kernel_vjp(method, source, steps, theta, kept, lengths, bars, span):
                 go_back(
                     equation, arrays, grid, record, work, mine, of_outputs, own, emitted, (n, n + 1, n)
                 )  # fmt: skip
-        if span[0] == 0:
+        if span.first == 0:
             finish_sde_vjp(
                 equation, arrays, grid, state, record, work, mine, of_outputs, own, emitted
             )
@@ -138,7 +106,30 @@ def forward_kernel_vjp(method, source, steps, theta, kept, lengths, bars, span):
             bars.y[m, i] = own.y[0, m, 0]
 
 
-def unwind_kernel(method, source, steps, theta, all, y0, bars):
+def sde_pair_kernel_vjp(method, source, steps, theta, kept, lengths, y0, bars):
+    """Go back over all steps of reversible Heun, whose companions are in `kept`; y0 (dim, n) is where they began."""
+    i = cuda.grid(1)
+    if i < lengths.shape[0]:
+        path, noise, grid = local_path(source, i), local_noise(source), local_grid(steps)
+        state, work, record = local_state(), local_work(), record_of_one_step()
+        equation, arrays = equation_and_method(method)
+        own = local_bars(bars.theta[:, :, i])
+        mine, of_outputs = theta[:, :, i if theta.shape[2] > 1 else 0], bars.ys[:, :, :, i : i + 1]
+        begin_back(own, state, grid, bars, i)
+        state.status[0, 0], state.running[0] = RUNNING, 1
+        for n in range(lengths[i] - 1, -1, -1):
+            noise_of_thread(noise, path, 0, grid.times, n)
+            aim(grid, state, work, n, 0)
+            keep(record, noise, work, 0, 0)
+            for m in range(DIM):
+                record.z[0, 0, 0, m, 0] = kept[n, m, i]
+            go_back(
+                equation, arrays, grid, record, work, mine, of_outputs, own, state.emitted, (n, n + 1, n)
+            )  # fmt: skip
+        finish_at(y0, equation, arrays, grid, state, record, work, mine, of_outputs, own, bars, i)
+
+
+def sde_unwind_kernel(method, source, steps, theta, all, y0, bars):
     """Take all steps of reversible Heun back, and their transposes; y0 (dim, n) is where they began."""
     i = cuda.grid(1)
     if i < all.status.shape[0]:
@@ -149,25 +140,35 @@ def unwind_kernel(method, source, steps, theta, all, y0, bars):
         mine, of_outputs = theta[:, :, i if theta.shape[2] > 1 else 0], bars.ys[:, :, :, i : i + 1]
         load(state, all, i)
         n = state.steps[0, 0]
-        state.emitted[0, 0] = grid.outputs.shape[0]
-        for m in range(DIM):
-            own.y[0, m, 0] = bars.y[m, i]
-            own.companion[0, m, 0] = own.f_kept[0, m, 0] = Real(0)
-        for m in range(MIXED):
-            own.g_kept[0, m, 0] = Real(0)
+        begin_back(own, state, grid, bars, i)
         work.time[1, 0] = Real(grid.times[n, 0, 0])
         evaluate_end(equation, state, record, work, mine, 0)
         go_back_again(
             equation, grid, noise, path, 0, state, record, work, mine, of_outputs, of_outputs, own, (0, n, 0)
         )  # fmt: skip
-        for m in range(DIM):
-            state.y[0, m, 0] = y0[m, i]
-        work.time[0, 0] = Real(grid.times[0, 0, 0])
-        finish_sde_vjp(
-            equation, arrays, grid, state, record, work, mine, of_outputs, own, state.emitted
-        )
-        for m in range(DIM):
-            bars.y[m, i] = own.y[0, m, 0]
+        finish_at(y0, equation, arrays, grid, state, record, work, mine, of_outputs, own, bars, i)
+
+
+@kernel
+def begin_back(own, state, grid, bars, i):
+    """Begin with the cotangent of trajectory i's end, and none of what reversible Heun keeps there."""
+    state.emitted[0, 0] = grid.outputs.shape[0]
+    for m in range(DIM):
+        own.y[0, m, 0] = bars.y[m, i]
+        own.companion[0, m, 0] = own.f_kept[0, m, 0] = Real(0)
+    for m in range(MIXED):
+        own.g_kept[0, m, 0] = Real(0)
+
+
+@pasted
+def finish_at(y0, equation, arrays, grid, state, record, work, mine, of_outputs, own, bars, i):
+    """Add the cotangents of what is evaluated at y0, and write that of y0."""
+    for m in range(DIM):
+        state.y[0, m, 0] = y0[m, i]
+    work.time[0, 0] = Real(grid.times[0, 0, 0])
+    finish_sde_vjp(equation, arrays, grid, state, record, work, mine, of_outputs, own, state.emitted)
+    for m in range(DIM):
+        bars.y[m, i] = own.y[0, m, 0]
 
 
 @pasted

@@ -4,6 +4,7 @@ from .. import _cuda
 from .._jit import rebind
 from ..drivers import normals
 from ..tableaus.stochastic import REVERSIBLE, arrays_of
+from .kernels import CudaTarget
 from .sde_fields import meanings
 
 
@@ -22,36 +23,34 @@ class SdeKernels:
         Of the path: 1 row, or 3 with areas; how often its interval is halved.
     correction : int
         What `sde_buffers.Equation` says of the two senses of the integral.
-    target : module
-        What compiles: `_cuda`, or `stand_in` for a core.
+    target : CudaTarget, or one of stand_in.py
+        What compiles.
     """
 
-    def __init__(self, method, dtype, drift, diffusion, rows, depth, correction=0, target=_cuda):
+    def __init__(self, method, dtype, drift, diffusion, rows, depth, correction=0, target=CudaTarget):
         channels = diffusion.channels
         arrays = arrays_of(method, dtype, channels or 1, False)
-        self.method, self._target = arrays[:4], target
+        self.method, self._target = arrays, target
         dim, mixed = drift.dim, drift.dim * (channels or 1)
-        twice = method.kind == REVERSIBLE
+        self.reversible = twice = method.kind == REVERSIBLE
         sizes = {
             "DIM": dim, "CHANNELS": channels or dim, "MIXED": mixed, "STAGES": arrays.stages, "STATES": arrays.stages + 1, "KIND": arrays.kind,
             "N_BASIS": arrays.n_basis, "AREAS": 1 if arrays.n_basis == 1 else 2, "DRIFT_PARAMS": drift.n_params,
             "CORRECTION": correction, "KEPT_DIM": dim if twice else 1, "KEPT_ROWS": mixed if twice else 1,
             "LEVELS": depth + 1, "ROWS": rows, "WORDS": dtype.itemsize // 4, "LANES": 1,
         }  # fmt: skip
-        sizes |= normals.bindings(dtype) | target.bindings()
-        fields, self._made = meanings(method, drift, diffusion, sizes, target.device)
+        sizes |= normals.bindings(dtype) | target.bindings(dtype)
+        fields, self._made = meanings(method, drift, diffusion, sizes, target.compile)
         self._bind = sizes | fields
         self._entries = {}
 
     def __call__(self, kernel):
         """Return one of the kernels of `sde.py`, to be launched as `it[blocks, threads](...)`."""
         if kernel not in self._entries:
-            self._entries[kernel] = self._target.entry(self._bound(kernel))
+            self._entries[kernel] = self._target.entry(kernel, self._bind, self._made)
         return self._entries[kernel]
 
     def ptx(self, kernel, arguments, cc):
         """Return the PTX of one of the kernels of `sde.py` for arguments such as these; needs no GPU."""
-        return _cuda.compile_ptx(self._bound(kernel), _cuda.signature(arguments), cc)
-
-    def _bound(self, kernel):
-        return rebind(kernel, self._bind, self._made, self._target.device)
+        bound = rebind(kernel, self._bind, self._made, _cuda.device)
+        return _cuda.compile_ptx(bound, _cuda.signature(arguments), cc)
