@@ -14,6 +14,7 @@ from tapeless import methods
 from tapeless._arguments import SOLVE
 from tapeless._complain import check_arrival, complain
 from tapeless._cuda_arguments import as_state, check_network_method, layers_of, on_host, parameters
+from tapeless._cuda_conv import spectral_conv
 from tapeless._cuda_sde import solve_sde
 from tapeless._cuda_sde_solution import SdeSolution
 from tapeless._cuda_solution import Solution
@@ -31,7 +32,7 @@ from tapeless_kernels.cuda.stand_in import StandIn
 from tapeless_kernels.tableaus.butcher import ButcherTableau
 from tapeless_kernels.tableaus.reversible import ReversibleMethod
 
-__all__ = ["Device", "SdeSolution", "Solution", "StandIn", "solve_ode", "solve_sde"]
+__all__ = ["Device", "SdeSolution", "Solution", "StandIn", "solve_ode", "solve_sde", "spectral_conv"]
 
 ADJOINTS = ("store", "reversible", None)
 NETWORK_THREADS = 256  # of a block that integrates a tile of a network's trajectories

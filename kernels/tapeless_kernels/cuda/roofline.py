@@ -44,5 +44,5 @@ def cases():
             ("spectral convolution, 16 x 64 channels x 1024 points, 16 modes", (1024,), (16,), 16, 64),
             ("spectral convolution, 8 x 32 x 128 x 128, 12 x 12 modes", (128, 128), (12, 12), 8, 32),
         ):  # fmt: skip
-            conv = TruncatedConv(grid, modes, channels, channels, dtype, np)
+            conv = TruncatedConv(grid, modes, channels, channels, dtype)
             yield Case(name, dtype, conv.work(batch))

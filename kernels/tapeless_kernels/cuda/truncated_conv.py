@@ -46,20 +46,20 @@ class Axis(NamedTuple):
 class TruncatedConv:
     """``y = irfftn(W * rfftn(x))`` on the lowest modes, and its transpose, with dense weights.
 
-    `xp` makes arrays, NumPy or CuPy, and `module` compiles kernels, as `_cupy.raw_kernel` takes it. With `target`
-    y is on another grid.
+    With `target` y is on another grid. Without a `device` there is only `work` to be asked for.
     """
 
-    def __init__(self, grid, modes, n_in, n_out, dtype, xp, target=None, module=None):
+    def __init__(self, grid, modes, n_in, n_out, dtype, device=None, target=None):
         target = grid if target is None else target
         self.dtype, self.n_in, self.n_out = np.dtype(dtype), n_in, n_out
-        self._xp, self._module, self._real = xp, module, float_name("TruncatedConv", dtype)
+        self._device, self._real = device, float_name("TruncatedConv", dtype)
         self.source, self.target = axes_of(grid, modes), axes_of(target, modes)
         self.counts = tuple(axis.count for axis in self.source)
         self.n_modes, m = math.prod(self.counts), modes[-1]
-        self._roots = {n: self._array(roots(n)) for n in {*grid, *target}}
-        self._plain = self._array(np.ones(m))
-        self._scaled = self._array(half_spectrum(target[-1], m) / math.prod(grid))
+        if device is not None:
+            self._roots = {n: self._array(roots(n)) for n in {*grid, *target}}
+            self._plain = self._array(np.ones(m))
+            self._scaled = self._array(half_spectrum(target[-1], m) / math.prod(grid))
 
     def forward(self, x, theta):
         """Return y (batch, n_out, *target) of x (batch, n_in, *grid), and the modes of x, which `vjp` takes."""
@@ -105,11 +105,11 @@ class TruncatedConv:
 
     def _check(self, method, lead, axes, **arrays):
         shape = (*lead, *(axis.n for axis in axes))
-        checked(f"TruncatedConv.{method}", self._xp, self.dtype, shape, **arrays)
+        checked(f"TruncatedConv.{method}", self._device.xp, self.dtype, shape, **arrays)
 
     def _check_theta(self, method, theta):
         shape = (2 * self.n_modes * self.n_in * self.n_out,)
-        checked(f"TruncatedConv.{method}", self._xp, self.dtype, shape, theta=theta)
+        checked(f"TruncatedConv.{method}", self._device.xp, self.dtype, shape, theta=theta)
 
     def _to_modes(self, x, axes, scale):
         """Return the modes (*counts, batch, channels) of fields as pairs, the last axis first."""
@@ -151,17 +151,17 @@ class TruncatedConv:
 
     def _run(self, instance, blocks, arguments):
         together = instances(self._real)
-        kernel = raw_kernel(SOURCE, instance, module=self._module, together=together)
+        kernel = raw_kernel(SOURCE, instance, module=self._device.raw_module, together=together)
         kernel(blocks, (THREADS,), arguments)
 
     def _pairs(self, n):
         return self._empty((2 * self.n_modes * n,))
 
     def _empty(self, shape):
-        return self._xp.empty(shape, self.dtype)
+        return self._device.empty(shape, self.dtype)
 
     def _array(self, x):
-        return self._xp.asarray(x.astype(self.dtype))
+        return self._device.array(x.astype(self.dtype))
 
 
 def axes_of(grid, modes):
