@@ -218,7 +218,7 @@ def _block(control: Control, n_outputs: int) -> int:
 def _why_not(field: Field | Network, adjoint: str | None) -> str:
     """Return why a solution has no transpose, empty if it has one."""
     if adjoint is None:
-        return "solve_ode was called with adjoint=None, and kept nothing to differentiate; call it with adjoint='store'."
+        return "solve_ode was called with adjoint=None, and kept nothing; call it with adjoint='store'."
     if isinstance(field, Field) and field.vjp is None:
         return "the field has no `vjp`, and solve_ode kept nothing to differentiate; give tapeless.field a `vjp`."
     return ""

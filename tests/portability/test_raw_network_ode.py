@@ -20,8 +20,8 @@ from tapeless_kernels._cupy import code_of
 from tapeless_kernels.activations import ACTIVATIONS
 from tapeless_kernels.cuda import network_ode, network_plan, nvrtc
 from tapeless_kernels.elementary_constants import FLOAT32, FLOAT64
-from tapeless_kernels.tableaus.explicit import EXPLICIT
 from tapeless_kernels.status import MAX_STEPS, NON_FINITE, SUCCESS
+from tapeless_kernels.tableaus.explicit import EXPLICIT
 
 TOLERANCES = {np.dtype(np.float64): 1e-12, np.dtype(np.float32): 1e-5}
 # One library for all tests: of float64 in tiles of both widths, of float32 in the wider.
@@ -48,8 +48,8 @@ class Module(NamedTuple):
 class Played(cuda.StandIn):
     """A device that the CPU plays, whose blocks have so much shared memory."""
 
-    def __init__(self, module=Module(), shared=227 * 1024, memory=1 << 30):
-        super().__init__(memory, raw_module=module)
+    def __init__(self, module=None, shared=227 * 1024, memory=1 << 30):
+        super().__init__(memory, raw_module=Module() if module is None else module)
         self.shared = shared
 
     def shared_bytes(self):
@@ -146,7 +146,8 @@ def test_sines_of_many_turns_are_the_cpus():
     field, y0 = Network(1, [Dense(1), Activation("sin")]), np.linspace(-1, 1, 31)[:, None]
     for dtype, rate in ((np.float32, 1e4), (np.float64, 1e6)):
         theta = np.array([rate, 0.5], dtype)
-        assert_agrees(Played(), field, theta, y0.astype(dtype), span=(0.0, 1e-9), method="euler", n_steps=1)  # fmt: skip
+        how = {"span": (0.0, 1e-9), "method": "euler", "n_steps": 1}
+        assert_agrees(Played(), field, theta, y0.astype(dtype), **how)
 
 
 def test_parts_of_pi_are_those_of_elementary():
