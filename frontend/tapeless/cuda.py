@@ -174,7 +174,7 @@ def solve_ode(
         sizes = sizes_of(plan.method)
         shape = kept, _block(plan.control, len(times)), dtype, field.dim, field.n_params
         solve: EnsembleSolve
-        if isinstance(field, Network):
+        if layers is not None:
             network = NetworkSetup(
                 device, plan.method, plan.control, sizes, *shape, device.copy(y0), device.array(numbers), theta,
                 device.array(times[None]), own, layers, device.shared_bytes(), NETWORK_THREADS,
@@ -185,6 +185,7 @@ def solve_ode(
                 wanted = "a network whose widest layers fit into the shared memory of a block"
                 raise complain(ValueError, SOLVE, "field", wanted, f"one: {reason}") from None
         else:
+            assert isinstance(field, Field)
             setup = Setup(
                 device, kernels_for(device.target, dtype, field.dim, sizes, field.fun, field.vjp, kept),
                 _on(device, plan.method), _on(device, plan.control), sizes, *shape, device.copy(y0),
