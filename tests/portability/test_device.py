@@ -1,4 +1,4 @@
-"""The layer over CuPy and Numba, with a CuPy made of NumPy: launches, streams, and what is said if something is missing."""
+"""The layer over CuPy and Numba, with a CuPy made of NumPy: launches, streams, and what is said to be missing."""
 
 import contextlib
 import importlib
@@ -86,7 +86,9 @@ def test_launch(found, n, blocks):
             return lambda *arguments: launched.append((configuration, arguments))
 
     device = Device(Stream(77))
-    given = Given(device.zeros((3, n), "f8"), device.zeros((5, 1), "f8"), device.zeros((2, 1), "f8"))
+    given = Given(
+        device.zeros((3, n), "f8"), device.zeros((5, 1), "f8"), device.zeros((2, 1), "f8")
+    )
     device.launch(Kernel(), n, (given, 4, device.full(n, -1, np.int8)))
     [(configuration, arguments)] = launched
     assert configuration == (blocks, 128, "stream 77")

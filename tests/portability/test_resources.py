@@ -37,9 +37,7 @@ QUICK = {("step", 3), ("step_vjp", 3), ("step", 8), ("sum", 3), ("solve", 3), ("
 def needs(name, dim, dtype, cc):
     quick = (name, dim) in QUICK and (dtype.itemsize == 4 or "solve" not in name)
     label = f"{name}-{dim}-{dtype}-sm_{cc[0]}{cc[1]}"
-    return pytest.param(
-        name, dim, dtype, cc, id=label, marks=() if quick else pytest.mark.slow
-    )
+    return pytest.param(name, dim, dtype, cc, id=label, marks=() if quick else pytest.mark.slow)
 
 
 @pytest.mark.parametrize(("name", "dim", "dtype", "cc"), [needs(*wanted) for wanted in CASES])

@@ -19,7 +19,7 @@ from tapeless_kernels.cuda.example_fields import lorenz, lorenz_vjp
 from tapeless_kernels.cuda.stand_in import ORDERS, Compiled, Plain
 
 THETA = [10.0, 28.0, 8 / 3]
-Y0 = np.random.default_rng(0).standard_normal((7, 3)) + [0, 0, 10]
+Y0 = np.array([0.0, 0, 10]) + np.random.default_rng(0).standard_normal((7, 3))
 YS_BAR = np.random.default_rng(1).standard_normal((7, 3))
 HOW = {"method": "bosh3", "rtol": 1e-2}
 _NUMBERS = itertools.count()

@@ -8,7 +8,6 @@ results are those of the CPU to rounding, not to the bit.
 import numpy as np
 
 from .._jit import kernel
-from ..buffers import Head
 from ..loops.integrate import integrate
 from ..loops.integrate_vjp import NO_STEP, integrate_vjp, start_vjp
 from ..loops.reversal import RECONSTRUCTION, SIZE, compare_start, take_iteration_back
@@ -18,7 +17,6 @@ from ..tile import Real
 from .arrays import EMITTED, T0, Checked
 from .local import (
     begin_lane,
-    lane_of,
     load_lane,
     local_bars,
     local_head,
@@ -61,7 +59,12 @@ def solve_vjp_kernel(method, control, given, asked, steps, back, codes):
     """Run a block of trajectory i's record backward, from cotangents in `asked.ys`; add to back.theta[:, i]."""
     i = cuda.grid(1)
     if i < codes.shape[0]:
-        bars, work, outputs, record = local_bars(), local_work(), outputs_of(asked, i), stored_steps(steps, i)
+        bars, work, outputs, record = (
+            local_bars(),
+            local_work(),
+            outputs_of(asked, i),
+            stored_steps(steps, i),
+        )
         load_bars(bars, back, i)
         theta = given.theta[:, shared_or_own(given.theta, i)]
         span = (0, record.filled[0], 0)
@@ -78,7 +81,12 @@ def take_back_vjp_kernel(method, control, given, asked, steps, back, codes):
     """Do as `solve_vjp_kernel`, where only times are kept: take each step back, then run it backward."""
     i = cuda.grid(1)
     if i < codes.shape[0]:
-        bars, work, outputs, record = local_bars(), local_work(), outputs_of(asked, i), step_taken_back(steps, i)
+        bars, work, outputs, record = (
+            local_bars(),
+            local_work(),
+            outputs_of(asked, i),
+            step_taken_back(steps, i),
+        )
         lanes, code = local_lanes(), DONE
         load_lane(lanes, back.state, outputs, i)
         load_bars(bars, back, i)
@@ -90,7 +98,15 @@ def take_back_vjp_kernel(method, control, given, asked, steps, back, codes):
                 )
             if code == DONE:
                 code = integrate_vjp(
-                    0, (method, control), outputs, bars, record, work, theta, back.theta[:, i], (0, 1, 0)
+                    0,
+                    (method, control),
+                    outputs,
+                    bars,
+                    record,
+                    work,
+                    theta,
+                    back.theta[:, i],
+                    (0, 1, 0),
                 )
         store_lane(back.state, lanes, i)
         if back.first and code == DONE:
