@@ -13,7 +13,14 @@ from tapeless import _check as check
 from tapeless import methods
 from tapeless._arguments import SOLVE
 from tapeless._complain import check_arrival, complain
-from tapeless._cuda_arguments import as_state, check_network_method, layers_of, on_host, parameters
+from tapeless._cuda_arguments import (
+    AnyDevice,
+    as_state,
+    check_network_method,
+    layers_of,
+    on_host,
+    parameters,
+)
 from tapeless._cuda_conv import spectral_conv
 from tapeless._cuda_sde import solve_sde
 from tapeless._cuda_sde_solution import SdeSolution
@@ -21,7 +28,7 @@ from tapeless._cuda_solution import Solution
 from tapeless._plan import interpolates, make_plan
 from tapeless._types import Integer
 from tapeless.fields import Field, Network
-from tapeless_kernels.buffers import Control, Method
+from tapeless_kernels.buffers import Control
 from tapeless_kernels.controllers.step_size import Controller
 from tapeless_kernels.cuda.arrays import sizes_of
 from tapeless_kernels.cuda.device import Device
@@ -57,7 +64,7 @@ def solve_ode(
     throw: bool = True,
     chunk: Integer | None = None,
     stream: Any = None,
-    device: Device | StandIn | None = None,
+    device: AnyDevice | None = None,
 ) -> Solution:
     """Integrate dy/dt = f(t, y, theta) for an ensemble on a GPU, ready to be differentiated.
 
@@ -177,7 +184,7 @@ def solve_ode(
         sizes = sizes_of(plan.method)
         shape = kept, _block(plan.control, len(times)), dtype, field.dim, field.n_params
         solve: EnsembleSolve
-        if isinstance(field, Network):
+        if layers is not None:
             network = NetworkSetup(
                 device, plan.method, plan.control, sizes, *shape, device.copy(y0), device.array(numbers), theta,
                 device.array(times[None]), own, layers, device.shared_bytes(), NETWORK_THREADS,
@@ -188,6 +195,7 @@ def solve_ode(
                 wanted = "a network whose widest layers fit into the shared memory of a block"
                 raise complain(ValueError, SOLVE, "field", wanted, f"one: {reason}") from None
         else:
+            assert isinstance(field, Field)
             setup = Setup(
                 device, kernels_for(device.target, dtype, field.dim, sizes, field.fun, field.vjp, kept),
                 _on(device, plan.method), _on(device, plan.control), sizes, *shape, device.copy(y0),
@@ -206,8 +214,8 @@ def solve_ode(
     return result
 
 
-def _on(device: Device | StandIn, record: Method | Control) -> Any:
-    """Return a record of arrays and numbers with the arrays on the device."""
+def _on(device: AnyDevice, record: Any) -> Any:
+    """Return a NamedTuple of arrays and numbers with the arrays on the device."""
     return type(record)(*(device.array(x) if isinstance(x, np.ndarray) else int(x) for x in record))
 
 
@@ -221,7 +229,7 @@ def _block(control: Control, n_outputs: int) -> int:
 def _why_not(field: Field | Network, adjoint: str | None) -> str:
     """Return why a solution has no transpose, empty if it has one."""
     if adjoint is None:
-        return "solve_ode was called with adjoint=None, and kept nothing to differentiate; call it with adjoint='store'."
+        return "solve_ode was called with adjoint=None, and kept nothing; call it with adjoint='store'."
     if isinstance(field, Field) and field.vjp is None:
-        return "the field has no `vjp`, and solve_ode kept nothing to differentiate; give tapeless.field a `vjp`."
+        return "the field has no `vjp`, and solve_ode kept nothing; give tapeless.field a `vjp`."
     return ""

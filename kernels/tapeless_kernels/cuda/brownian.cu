@@ -227,11 +227,11 @@ struct Column {
     __device__ Column(unsigned first_quad, int skipped, int samples, int channels) {
         pairs = blockDim.x / 4;
         pair = threadIdx.x % pairs;
-        int i = blockIdx.x * pairs + pair, n_quads = (skipped + samples + 3) / 4;
+        int i = blockIdx.x * pairs + pair;
         quad = first_quad + i / channels;
         channel = i % channels;
         sample = i / channels * 4 + int(threadIdx.x) / pairs - skipped;
-        there = i < n_quads * channels && sample >= 0 && sample < samples;
+        there = sample >= 0 && sample < samples;
     }
 };
 
@@ -283,11 +283,17 @@ template <class Real, int ROWS> struct Way {
         philox(words, k0, k1);
         if constexpr (sizeof(Real) == 8)
             philox(further, k0, k1);
+#pragma unroll 1 // both pairs at once would take the registers of both
         for (int w = 0; w < 4; w += 2) {
             Real z0, z1;
-            normal_pair(*numbers, words[w], words[w + 1], further[w], further[w + 1], z0, z1);
+            normal_pair(*numbers, words[0], words[1], further[0], further[1], z0, z1);
             to[row * blockDim.x + w * column.pairs + column.pair] = z0;
             to[row * blockDim.x + (w + 1) * column.pairs + column.pair] = z1;
+            for (int i = 0; i < 2;
+                 ++i) { // constant places: an index that varies would put them on the stack
+                words[i] = words[i + 2];
+                further[i] = further[i + 2];
+            }
         }
     }
 
@@ -305,12 +311,11 @@ template <class Real, int ROWS> struct Way {
         int n_nodes = depth - level + 1 + begin;
         for (int task = worker; task < n_nodes * ROWS; task += workers) {
             int above = level + task / ROWS, row = task % ROWS;
-            if (above < depth)
-                draw(slot(above + 1, 0), (1ll << above) + (to >> (depth - above)), row, column);
-            else if (above == depth)
-                draw(leaf_normals, (1ll << depth) + to, row, column);
-            else
-                draw(slot(0, 0), 0, row, column);
+            long long node = above > depth ? 0 : (1ll << above) + (to >> (depth - above));
+            Real* at = above < depth    ? slot(above + 1, 0)
+                       : above == depth ? leaf_normals
+                                        : slot(0, 0);
+            draw(at, node, row, column);
         }
         __syncthreads();
         if (begin) {

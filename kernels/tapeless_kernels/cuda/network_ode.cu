@@ -82,7 +82,7 @@ __device__ void decide(const Room<T>& room, Lane<T, Time>& mine, const Times<Tim
 // Start or resume all trajectories, until they end or have filled their record of CAPACITY steps,
 // if there is one.
 template <typename T, typename Time, int LANES>
-__global__ void __launch_bounds__(THREADS)
+__global__ void __launch_bounds__(THREADS, 1)
     network_ode(const int* how, const int* layers, const T* theta, const T* tableau,
                 const T* numbers, const Time* times, Time* clocks, T* marks, int* counts, T* y,
                 T* k0, T* ys, Time* record_t, T* record_y, T* workspace) {
@@ -185,7 +185,7 @@ __global__ void __launch_bounds__(THREADS)
 // steps are constants, relative to the output times. Slot i of the slopes holds k_i until stage i
 // has had its turn, and the cotangent of z_i from then on.
 template <typename T, typename Time, int LANES>
-__global__ void __launch_bounds__(THREADS)
+__global__ void __launch_bounds__(THREADS, 1)
     network_ode_vjp(const int* how, const int* layers, const T* theta, const T* tableau,
                     const Time* times, const Time* record_t, const T* record_y, const int* filled,
                     int* emitted, const T* ys_bar, T* y_bar, T* theta_bar, T* workspace,
@@ -280,7 +280,7 @@ __global__ void __launch_bounds__(THREADS)
 // theta_bar += the parts of n_tiles tiles, in their order, so that no grid and no division of tiles
 // changes a bit.
 template <typename T>
-__global__ void __launch_bounds__(THREADS)
+__global__ void __launch_bounds__(THREADS, 1)
     sum_tiles(const T* parts, T* theta_bar, int n_tiles, int n_params) {
     for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < n_params; i += gridDim.x * blockDim.x) {
         T total = theta_bar[i];

@@ -103,7 +103,14 @@ class Plain:
     @staticmethod
     def bindings(dtype):
         """Return the meanings of names that depend on the target."""
-        return {"power": activations.bindings(dtype)["power"], "fma": exact_fma, "to_bits": bits_of, "from_bits": float_of, "square_root": np.sqrt, "cuda": module_of(lambda _: _THREAD[0], plain_array)}
+        return {
+            "power": activations.bindings(dtype)["power"],
+            "fma": exact_fma,
+            "to_bits": bits_of,
+            "from_bits": float_of,
+            "square_root": np.sqrt,
+            "cuda": module_of(lambda _: _THREAD[0], plain_array),
+        }
 
     @staticmethod
     def entry(kernel, bind, made):
@@ -147,6 +154,14 @@ class OnDevice(np.ndarray):
         return np.asarray(found).view(OnDevice)
 
 
+def no_cuda_c(code, options, name_expressions):
+    """Complain: what runs CUDA C on the CPU is with the tests, and not in the package."""
+    raise NotImplementedError(
+        "a StandIn runs kernels in Python; one in CUDA C, say that of networks, needs a Device, or a StandIn with a "
+        "`raw_module` that has the CPU run it"
+    )
+
+
 class Launch(NamedTuple):
     """One launch, as it was recorded."""
 
@@ -172,7 +187,7 @@ class StandIn:
 
     def __init__(self, memory=1 << 30, order="forward", seed=0, *, target=Plain, stream=None, raw_module=None):
         self.memory, self.order, self.target, self.stream = memory, order, target, stream
-        self.raw_module = raw_module  # what makes modules of CUDA C for the CPU: there is none in the package
+        self.raw_module = no_cuda_c if raw_module is None else raw_module
         self.launches, self.used, self.peak, self.n_given_back = [], 0, 0, 0
         self._rng = np.random.default_rng(seed)
 
@@ -263,7 +278,9 @@ class StandIn:
         if not isinstance(x, OnDevice):
             raise TypeError("a kernel was given an array on the host")
         if not x.flags.c_contiguous:
-            raise TypeError("a kernel was given an array that is not contiguous: it would be compiled once more")
+            raise TypeError(
+                "a kernel was given an array that is not contiguous: it would be compiled once more"
+            )
         return x.view(np.ndarray)
 
     def synchronise(self):

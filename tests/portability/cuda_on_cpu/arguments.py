@@ -4,7 +4,7 @@ import contextlib
 
 import numpy as np
 
-GUARD, PATTERN = 256, 0xFF  # bytes before and after each array; read as floats they are NaN
+GUARD, PATTERN = 4096, 0xFF  # bytes before and after each array; read as floats they are NaN
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ namespace cuda_on_cpu {
 #if defined(__SANITIZE_ADDRESS__)
 constexpr size_t GUARD = 0; // AddressSanitizer has its own
 #else
-constexpr size_t GUARD = 256;
+constexpr size_t GUARD = 4096;
 #endif
 constexpr unsigned char POISON = 0xFF,
                         GUARDED = 0xA5; // all bits set are a NaN; guards are another number
