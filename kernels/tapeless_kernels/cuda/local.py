@@ -164,8 +164,9 @@ def store_lane(state, lanes, i):
 def field_vjp_if_any(field, t, y, theta, cache, dy_bar, y_bar, t_bar, theta_bar):
     """Call the transpose of the field, unless the cotangent is 0: not 0 inf, where the field is singular."""
     any_ = False
-    for m in range(DIM):
+    for m in range(dy_bar.shape[0]):
         any_ = any_ or dy_bar[m, 0] != Real(0)
+    for m in range(y_bar.shape[0]):
         y_bar[m, 0] = Real(0)
     t_bar[0] = Real(0)
     return field_vjp(field, t, y, theta, cache, dy_bar, y_bar, t_bar, theta_bar) if any_ else 0

@@ -8,6 +8,7 @@ from .._jit import inlined, kernel, rebind, retarget
 from ..launch.python import field_bindings
 from ..tableaus.stochastic import DERIVATIVE, REVERSIBLE
 from ..tile import Real
+from .local import field_vjp_if_any
 from .sde import noise_of_thread
 
 cuda = None
@@ -73,28 +74,31 @@ def meanings(method, drift, diffusion, sizes, compile):
     bind, made = dict.fromkeys(_absent(method.kind, sizes["CORRECTION"]), nothing), {}
     bind["noise_of_step"] = noise_of_thread
 
-    def bound(name, function, own):
+    def compiled(function, own):
         function = getattr(function, "py_func", function)
-        bind[name] = found = compile(rebind(function, own, dict(made), compile), inlined)
+        found = compile(rebind(function, own, dict(made), compile), inlined)
         made[getattr(found, "py_func", found)] = found
+        return found
 
     for name, program in (("drift", drift), ("diffusion", diffusion)):
         own, users = field_bindings(program.function, program.transpose, compile)
         made |= users
+        own |= sizes
         forward, backward = own["call_field"], own["call_field_vjp"]
         if program.channels:
             with_time = backward.__name__ == "call_field_vjp_with_time"
             forward = matrix_field
             backward = matrix_vjp_of_time_too if with_time else matrix_field_vjp
-        own |= sizes
-        bound(f"call_{name}", forward, own)
+        bind[f"call_{name}"] = compiled(forward, own)
         if program.transpose is not None:
-            bound(f"call_{name}_vjp", backward, own)
+            own["field_vjp"] = compiled(backward, own)
+            bind[f"call_{name}_vjp"] = compiled(field_vjp_if_any, own)
     if method.kind == DERIVATIVE or sizes["CORRECTION"]:
         tangent = retarget(inlined(diffusion.tangent), {}, {}, compile)
         made[getattr(tangent, "py_func", tangent)] = tangent
         own = sizes | {"user_field_jvp": tangent, "TANGENT_PARAMS": max(diffusion.n_params, 1)}
-        bound("call_tangent", tangent_of_matrix if diffusion.channels else tangent_of_field, own)
+        tangent = tangent_of_matrix if diffusion.channels else tangent_of_field
+        bind["call_tangent"] = compiled(tangent, own)
     return bind, made
 
 
