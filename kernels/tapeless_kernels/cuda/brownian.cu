@@ -481,9 +481,8 @@ __global__ void increments_vjp(const Real* scales, unsigned first_quad, int skip
             of_j = way.ascend(j, depth, from, 1, of_j, column);
             way.part_vjp(mode & CUT_0, of_cuts, bar, whole, z);
             whole = way.ascend(i, depth, from, 0, whole, column);
-            way.put(
-                from, 0,
-                of_j); // j's way ends in the second child of the node where i's does in the first
+            // j's way ends in the second child of the node where i's does in the first.
+            way.put(from, 0, of_j);
             whole = way.ascend(i, from, from - 1, 0, whole, column);
             from = from - 1;
         } else {
