@@ -4,6 +4,7 @@ import contextlib
 import functools
 import importlib
 import pathlib
+import re
 
 MISSING = (
     'CuPy is not installed, which holds arrays on a CUDA device: pip install "tapeless[cuda]" on a '
@@ -86,6 +87,22 @@ def on_stream(cupy, stream):
         yield
 
 
+def code_of(source):
+    """Return the text of a `.cu` file, that of the `.cuh` files beside it in the place of their includes.
+
+    So compilers and their caches see all of it; faults are told by the lines of each file.
+    """
+    lines = []
+    for i, line in enumerate(source.read_text().splitlines(), 1):
+        included = re.fullmatch(r'#include "(\w+\.cuh)"', line)
+        if included:
+            part = source.with_name(included[1]).read_text()
+            lines += [f'#line 1 "{included[1]}"', part, f'#line {i + 1} "{source.name}"']
+        else:
+            lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
 @functools.cache
 def raw_kernel(source, expression, options=(), module=None, together=()):
     """Return the kernel `expression`, say "total<float>", of the file `source`, as cupy.RawModule has it.
@@ -101,5 +118,5 @@ def _raw_module(source, expressions, options, module):
     if module is None:
         check_driver(cupy())
         module = cupy().RawModule
-    code = pathlib.Path(source).read_text()
+    code = code_of(pathlib.Path(source))
     return module(code=code, options=(*OPTIONS, *options), name_expressions=expressions)

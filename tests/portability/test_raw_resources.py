@@ -48,6 +48,8 @@ def test_kernels_keep_to_the_table(source, architecture):
 def test_kernels_of_float32_hold_no_double(source):
     for expression, ptx in nvrtc.compiled(source, nvrtc.ARCHITECTURES[0]).ptx.items():
         found = doubles(ptx)
+        if "<float, double" in expression:
+            continue  # time is a double: its instances for floats have a test of their own
         if "<float" in expression:
             assert found == [], expression
         elif "<double" in expression:

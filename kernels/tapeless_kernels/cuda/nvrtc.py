@@ -11,7 +11,7 @@ import re
 from typing import NamedTuple
 
 from .._cuda import MISSING
-from .._cupy import OPTIONS
+from .._cupy import OPTIONS, code_of
 
 ROOT = pathlib.Path(__file__).parents[1]
 ARCHITECTURES = (75, 80, 90, 100, 120)
@@ -71,7 +71,7 @@ def compiled(source, architecture, expressions=None, code=None):
     """Compile a `.cu` file for a compute capability, 90 being 9.0; `code` in its place is for tests."""
     nvrtc = _nvrtc()
     expressions = instances(source) if expressions is None else expressions
-    text = source.read_text() if code is None else code
+    text = code_of(source) if code is None else code
     _, program = nvrtc.nvrtcCreateProgram(text.encode(), source.name.encode(), 0, [], [])
     try:
         for expression in expressions:

@@ -57,6 +57,10 @@ inline int __ffs(int x) { return __builtin_ffs(x); }
 inline float rsqrtf(float x) { return 1.0f / sqrtf(x); }
 inline double rsqrt(double x) { return 1.0 / sqrt(x); }
 inline float rsqrt(float x) { return rsqrtf(x); }
+inline double sinpi(double x) { return sin(3.14159265358979323846 * remainder(x, 2.0)); }
+inline double cospi(double x) { return cos(3.14159265358979323846 * remainder(x, 2.0)); }
+inline float sinpif(float x) { return static_cast<float>(sinpi(double(x))); }
+inline float cospif(float x) { return static_cast<float>(cospi(double(x))); }
 inline float __fmaf_rn(float a, float b, float c) { return fmaf(a, b, c); }
 inline double __fma_rn(double a, double b, double c) { return fma(a, b, c); }
 inline float __fsqrt_rn(float x) { return sqrtf(x); }
