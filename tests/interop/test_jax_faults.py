@@ -200,9 +200,9 @@ def test_numbers_are_looked_at_where_the_program_runs(network, bad, message):
         ({"t_eval": [0.7, 0.3]}, ValueError, "`t_eval` must be sorted"),
         ({"method": "rk5"}, ValueError, "`method` must be"),
         ({"tolerance": 1e-3}, TypeError, "unexpected keyword argument 'tolerance'"),
-        ({"measure": True}, TypeError, "`measure` must be left out in jax.*`functionals`"),
+        ({"reduce": True}, TypeError, "`reduce` must be left out in jax"),
         ({"rtol": jnp.float32(1e-3)}, TypeError, r"`rtol` must be a number of Python.*float\(x\)"),
-        ({"functionals": ["error"]}, TypeError, "`functionals` must be a sequence of"),
+        ({"measure": ["length"]}, ValueError, "`measure` must be one of 'error'"),
     ],
 )  # fmt: skip
 def test_arguments_are_looked_at_where_the_call_is_traced(network, change, kind, message):
