@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from tapeless._complain import complain, describe
 from tapeless._composition import VectorField
 from tapeless._flat import named
+from tapeless._memory import without_adjoint
 from tapeless._ode import solve_ode
 from tapeless._solution import Solution
 from tapeless._types import ArrayInput
@@ -194,11 +195,7 @@ class Objective:
         float
             The loss.
         """
-        options = {
-            name: value
-            for name, value in self.options.items()
-            if name not in ("adjoint", "stride", "budget", "backsolve")
-        }
+        options = without_adjoint(self.options)
         sol = solve_ode(self.field, self.t_span, y0, theta, adjoint=None, **options)
         return float(self.loss(sol.ys, target)[0])
 

@@ -1,1 +1,1 @@
-"""Solves, fields and operators inside other frameworks, each imported when its module is."""
+"""Bridges to frameworks, each imported on use: `tapeless.interop.torch` and its like."""
