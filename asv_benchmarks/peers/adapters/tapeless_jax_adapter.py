@@ -19,8 +19,10 @@ def problem(case, dtype):
     p = P.mlp(case.split("@")[0])
     field = tapeless.fields.MLP(p["D"], [p["H"], p["H"]], activation="tanh")
     theta = jnp.asarray(np.concatenate([p[name].ravel() for name in P.PARAMS]), dtype)
-    solve = functools.partial(tj.solve_ode, field, (p["t0"], p["t1"]), rtol=P.RTOL, atol=P.ATOL, threads=1)  # fmt: skip
-    return p, solve, jnp.asarray(p["y0"], dtype), theta
+    solve = functools.partial(
+        tj.solve_ode, field, (p["t0"], p["t1"]), rtol=P.RTOL, atol=P.ATOL, threads=1
+    )
+    return field, solve, jnp.asarray(p["y0"], dtype), theta
 
 
 def forward(options, case, dtype):
@@ -37,7 +39,7 @@ def forward(options, case, dtype):
 
 def gradient(options, case, dtype):
     """Build the gradient of sum(y(1)**2) in all parameters and y0."""
-    _, solve, y0, theta = problem(case, dtype)
+    field, solve, y0, theta = problem(case, dtype)
 
     def loss(y0, theta):
         ys, nfe = solve(y0, theta, measure="nfe", **options)
@@ -47,18 +49,16 @@ def gradient(options, case, dtype):
 
     def finish(found):
         (_, (ys, nfe)), (y0_bar, theta_bar) = found
-        return {
-            "y": np.asarray(ys),
-            "grad": np.concatenate([np.ravel(theta_bar), np.ravel(y0_bar)]),
-            "nfe": int(nfe.max()),
-        }
+        named = dict(zip(P.PARAMS, field.unflatten(np.asarray(theta_bar)).values(), strict=True))
+        grads = named | {"y0": np.asarray(y0_bar)}
+        return {"y": np.asarray(ys), "nfe": int(nfe.max()), "grads": grads}
 
     return (lambda: jax.block_until_ready(jitted(y0, theta))), finish
 
 
 def steps(options, case, dtype):
     """Build a training from the initial parameters: a jitted step, called from Python."""
-    p, solve, y0, theta = problem(case, dtype)
+    _, solve, y0, theta = problem(case, dtype)
     target = jnp.asarray(P.training(case)["target"], dtype)
     adam = optax.adam(P.RATE, *P.BETAS, P.EPS)
 

@@ -13,14 +13,13 @@ from tapeless._arguments import SOLVE
 from tapeless._complain import complain, describe
 from tapeless._composition import VectorField
 from tapeless._functionals import Functional
+from tapeless._memory import without_adjoint
 from tapeless._regularised import total
 from tapeless.interop.jax._arguments import zeros_like
 from tapeless.interop.jax._frozen import Frozen
 from tapeless.interop.jax._measures import NFE, Measure, dtype_of, value
 
 TIMES = ("t0", "t1", "t_eval")
-# What is kept for gradients; a call that is not differentiated keeps nothing, and takes the same steps.
-OF_ADJOINT = ("adjoint", "budget", "stride")
 
 
 @dataclass(frozen=True)
@@ -51,8 +50,7 @@ class OdeProblem:
         """The options that keep nothing and take the same steps; "backsolve" may add some, and keeps none."""
         if self.options.get("adjoint") == "backsolve":
             return self.options
-        others = {name: x for name, x in self.options.items() if name not in OF_ADJOINT}
-        return others | {"adjoint": None}
+        return without_adjoint(self.options) | {"adjoint": None}
 
     @functools.cached_property
     def cores(self) -> tuple[int, ...]:
