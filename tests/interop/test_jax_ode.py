@@ -97,10 +97,10 @@ def test_parameters_and_times_of_each_trajectorys_own_are_one_batch(predator, x6
     of = Functional("error")
 
     def loss(y0, theta, t1, at):
-        found = tj.solve_ode(
-            predator, (0.0, t1), y0, theta, t_eval=at, functionals=of, time_gradients=True
+        ys, error = tj.solve_ode(
+            predator, (0.0, t1), y0, theta, t_eval=at, measure=of, time_gradients=True
         )
-        return squares(found.ys) + found.values[0].sum()
+        return squares(ys) + error.sum()
 
     operands = tuple(map(jnp.asarray, (y0, theta, t1, at)))
     bars = jax.vmap(jax.grad(loss, (0, 1, 2, 3)))(*operands)
@@ -191,7 +191,7 @@ def test_functionals_are_differentiable_outputs(network, x64, passes):
     options = {"rtol": 1e-6, "atol": 1e-6}
 
     def penalty(theta, kinds):
-        _, values = tj.solve_ode(field, SPAN, y0, theta, functionals=kinds, **options)
+        _, *values = tj.solve_ode(field, SPAN, y0, theta, measure=kinds, **options)
         assert [x.shape for x in values] == [(5,)] * len(kinds)
         return sum(x.sum() for x in values)
 
@@ -205,6 +205,23 @@ def test_functionals_are_differentiable_outputs(network, x64, passes):
     both = tapeless.StepsBar(error, stiffness, h + bars[2].h)
     found = gradient(jnp.asarray(theta), tuple(kinds))
     assert np.array_equal(found, sol.vjp(None, steps_bar=both)[1])
+
+
+def test_evaluations_are_counted(network, x64, passes):
+    field, theta, y0 = network
+
+    def loss(theta):
+        ys, nfe, error = tj.solve_ode(field, SPAN, y0, theta, measure=("nfe", "error"))
+        return squares(ys) + error.sum(), nfe
+
+    sol = tapeless.solve_ode(field, SPAN, y0, theta, measure=True)
+    bar = Functional("error").vjp(sol.steps, np.ones(5))
+    for f in (loss, jax.jit(loss)):
+        theta_bar, nfe = jax.grad(f, has_aux=True)(jnp.asarray(theta))
+        assert nfe.dtype == np.int32 and np.array_equal(nfe, sol.stats.nfe)
+        assert np.array_equal(theta_bar, sol.vjp(sol.ys, steps_bar=bar)[1])
+    each = jax.vmap(lambda y0: tj.solve_ode(field, SPAN, y0, theta, measure="nfe")[1])
+    assert np.array_equal(each(y0), sol.stats.nfe)
 
 
 def test_constants_stay_float64_where_jax_has_float32(network):

@@ -8,8 +8,8 @@ except ImportError as error:
     ) from error
 
 from tapeless.interop.jax._brownian import brownian_increments
-from tapeless.interop.jax._ode import Measured, solve_ode
+from tapeless.interop.jax._ode import solve_ode
 from tapeless.interop.jax._operators import fno, spectral_conv
 from tapeless.interop.jax._sde import solve_sde
 
-__all__ = ["Measured", "brownian_increments", "fno", "solve_ode", "solve_sde", "spectral_conv"]
+__all__ = ["brownian_increments", "fno", "solve_ode", "solve_sde", "spectral_conv"]

@@ -92,7 +92,7 @@ def _arrays(frame: list[int], begin: int) -> list[NDArray[Any]]:
 def _do(frame: list[int]) -> None:
     (scalar,) = _words(frame[ATTRIBUTES + ATTRIBUTE_VALUES], 1)
     _, value = _words(scalar, 2)
-    call = _calls.get(*_words(value, 1))
+    call = _calls.get(_words(value, 1)[0])
     if call is None:
         raise RuntimeError(
             "tapeless.interop.jax: this program was compiled in another process, whose fields and options it names; "

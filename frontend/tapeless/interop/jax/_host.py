@@ -28,10 +28,10 @@ class Kept(Protocol):
         """The bytes that it holds."""
 
     def jvp(self, dots: list[Any]) -> list[Any]:
-        """Return the tangents of the outputs; `dots` has None for inputs that are held."""
+        """Return the tangents of the outputs that are floats; `dots` has None for inputs that are held."""
 
     def vjp(self, bars: Arrays, wanted: tuple[bool, ...]) -> list[Any]:
-        """Return the cotangents of the inputs that are wanted."""
+        """Return the cotangents of the inputs that are wanted, from those of the outputs that are floats."""
 
 
 class Problem(Protocol):

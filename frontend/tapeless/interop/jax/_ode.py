@@ -1,9 +1,8 @@
 """`solve_ode` in jax: differentiable, and a batch under `jax.vmap`."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-import jax
 import numpy as np
 from jax.typing import ArrayLike
 
@@ -13,27 +12,12 @@ from tapeless._complain import complain, describe
 from tapeless._composition import VectorField
 from tapeless.interop.jax._arguments import as_operand, frozen, is_traced
 from tapeless.interop.jax._frozen import Frozen
+from tapeless.interop.jax._measures import Measure, measures_of
 from tapeless.interop.jax._ode_problem import TIMES, OdeProblem
 from tapeless.interop.jax._primitives import call
-from tapeless.regularise import Functional
 
 # Options of the NumPy function whose results have no place in arrays of a shape known beforehand.
-LEFT_OUT = ("first_passage", "measure", "progress", "reduce")
-
-
-class Measured(NamedTuple):
-    """States, and what was made of the solver's heuristics.
-
-    Attributes
-    ----------
-    ys : jax.Array
-        The states.
-    values : tuple of jax.Array, shape (batch,)
-        The value of each functional; without the batch axis for a single trajectory or a coupled solve.
-    """
-
-    ys: jax.Array
-    values: tuple[jax.Array, ...]
+LEFT_OUT = ("first_passage", "progress", "reduce")
 
 
 def solve_ode(
@@ -43,7 +27,7 @@ def solve_ode(
     theta: ArrayLike | None = None,
     *,
     t_eval: ArrayLike | None = None,
-    functionals: Sequence[Functional] = (),
+    measure: Measure | Sequence[Measure] | None = None,
     time_gradients: bool = False,
     **options: Any,
 ) -> Any:
@@ -65,18 +49,21 @@ def solve_ode(
         Parameters of the field.
     t_eval : array, shape (n_times,) or (batch, n_times), optional
         Output times; as for `t_span` jax arrays are operands.
-    functionals : sequence of tapeless.regularise.Functional
-        What to return of each trajectory's error and stiffness estimates.
+    measure : str, Functional, or several of them, optional
+        What is returned beside the states, in this order: ``"error"``, ``"error_squared"`` and ``"stiffness"``, or
+        a `tapeless.regularise.Functional`, with gradients in reverse mode; and ``"nfe"``, the evaluations of the field.
     time_gradients : bool
         Whether there are gradients with respect to those times that are operands.
     **options : object
-        Constants, as of `tapeless.solve_ode`: method, rtol, atol, adjoint, n_steps and so on, but not `measure`,
-        `reduce`, `first_passage` and `progress`.
+        Constants, as of `tapeless.solve_ode`: method, rtol, atol, adjoint, n_steps and so on, but not `reduce`,
+        `first_passage` and `progress`.
 
     Returns
     -------
-    jax.Array or Measured
-        `ys` of shape (batch, dim), or (batch, n_times, dim) with `t_eval`; with `functionals` their values too.
+    jax.Array, or tuple of jax.Array
+        The states, of shape (batch, dim), or (batch, n_times, dim) with `t_eval`, without the batch axis if y0 has
+        none; and with `measure` what was measured, each of shape (batch,), or () for a single trajectory and for
+        functionals of a coupled solve.
 
     Raises
     ------
@@ -107,9 +94,8 @@ def solve_ode(
     for name in LEFT_OUT:
         if name in options:
             wanted = "left out in jax, where shapes of results are known beforehand"
-            advice = "`functionals` has sums, means and maxima of what `measure` gives."
-            raise complain(TypeError, SOLVE, name, wanted, describe(options[name]), advice)
-    functionals = _functionals(functionals)
+            raise complain(TypeError, SOLVE, name, wanted, describe(options[name]))
+    measures = measures_of(SOLVE, measure)
     try:
         t0, t1 = t_span
     except (TypeError, ValueError):
@@ -125,12 +111,12 @@ def solve_ode(
             operands.append(as_operand(SOLVE, "t_eval" if x is t_eval else "t_span", x))
         times.append(None if traced else _constant(name, x))
     problem = OdeProblem(
-        field, tuple(times), tuple(is_traced(x) for x in (t0, t1, t_eval)), functionals,
+        field, tuple(times), tuple(is_traced(x) for x in (t0, t1, t_eval)), measures,
         bool(time_gradients), frozen(SOLVE, options),
     )  # fmt: skip
     problem.check(*operands)
     ys, *values = call(problem, *operands)
-    return Measured(ys, tuple(values)) if functionals else ys
+    return (ys, *values) if measures else ys
 
 
 def _constant(name: str, x: Any) -> Frozen:
@@ -138,12 +124,3 @@ def _constant(name: str, x: Any) -> Frozen:
     if x is None or type(x) in (int, float):
         return Frozen(x if x is None else float(x))
     return Frozen(np.asarray(x) if name == "t_eval" or np.ndim(x) else float(x))
-
-
-def _functionals(given: Any) -> tuple[Functional, ...]:
-    found = (given,) if isinstance(given, Functional) else tuple(given)
-    for one in found:
-        if not isinstance(one, Functional):
-            wanted = "a sequence of tapeless.regularise.Functional"
-            raise complain(TypeError, SOLVE, "functionals", wanted, describe(one))
-    return found

@@ -12,13 +12,14 @@ from tapeless import _arguments as arguments
 from tapeless._arguments import SOLVE
 from tapeless._complain import complain, describe
 from tapeless._composition import VectorField
+from tapeless._functionals import Functional
+from tapeless._memory import without_adjoint
+from tapeless._regularised import total
 from tapeless.interop.jax._arguments import zeros_like
 from tapeless.interop.jax._frozen import Frozen
-from tapeless.regularise import Functional
+from tapeless.interop.jax._measures import NFE, Measure, dtype_of, value
 
 TIMES = ("t0", "t1", "t_eval")
-# What is kept for gradients; a call that is not differentiated keeps nothing, and takes the same steps.
-OF_ADJOINT = ("adjoint", "budget", "stride")
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,16 @@ class OdeProblem:
     field: VectorField
     times: tuple[Frozen | None, ...]
     traced: tuple[bool, ...]
-    functionals: tuple[Functional, ...]
+    measures: tuple[Measure, ...]
     time_gradients: bool
     frozen: tuple[tuple[str, Frozen], ...]
 
     name = SOLVE
+
+    @functools.cached_property
+    def functionals(self) -> tuple[Functional, ...]:
+        """Those of the measures that have derivatives."""
+        return tuple(m for m in self.measures if isinstance(m, Functional))
 
     @functools.cached_property
     def options(self) -> dict[str, Any]:
@@ -44,8 +50,7 @@ class OdeProblem:
         """The options that keep nothing and take the same steps; "backsolve" may add some, and keeps none."""
         if self.options.get("adjoint") == "backsolve":
             return self.options
-        others = {name: x for name, x in self.options.items() if name not in OF_ADJOINT}
-        return others | {"adjoint": None}
+        return without_adjoint(self.options) | {"adjoint": None}
 
     @functools.cached_property
     def cores(self) -> tuple[int, ...]:
@@ -89,8 +94,12 @@ class OdeProblem:
         at = last if self.traced[2] else self.times[2].value  # type: ignore[union-attr]
         n_times = () if at is None else at.shape[-1:]
         ys = (*y0.shape[:-1], *n_times, y0.shape[-1])
-        batch = () if self.options.get("coupled", False) else y0.shape[:-1]
-        return [(ys, y0.dtype), *((batch, y0.dtype) for _ in self.functionals)]
+        coupled = self.options.get("coupled", False)
+        measured = [
+            (() if coupled and m != NFE else y0.shape[:-1], dtype_of(m, y0.dtype))
+            for m in self.measures
+        ]
+        return [(ys, y0.dtype), *measured]
 
     def check_wanted(self, wanted: tuple[bool, ...]) -> None:
         """Complain of derivatives with respect to times, unless they were asked for."""
@@ -125,13 +134,13 @@ class OdeProblem:
 
     def _solve(self, operands: Sequence[Any], options: dict[str, Any]) -> tapeless.Solution:
         t_span, y0, theta, at = self.arguments(operands)
-        measure = bool(self.functionals)
+        measure = any(m != NFE for m in self.measures)
         return tapeless.solve_ode(
             self.field, t_span, y0, theta, t_eval=at, measure=measure, **options
         )
 
     def _outs(self, sol: tapeless.Solution) -> list[Any]:
-        return [sol.ys, *(one.value(sol.steps) for one in self.functionals)]
+        return [sol.ys, *(value(m, sol) for m in self.measures)]
 
 
 @functools.lru_cache(maxsize=256)
@@ -146,7 +155,7 @@ def _check_options(problem: OdeProblem, dtype: Any, theta_ndim: int) -> None:
     theta = np.zeros((0,) * (theta_ndim - 1) + (field.n_params,), dtype)
     tapeless.solve_ode(
         field, (t0, t1), np.zeros((0, field.dim), dtype), theta, t_eval=at,
-        measure=bool(problem.functionals), **options,
+        measure=any(m != NFE for m in problem.measures), **options,
     )  # fmt: skip
 
 
@@ -167,8 +176,8 @@ class KeptSolution:
         problem = self._problem
         if problem.functionals:
             raise complain(
-                ValueError, SOLVE, "functionals", "left out in forward mode, which they have not",
-                f"{len(problem.functionals)} of them", "Reverse mode, say jax.grad, has them.",
+                ValueError, SOLVE, "measure", 'left out, or "nfe", for derivatives in forward mode',
+                describe(problem.functionals[0]), "Reverse mode, say jax.grad, has those of functionals.",
             )  # fmt: skip
         y0_dot, theta_dot, *rest = dots
         given = iter(rest)
@@ -184,7 +193,7 @@ class KeptSolution:
             one.vjp(sol.steps, bar)
             for one, bar in zip(problem.functionals, value_bars, strict=True)
         ]
-        steps_bar = functools.reduce(_added, parts) if parts else None
+        steps_bar = total(parts)
         if any(wanted[2:]):
             found = sol.vjp(ys_bar, steps_bar=steps_bar, times=True)
             of_times = zip(TIMES, problem.traced, strict=True)
@@ -196,9 +205,3 @@ class KeptSolution:
         else:
             every = [*sol.vjp(ys_bar, steps_bar=steps_bar), *(None for _ in wanted[2:])]
         return [bar for bar, one in zip(every, wanted, strict=True) if one]
-
-
-def _added(a: tapeless.StepsBar, b: tapeless.StepsBar) -> tapeless.StepsBar:
-    return tapeless.StepsBar(
-        *(x if y is None else y if x is None else x + y for x, y in zip(a, b, strict=True))
-    )

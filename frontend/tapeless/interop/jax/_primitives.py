@@ -43,6 +43,8 @@ def _avals(*avals: Any, call: Call) -> list[Any]:
         found = [(x.shape, x.dtype) for x, one in zip(inputs, call.wanted, strict=True) if one]
     else:
         found = call.problem.outputs(inputs)
+    if call.kind == "push":
+        found = [(shape, dtype) for shape, dtype in found if _has_tangent(dtype)]
     outs = [ShapedArray((*lead, *shape), np.dtype(dtype)) for shape, dtype in found]
     return [*outs, TOKEN] if call.kind == "keep" else outs
 
@@ -95,6 +97,11 @@ def _batched(primitive: Primitive, operands: Any, dims: Any, *, call: Call) -> A
 RUN, KEEP, PUSH, PULL = map(_primitive, ("run", "keep", "push", "pull"))
 
 
+def _has_tangent(dtype: Any) -> bool:
+    """Return whether outputs of a dtype have derivatives: counts have none."""
+    return np.dtype(dtype).kind == "f"
+
+
 def _is_zero(tangent: Any) -> bool:
     return type(tangent) is ad.Zero or tangent.dtype == jax.dtypes.float0
 
@@ -103,13 +110,19 @@ def _run_jvp(inputs: Any, dots: Any, *, call: Call) -> Any:
     wanted = tuple(not _is_zero(dot) for dot in dots)
     if not any(wanted):
         outs = RUN.bind(*inputs, call=call)
-        return outs, [ad.Zero(ShapedArray(out.shape, out.dtype)) for out in outs]
+        return outs, list(map(_zero, outs))
     call.problem.check_wanted(wanted)
     *outs, token = KEEP.bind(*inputs, call=call._replace(kind="keep", wanted=wanted))
     chosen = [i for i, one in enumerate(wanted) if one]
     maps = tuple((n, (*mask, *(mask[i] for i in chosen))) for n, mask in call.maps)
     pushed = Call("push", call.problem, maps, wanted)
-    return outs, PUSH.bind(token, *inputs, *(dots[i] for i in chosen), call=pushed)
+    found = iter(PUSH.bind(token, *inputs, *(dots[i] for i in chosen), call=pushed))
+    return outs, [next(found) if _has_tangent(out.dtype) else _zero(out) for out in outs]
+
+
+def _zero(out: Any) -> Any:
+    dtype = out.dtype if _has_tangent(out.dtype) else jax.dtypes.float0
+    return ad.Zero(ShapedArray(out.shape, dtype))
 
 
 def _push_transpose(bars: Any, token: Any, *operands: Any, call: Call) -> Any:

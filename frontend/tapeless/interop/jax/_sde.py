@@ -14,11 +14,11 @@ from tapeless import _arguments as arguments
 from tapeless import _sde_arguments as sde_arguments
 from tapeless._complain import complain, describe
 from tapeless._composition import VectorField
+from tapeless._memory import without_adjoint
 from tapeless._sde_grid import SOLVE
 from tapeless.interop.jax._arguments import as_operand, frozen, is_traced, zeros_like
 from tapeless.interop.jax._frozen import Frozen
 from tapeless.interop.jax._keys import as_words, number_of
-from tapeless.interop.jax._ode_problem import OF_ADJOINT
 from tapeless.interop.jax._primitives import call
 
 
@@ -135,8 +135,7 @@ class _SdeProblem:
     @functools.cached_property
     def without_tape(self) -> dict[str, Any]:
         """Those that keep nothing, and take the same steps."""
-        others = {name: x for name, x in self.options.items() if name not in OF_ADJOINT}
-        return others | {"adjoint": None}
+        return without_adjoint(self.options) | {"adjoint": None}
 
     @property
     def cores(self) -> tuple[int, ...]:
