@@ -25,7 +25,7 @@ help: ## list these targets
 demo: .venv/installed-demo ## train a neural ODE on handwritten digits
 	$(BIN)/tapeless demo
 
-test: lint ctest ## lint, the C tests, pytest
+test: lint ctest .venv/installed-interop ## lint, the C tests, pytest
 	@echo 'Compiling the kernels that the tests need, if the cache lacks them.'
 	-$(BIN)/tapeless compile > /dev/null
 	$(BIN)/pytest -q -n auto --dist worksteal -m 'not slow'
@@ -70,6 +70,18 @@ clean: ## remove all that these targets made
 	@echo 'Installing tapeless and what "$*" needs into .venv; this can take some minutes.'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
 	@cmake --version >/dev/null 2>&1 || [ -x $(BIN)/cmake ] || $(BIN)/python -m pip install --quiet 'cmake>=3.20'
+	@touch $@
+
+# Frameworks that we are called from, built for the CPU: torch's usual build brings gigabytes for GPUs along.
+TORCH_CPU := --extra-index-url https://download.pytorch.org/whl/cpu
+.venv/installed-interop: .venv/installed-test
+	@echo 'Installing torch and jax for the CPU into .venv, for the tests of tapeless.interop.'
+	@$(BIN)/python -c 'import torch' 2>/dev/null || \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check 'torch==2.13.0+cpu' $(TORCH_CPU) || \
+		echo 'torch could not be installed: the tests of tapeless.interop.torch will be skipped.'
+	@$(BIN)/python -c 'import jax' 2>/dev/null || \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check jax || \
+		echo 'jax could not be installed: the tests of tapeless.interop.jax will be skipped.'
 	@touch $@
 
 $(BIN)/python:

@@ -8,9 +8,9 @@ import torch
 from core import register
 
 import tapeless
+from adapters._torch_fno import FNO as TorchFNO
 from adapters._torch_spectral import gradient as gradient_by_torch
 from adapters._torch_spectral import tensor, training
-from adapters.torch_spectral import FNO as TorchFNO
 from tapeless.interop.torch import FNO, NeuralODE, SpectralConv
 
 torch.set_num_threads(1)
