@@ -181,7 +181,7 @@ def test_going_on_with_what_was_not_begun(c_solve):
     assert c.intact()
 
 
-@pytest.mark.parametrize("tiles", ["", "_tiles"])
+@pytest.mark.parametrize("tiles", ["", pytest.param("_tiles", marks=pytest.mark.slow)])
 def test_field_that_returns_a_code(c_solve, ffi, tiles):
     code = ffi.new("int32_t*", -12345)
     c = c_solve(Y0, THETA, field="returns", tiles=tiles, context=ffi.cast("void*", code))
