@@ -166,10 +166,10 @@ def test_network_in_c(c_solve, ffi):
     y0, theta = states(3), field.init(rng=0)
     sol = tapeless.solve_ode(field, (0.0, 10.0), y0, theta, **TOLERANCES)
     pointers = tapeless.c_field(field)
-    c = c_solve(
-        y0, theta, n_cache=pointers.n_cache, context=ffi.cast("void*", pointers.context),
-        field=ffi.cast("tapeless_field_f64", pointers.field), vjp=ffi.cast("tapeless_vjp_f64", pointers.vjp),
-    )  # fmt: skip
+    c = c_solve(y0, theta, n_cache=pointers.n_cache)
+    c.ode.field = ffi.cast("tapeless_field_f64", pointers.field)
+    c.ode.vjp = ffi.cast("tapeless_vjp_f64", pointers.vjp)
+    c.ode.context = ffi.cast("void*", pointers.context)
     pointers.prepare_vjp(theta)
     check(c, sol, False)
 
