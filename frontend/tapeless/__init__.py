@@ -19,6 +19,7 @@ from tapeless._address import address, c_declarations
 from tapeless._adjoint_memory import AdjointMemory, adjoint_memory
 from tapeless._backsolve import Backsolve, BackwardStats
 from tapeless._brownian import BrownianPath, Increment
+from tapeless._c_field import CField, c_field
 from tapeless._diffusion import Diffusion, DiffusionNetwork, JointField, diffusion
 from tapeless._fit import fit
 from tapeless._gradient import Gradient
@@ -40,6 +41,7 @@ __all__ = [
     "Backsolve",
     "BackwardStats",
     "BrownianPath",
+    "CField",
     "Diffusion",
     "DiffusionNetwork",
     "Evaluation",
@@ -64,6 +66,7 @@ __all__ = [
     "address",
     "adjoint_memory",
     "c_declarations",
+    "c_field",
     "check_tableau",
     "diffusion",
     "fft",

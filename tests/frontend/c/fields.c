@@ -1,5 +1,7 @@
 /* Right-hand sides for the tests, in both dtypes: hares and lynxes, and such as fail. */
 
+#include <math.h>
+
 #include "tapeless.h"
 
 #define T float

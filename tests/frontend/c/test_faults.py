@@ -181,7 +181,7 @@ def test_going_on_with_what_was_not_begun(c_solve):
     assert c.intact()
 
 
-@pytest.mark.parametrize("tiles", ["", "_tiles"])
+@pytest.mark.parametrize("tiles", ["", pytest.param("_tiles", marks=pytest.mark.slow)])
 def test_field_that_returns_a_code(c_solve, ffi, tiles):
     code = ffi.new("int32_t*", -12345)
     c = c_solve(Y0, THETA, field="returns", tiles=tiles, context=ffi.cast("void*", code))
@@ -194,7 +194,7 @@ def test_field_that_returns_a_code(c_solve, ffi, tiles):
 
 def test_field_that_writes_nan_or_stops_a_lane(c_solve):
     y0 = np.array([[1.0, 1.0], [39.9, 0.01], [-0.1, 0.5]])
-    c = c_solve(y0, THETA, field="breaks")
+    c = c_solve(y0, THETA, field="breaks", n_steps=200)
     assert c.solve() == 0 and c.ode.n_failed == 2
     assert list(c.status) == [status.SUCCESS, status.NON_FINITE, status.FIELD_FAILED]
     assert np.isfinite(c.ys[0]).all() and np.isnan(c.ys[1:]).all()

@@ -97,6 +97,7 @@ def test_numbers_and_times_of_its_own_for_each(c_solve, controller):
     np.testing.assert_array_equal(numbers[2], first)  # not written to
 
 
+@pytest.mark.slow  # each width and dtype is compiled by itself
 @pytest.mark.parametrize("own", [False, True])
 def test_tiles(c_solve, own):
     y0 = states(75)
@@ -105,6 +106,7 @@ def test_tiles(c_solve, own):
     check(c_solve(y0, theta, tiles="_tiles"), sol, own)
 
 
+@pytest.mark.slow
 def test_float32(c_solve):
     y0, theta = states(3, F4), THETA.astype(F4)
     sol = tapeless.solve_ode(hares, (0.0, 10.0), y0, theta, **TOLERANCES)
@@ -157,6 +159,51 @@ def test_threads_with_memory_of_their_own_give_the_same_bits(c_solve):
         np.testing.assert_array_equal(c.ys, solves[0].ys)
         for a, b in zip(bars, results[0][1:], strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+def test_network_in_c(c_solve, ffi):
+    field = tapeless.fields.MLP(2, [16, 8])
+    y0, theta = states(3), field.init(rng=0)
+    sol = tapeless.solve_ode(field, (0.0, 10.0), y0, theta, **TOLERANCES)
+    pointers = tapeless.c_field(field)
+    c = c_solve(y0, theta, n_cache=pointers.n_cache)
+    c.ode.field = ffi.cast("tapeless_field_f64", pointers.field)
+    c.ode.vjp = ffi.cast("tapeless_vjp_f64", pointers.vjp)
+    c.ode.context = ffi.cast("void*", pointers.context)
+    pointers.prepare_vjp(theta)
+    check(c, sol, False)
+
+
+NORMALISED = tapeless.fields.Network(2, [tapeless.fields.SpectralDense(2)])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        ((hares, "f8", 2), ValueError, "`lanes` must be 1 or 32 with float64; got 2"),
+        ((hares, "i4"), ValueError, "`dtype` must be float32 or float64"),
+        ((lambda t, y: y,), TypeError, "`field` must be a tapeless field"),
+        ((NORMALISED,), ValueError, "`field` must be one that takes its parameters as they are"),
+    ],
+)
+def test_c_field_says_what_it_takes(arguments, error, words):
+    with pytest.raises(error, match=f"c_field: .*{words}"):
+        tapeless.c_field(*arguments)
+    with pytest.raises(ValueError, match=r"CField.prepare_vjp: `theta` must be of shape \(4,\)"):
+        tapeless.c_field(hares).prepare_vjp(np.zeros(3))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("solve_me",), "`name` must be one of 'ode_init'.*; got 'solve_me'"),
+        ((3,), "`name` must be .*; got 3"),
+        (("solve", "int32"), "`dtype` must be float32 or float64; got 'int32'"),
+    ],
+)
+def test_address_says_what_there_is(arguments, words):
+    with pytest.raises(ValueError, match=f"address: {words}"):
+        tapeless.address(*arguments)
 
 
 def test_no_trajectories(c_solve):
