@@ -68,7 +68,7 @@ def solve_ode(
     t_span : tuple (t0, t1)
         Initial and final time; t1 < t0 integrates backward. Each a number or an array (batch,).
     y0 : array, shape (batch, dim) or (dim,)
-        Initial states: anything with ``__array__``, the buffer protocol or a CPU ``__dlpack__``.
+        Initial states: of NumPy, or of any library with DLPack on the CPU, whose arrays results are then.
         Its dtype, float32 or float64, is that of the solve; integers become float64.
     theta : array, shape (n_params,) or (batch, n_params)
         Parameters of the field, shared by the batch or, for a `Field` and sums of such, of its own for each

@@ -4,6 +4,7 @@ import copy
 import ctypes
 import gc
 import pickle
+import subprocess
 import sys
 import types
 import warnings
@@ -340,6 +341,28 @@ def test_callbacks_return_arrays_of_any_library(torch):
     found = tapeless.solve_ivp(lambda t, y: -torch.from_numpy(y), (0.0, 1.0), [1.0, 2.0])
     expected = tapeless.solve_ivp(lambda t, y: -y, (0.0, 1.0), [1.0, 2.0])
     assert np.array_equal(found.y, expected.y)
+
+
+def test_a_pullback_frees_what_it_kept(torch):
+    conv = tapeless.operators.SpectralConv(1, 1, 3)
+    x, theta = torch.ones(1, 1, 8, dtype=torch.float64), torch.tensor(conv.init(rng=0))
+    _, pullback = conv.pullback(x, theta)
+    pullback(x)
+    kept = weakref.ref(pullback)
+    del pullback
+    gc.collect()
+    assert kept() is None
+    inner = conv.pullback(np.ones((1, 1, 8)), theta.numpy())[1]
+    inner(x)
+    kept = weakref.ref(inner.__wrapped__)
+    del inner
+    gc.collect()
+    assert kept() is None
+
+
+def test_no_library_is_imported_by_ours():
+    code = "import sys, tapeless; tapeless.losses.mse([1.0], [2.0]); sys.exit(bool({'torch', 'jax'} & {*sys.modules}))"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 def test_signatures_and_names_are_those_of_the_function():

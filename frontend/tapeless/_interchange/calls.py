@@ -41,6 +41,9 @@ def takes_arrays(function: F) -> F:
 def converting(name: str, function: F) -> F:
     """Return what `takes_arrays` makes of a function, which complains under a name and is in no table."""
     all_plain = PLAIN.issuperset
+    names: list[
+        str
+    ] = []  # of its parameters, once there is something to say of one: they take longer than a call
 
     # Written out, as this is what callers with NumPy arrays wait for: 0.5 us with a tuple among four arguments.
     @functools.wraps(function)
@@ -52,7 +55,7 @@ def converting(name: str, function: F) -> F:
                 and not (cls is tuple and all_plain(map(type, x)))
                 and is_foreign(x)
             ):
-                return _call_foreign(function, name, args, kwargs)
+                return _call_foreign(function, name, names, args, kwargs)
         if kwargs:
             for x in kwargs.values():
                 cls = type(x)
@@ -61,7 +64,7 @@ def converting(name: str, function: F) -> F:
                     and not (cls is tuple and all_plain(map(type, x)))
                     and is_foreign(x)
                 ):
-                    return _call_foreign(function, name, args, kwargs)
+                    return _call_foreign(function, name, names, args, kwargs)
         return function(*args, **kwargs)
 
     return call  # type: ignore[return-value]
@@ -125,17 +128,22 @@ class _Taking:
 
 
 def _call_foreign(
-    function: Callable[..., Any], caller: str, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Any:
-    names = [*_names(function, len(args)), *kwargs]
-    given = [*args, *kwargs.values()]
+    function: Callable[..., Any], caller: str, names: list[str], args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Any:  # fmt: skip
+    if not names:
+        names += inspect.signature(function).parameters
+    given: list[Any] = [*args, *kwargs.values()]
+    named = [*names[: len(args)], *names[-1:] * (len(args) - len(names)), *kwargs]
+    foreign = [i for i, x in enumerate(given) if is_foreign(x)]
     taking = _Taking(caller)
-    on_device = [taking.survey(name, x) for name, x in zip(names, given, strict=True)]
+    on_device = [taking.survey(named[i], given[i]) for i in foreign]
     if any(on_device) and caller in ON_DEVICE:
         module, _, twin = ON_DEVICE[caller].partition(":")
         return getattr(importlib.import_module(module), twin)(*args, **kwargs)
-    taken = [taking.take(name, x) for name, x in zip(names, given, strict=True)]
-    args, kwargs = tuple(taken[: len(args)]), dict(zip(kwargs, taken[len(args) :], strict=True))
+    for i in foreign:
+        given[i] = taking.take(named[i], given[i])
+    args, kwargs = tuple(given[: len(args)]), dict(zip(kwargs, given[len(args) :], strict=True))
     library = taking.library
     if library is None or not library.module:
         return function(*args, **kwargs)
@@ -149,10 +157,3 @@ def _call_foreign(
                 setattr(error, name, giver.give(value))
         raise
     return giver.give(result)
-
-
-@functools.cache  # the signature takes longer than a call
-def _names(function: Callable[..., Any], n: int) -> list[str]:
-    """Return the names of the first n parameters, those of ``*args`` over and over."""
-    names = list(inspect.signature(function).parameters)
-    return [*names, *[names[-1]] * n][:n]

@@ -16,6 +16,7 @@ C = TypeVar("C", bound=type)
 NUMBERS = (
     "biufc"  # the kinds of dtype that are exchanged; names of classes and the like stay NumPy's
 )
+PYTHONS = frozenset({float, int, bool, str, type(None)})
 
 # Each class of results, with its subclass whose attributes are arrays of the caller's library.
 PRESENTED: dict[type, type] = {}
@@ -43,6 +44,10 @@ class Giver:
         if isinstance(value, np.ndarray):
             found = self.originals.get(id(value))  # what came in goes out, as itself
             return self._array(value) if found is None else found[1]
+        if (
+            type(value) in PYTHONS
+        ):  # said first, as the questions below take as long as a conversion
+            return value
         if isinstance(value, np.generic):
             return self._array(np.asarray(value))
         if type(value) in PRESENTED:
