@@ -17,10 +17,10 @@ DOCUMENTED = _address _adjoint_memory _brownian _c_field _composition _cuda_conv
 FRONTEND = $(shell find frontend -name '[!_]*.py' -not -path '*/_*') $(DOCUMENTED:%=frontend/tapeless/%.py)
 C_SOURCES = $(shell find kernels tests examples -name '*.[ch]' -o -name '*.inc' -o -name '*.cu' -o -name '*.cuh')
 
-.PHONY: help demo test slow lint ctest bench peers docs clean
+.PHONY: help demo test test-gpu slow lint ctest bench peers docs clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s%s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s%s\n", $$1, $$2 }' Makefile
 
 demo: .venv/installed-demo ## train a neural ODE on handwritten digits
 	$(BIN)/tapeless demo
@@ -29,6 +29,9 @@ test: lint ctest .venv/installed-interop ## lint, the C tests, pytest
 	@echo 'Compiling the kernels that the tests need, if the cache lacks them.'
 	-$(BIN)/tapeless compile > /dev/null
 	$(BIN)/pytest -q -n auto --dist worksteal -m 'not slow'
+
+test-gpu: .venv/installed-cuda ## what needs an NVIDIA GPU, on one
+	$(BIN)/pytest -q -rs -m gpu tests/gpu
 
 slow: .venv/installed-test ## the tests that `test` leaves out, of some minutes
 	$(BIN)/pytest -q -n auto --dist worksteal -m slow

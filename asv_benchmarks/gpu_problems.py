@@ -1,4 +1,4 @@
-"""Problems for a GPU, of the sizes of docs/results/gpu_roofline.md or, for a rehearsal, small; and how they are timed."""
+"""Problems for a GPU, of the sizes of docs/results/gpu_roofline.md or, to rehearse, small; and how they are timed."""
 
 import numpy as np
 
@@ -62,7 +62,10 @@ def solve_network(device, dtype, sizes, n, gradient):
 def convolve(device, dtype, shape, modes, gradient):
     """Return a function that convolves as a layer of an FNO does, and takes a cotangent back if so said."""
     batch, channels, *grid = shape if isinstance(device, cuda.Device) else (2, 3, *shape[2:])
-    layer, rng = tapeless.operators.SpectralConv(channels, channels, modes), np.random.default_rng(0)
+    layer, rng = (
+        tapeless.operators.SpectralConv(channels, channels, modes),
+        np.random.default_rng(0),
+    )
     theta = device.array(layer.init(rng=1, dtype=dtype))
     x = device.array(rng.standard_normal((batch, channels, *grid)).astype(dtype))
 
@@ -75,7 +78,9 @@ def convolve(device, dtype, shape, modes, gradient):
 
 def add_up(device, dtype):
     """Return a function that sums |h| E over the steps of an ensemble."""
-    h, x = np.random.default_rng(0).uniform(0.1, 1, (2, scaled(device, 200), scaled(device, 1_000_000)))
+    h, x = np.random.default_rng(0).uniform(
+        0.1, 1, (2, scaled(device, 200), scaled(device, 1_000_000))
+    )
     h, x = device.array(h.astype(dtype)), device.array(x.astype(dtype))
     heuristics = Heuristics(device.xp, dtype, device.raw_module)
     return lambda: heuristics.functional(h, x, "sized", "sum")

@@ -115,12 +115,13 @@ def least_time(work, dtype, card=H100):
 HEADING = """# The least time of each kernel on an H100
 
 No kernel here has run on a GPU. These times are predictions, for the first run to confirm or refute: the larger of
-counted operations by the rate of the data sheet ({flops32:.0f} and {flops64:.0f} Tflop/s in float32 and float64, an fma being two, no tensor
-cores) and of bytes that must cross by {bandwidth:.2f} TB/s. A launch costs some microseconds more, which is what sets the
-smallest. Not counted, so that a kernel may well take several times as long: stack frames and local arrays that leave
-the first-level cache, threads that wait for the longest trajectory of their warp, divisions and roots, shared memory;
-and the second-level cache, which makes some bytes cheaper. `python asv_benchmarks/gpu_speed.py` times the same problems
-on a card. Written by `python -m tapeless_kernels.cuda.roofline`.
+counted operations by the rate of the data sheet ({flops32:.0f} and {flops64:.0f} Tflop/s in float32 and float64, an fma
+being two, no tensor cores) and of bytes that must cross by {bandwidth:.2f} TB/s. A launch costs some microseconds
+more, which is what sets the smallest. Not counted, so that a kernel may well take several times as long: stack frames
+and local arrays that leave the first-level cache, threads that wait for the longest trajectory of their warp, divisions
+and roots, shared memory; and the second-level cache, which makes some bytes cheaper.
+`python asv_benchmarks/gpu_speed.py` times the same problems on a card. Written by
+`python -m tapeless_kernels.cuda.roofline`.
 
 | problem | kernel | dtype | Gflop | MB | least time, ms | set by |
 |---|---|---|--:|--:|--:|---|

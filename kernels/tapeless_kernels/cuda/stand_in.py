@@ -6,6 +6,7 @@ their own, which like CuPy's does not mix with those of the host.
 """
 
 import itertools
+import time
 import types as python_types
 import weakref
 from typing import NamedTuple
@@ -185,7 +186,9 @@ class StandIn:
 
     xp, index = np, 0
 
-    def __init__(self, memory=1 << 30, order="forward", seed=0, *, target=Plain, stream=None, raw_module=None):
+    def __init__(
+        self, memory=1 << 30, order="forward", seed=0, *, target=Plain, stream=None, raw_module=None
+    ):
         self.memory, self.order, self.target, self.stream = memory, order, target, stream
         self.raw_module = no_cuda_c if raw_module is None else raw_module
         self.launches, self.used, self.peak, self.n_given_back = [], 0, 0, 0
@@ -285,3 +288,11 @@ class StandIn:
 
     def synchronise(self):
         """Do nothing: all is done."""
+
+    def event(self):
+        """Return the time now, for what is launched has ended."""
+        return time.perf_counter()
+
+    def milliseconds(self, start, end):
+        """Return the time between two events: of the CPU's playing, which tells nothing of a GPU's."""
+        return 1e3 * (end - start)
