@@ -14,6 +14,7 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 EVERYWHERE = [*PAGES, *(ROOT / name for name in ("CONTRIBUTING.md", "kernels/README.md"))]
+NEEDS = {"jax": ("jax", "optax")}  # pages whose blocks need what may not be there
 BLOCK = re.compile(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```$)?", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:)([^)#]*)(#[^)]*)?\)")
 
@@ -30,6 +31,8 @@ def blocks(page):
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=named)
 def test_python_in_a_page_runs_and_prints_what_it_says(page, tmp_path, monkeypatch):
+    for library in NEEDS.get(page.stem, ()):
+        pytest.importorskip(library)
     monkeypatch.chdir(tmp_path)
     namespace = {"__name__": page.stem}
     for code, wanted in blocks(page):
