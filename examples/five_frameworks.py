@@ -12,18 +12,16 @@ from matplotlib.figure import Figure
 import tapeless
 
 QUICK = "--quick" in sys.argv
-N_STEPS, BATCH, RATE = (15 if QUICK else 300), 64, 0.01
+N_STEPS, BATCH, RATE = (15 if QUICK else 150), 64, 0.01
 SOLVE = {"rtol": 1e-6, "atol": 1e-6}
-AGREE = 1e-4  # relative: losses differ by the solvers' errors, which 300 steps carry on
+AGREE = 1e-4  # relative: losses differ by the solvers' errors, which steps carry on
 SPAN = (0.0, 1.0)
-
 field = tapeless.fields.MLP(2, [32])
 start = field.init(rng=0)
 
 
 @tapeless.field(dim=2)
 def spiral(t, y, theta, dy):
-    """The toy of Chen et al. (2018): dy = A y^3."""
     dy[0] = -0.1 * y[0] ** 3 + 2.0 * y[1] ** 3
     dy[1] = -2.0 * y[0] ** 3 - 0.1 * y[1] ** 3
 
@@ -33,7 +31,6 @@ target = tapeless.solve_ode(spiral, SPAN, y0, rtol=1e-10, atol=1e-10, adjoint=No
 
 
 def by_numpy():
-    """Yield losses; each step is one solve and one transpose."""
     theta, adam = start.copy(), tapeless.optim.Adam(RATE)
     while True:
         sol = tapeless.solve_ode(field, SPAN, y0, theta, threads=1, **SOLVE)
@@ -43,7 +40,6 @@ def by_numpy():
 
 
 def torch_steps(solve, parameters):
-    """Yield losses of torch's Adam."""
     import torch
 
     torch.set_num_threads(1)
@@ -58,7 +54,6 @@ def torch_steps(solve, parameters):
 
 
 def by_torch():
-    """Yield losses of our kernels in autograd's graph."""
     import torch
 
     from tapeless.interop.torch import solve_ode
@@ -68,7 +63,6 @@ def by_torch():
 
 
 def by_torchdiffeq():
-    """Yield losses of a module of torch, by torchdiffeq's default method."""
     import torch
     from torchdiffeq import odeint
 
@@ -82,7 +76,6 @@ def by_torchdiffeq():
 
 
 def jax_steps(solve, parameters):
-    """Yield losses of optax's Adam, in jitted steps."""
     import jax
     import jax.numpy as jnp
     import optax
@@ -103,14 +96,12 @@ def jax_steps(solve, parameters):
 
 
 def by_jax():
-    """Yield losses of our kernels in jitted steps."""
     from tapeless.interop.jax import solve_ode
 
     return jax_steps(lambda theta: solve_ode(field, SPAN, y0, theta, threads=1, **SOLVE), start)
 
 
 def by_diffrax():
-    """Yield losses of diffrax, with its default adjoint; the batch is one state, as in torchdiffeq."""
     import diffrax
     import jax.numpy as jnp
 
@@ -148,8 +139,8 @@ least = {name: 1e3 * min(t[1:]) for name, t in times.items()}
 for name, curve in curves.items():
     off = np.max(np.abs(np.array(curve) / curves["numpy"] - 1))
     print(
-        f"{name}: {least[name]:.2f} ms a step at least, {1e3 * np.median(times[name][1:]):.2f} in the median, first step "
-        f"{times[name][0]:.2f} s, loss {curve[-1]:.6f}, off by {off:.1e}"
+        f"{name}: {least[name]:.2f} ms a step at least, {1e3 * np.median(times[name][1:]):.2f} in the "
+        f"median, first step {times[name][0]:.2f} s, loss {curve[-1]:.6f}, off by {off:.1e}"
     )
     assert off < AGREE, f"{name} learns another curve"
 
