@@ -158,6 +158,17 @@ def test_check_grads_of_times_and_in_forward_mode(network, x64):
     np.testing.assert_allclose(*jacobians, rtol=1e-10, atol=1e-12)
 
 
+def test_mapped_jacobians_are_those_of_each(network, x64, passes):
+    field, theta, y0 = network
+
+    def solve(y0):
+        return tj.solve_ode(field, SPAN, y0, theta)
+
+    # Loops over cotangents within one over trajectories, of a pass that was one batch.
+    found = jax.vmap(jax.jacrev(solve))(jnp.asarray(y0))
+    assert np.array_equal(found, [jax.jacrev(solve)(jnp.asarray(y)) for y in y0])
+
+
 def test_scan_saves_a_pass_for_each_round(network, x64, passes):
     field, theta, y0 = network
 
