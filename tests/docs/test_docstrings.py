@@ -25,6 +25,17 @@ MODULES = (
     "tapeless.plot", "tapeless.sklearn", "tapeless.testing",
 )  # fmt: skip
 
+# Those of a framework, where it is installed.
+OF_JAX = tuple(
+    f"tapeless.interop.jax.{name}" for name in ("_brownian", "_ode", "_operators", "_sde")
+)
+
+
+@pytest.mark.parametrize("name", OF_JAX)
+def test_examples_of_jax(name):
+    pytest.importorskip("jax")
+    test_examples(name)
+
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples(name):

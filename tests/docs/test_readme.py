@@ -15,9 +15,8 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 EVERYWHERE = [*PAGES, *(ROOT / name for name in ("CONTRIBUTING.md", "kernels/README.md"))]
-NEEDED = re.compile(r"^import (torch|jax)$", re.MULTILINE)
 BLOCK = re.compile(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```$)?", re.MULTILINE | re.DOTALL)
-FRAMEWORK = re.compile(r"^import (torch|jax)\b", re.MULTILINE)  # may be missing
+FRAMEWORK = re.compile(r"^import (torch|jax|optax)\b", re.MULTILINE)  # may be missing
 LINK = re.compile(r"\]\((?!https?:)([^)#]*)(#[^)]*)?\)")
 
 

@@ -138,7 +138,9 @@ def test_what_waits_does_not_read_memory_of_xla(network, of):
         problem = OdeProblem(field, times, (False,) * 3, (), False, ())
         operands = [y0.copy(), theta.copy()]
     else:
-        model = tapeless.operators.FNO(1, 1, 4, width=4, n_layers=2, projection=8, coordinates=False)
+        model = tapeless.operators.FNO(
+            1, 1, 4, width=4, n_layers=2, projection=8, coordinates=False
+        )
         problem = _OperatorProblem("fno", model, None)
         operands = [np.random.default_rng(0).standard_normal((3, 1, 16)), model.init(rng=0)]
     outs, kept = problem.keep(*(x.copy() for x in operands))

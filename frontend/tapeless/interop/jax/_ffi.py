@@ -104,7 +104,7 @@ def _do(frame: list[int]) -> None:
 def _error(api: int, error: BaseException) -> Any:
     """Return an error of XLA's with the message of ours."""
     code = next(code for kind, code in OF_ERRORS if isinstance(error, kind))
-    message = f"{type(error).__name__}: {error}".encode()
+    message = f"{type(error).__name__}: {error}".rstrip(": ").encode()
     create = _CREATE_ERROR(_words(api, API_ERROR_CREATE + 1)[API_ERROR_CREATE])
     return create(_ErrorArguments(ctypes.sizeof(_ErrorArguments), None, message, code))
 
