@@ -68,6 +68,13 @@ def test_a_right_kernel_is_right(kernel, order, name, dtype):
     assert out == x.sum()
 
 
+def test_where_registers_cannot_be_exchanged(on_cpu):
+    """The fibers of other machines than x86-64."""
+    name = "prefix<float, 64>"
+    module = on_cpu("random")(KERNELS, ("-std=c++17", "-DCUDA_ON_CPU_UCONTEXT"), (name,))
+    assert prefixes(module.get_function(name))
+
+
 def test_a_missing_barrier_shows(kernel):
     for barrier in ("__syncthreads();  // before reading", "__syncthreads();  // before writing"):
         found = [prefixes(kernel("prefix<float, 64>", (barrier, ""), order=o)) for o in ORDERS]

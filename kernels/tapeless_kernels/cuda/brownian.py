@@ -194,7 +194,9 @@ class BrownianKernels:
 
     def _launch(self, name, chunks, arguments):
         """Run a kernel with as many blocks as columns need, by `chunks` of queries."""
-        function = raw_kernel(SOURCE, f"{name}<{self._real}, {self._rows}>", module=self._module)
+        of_path = f"<{self._real}, {self._rows}>"
+        together = tuple(e for e in INSTANCES if e.endswith(of_path))
+        function = raw_kernel(SOURCE, name + of_path, module=self._module, together=together)
         if self._shared > UNASKED:
             function.max_dynamic_shared_size_bytes = self._shared
         blocks = -(-self._pairs * QUAD // self._threads)

@@ -7,14 +7,17 @@
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
-#if !defined(__x86_64__)
+#if !defined(__x86_64__) && !defined(CUDA_ON_CPU_UCONTEXT)
+#define CUDA_ON_CPU_UCONTEXT // which tests ask for on x86-64 too
+#endif
+#if defined(CUDA_ON_CPU_UCONTEXT)
 #include <ucontext.h>
 #endif
 
 namespace cuda_on_cpu {
 
 struct Fiber {
-#if defined(__x86_64__)
+#if !defined(CUDA_ON_CPU_UCONTEXT)
     void* stack_pointer = nullptr;
 #else
     ucontext_t context;
@@ -24,7 +27,7 @@ struct Fiber {
     void* shadow = nullptr; // AddressSanitizer's own stack of this fiber
 };
 
-#if defined(__x86_64__)
+#if !defined(CUDA_ON_CPU_UCONTEXT)
 extern "C" void cuda_on_cpu_switch(void** save, void* to) __attribute__((visibility("hidden")));
 asm(R"(
 .text
@@ -56,7 +59,7 @@ inline void prepare(Fiber& fiber, void (*entry)()) {
 #if defined(__SANITIZE_ADDRESS__)
     __asan_unpoison_memory_region(fiber.stack, fiber.size); // left by a thread that was given up
 #endif
-#if defined(__x86_64__)
+#if !defined(CUDA_ON_CPU_UCONTEXT)
     void** top = reinterpret_cast<void**>(fiber.stack + fiber.size);
     *--top = nullptr; // a function is entered with its stack 8 bytes off a multiple of 16
     *--top = reinterpret_cast<void*>(entry);
@@ -91,7 +94,7 @@ __attribute__((noinline)) inline void go_on(Fiber& from, Fiber& to, bool last = 
 #else
     (void)last;
 #endif
-#if defined(__x86_64__)
+#if !defined(CUDA_ON_CPU_UCONTEXT)
     cuda_on_cpu_switch(&from.stack_pointer, to.stack_pointer);
 #else
     swapcontext(&from.context, &to.context);
