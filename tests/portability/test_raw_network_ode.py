@@ -290,7 +290,8 @@ def test_planted_bugs_show(bug):
         on_cpu = module._replace(on_cpu=OnCpu(order, 7))
         device = Played(on_cpu, (60 if panels else 227) * 1024)
         try:
-            assert_agrees(device, *problem, t_eval=TIMES, adjoint="store" if backward else None)
+            how = {"adjoint": "store" if backward else None, "method": "dop853"}
+            assert_agrees(device, *problem, t_eval=TIMES, **how)
         except (AssertionError, LaunchError, IndexError, SolverError) as fault:
             shown.append(fault)
     assert shown
