@@ -179,7 +179,9 @@ class StandIn:
 
     xp, index = np, 0
 
-    def __init__(self, memory=1 << 30, order="forward", seed=0, *, target=Plain, stream=None, raw_module=None):
+    def __init__(
+        self, memory=1 << 30, order="forward", seed=0, *, target=Plain, stream=None, raw_module=None
+    ):
         self.memory, self.order, self.target, self.stream = memory, order, target, stream
         self.raw_module = no_cuda_c if raw_module is None else raw_module
         self.launches, self.used, self.peak, self.n_given_back = [], 0, 0, 0
