@@ -203,6 +203,14 @@ def test_neither_parts_nor_blocks_of_the_record_change_a_bit(monkeypatch):
             assert np.array_equal(x, y)
 
 
+@pytest.mark.parametrize(("n", "dim"), [(40, 1), (1, 3)])
+def test_a_solve_leaves_its_start_as_it_was(n, dim):
+    field, theta, y0 = case(n=n, dim=dim)  # of one entry a state's transpose is the same memory
+    device = Played()
+    sol = solved(device, field, theta, y0, chunk=32)[0]
+    np.testing.assert_array_equal(device.host(sol._solve.setup.y0), y0)
+
+
 def test_memory_that_runs_out_makes_parts_smaller():
     field, theta, y0 = case(n=200)
     device = Played(memory=200_000)
