@@ -16,7 +16,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 EVERYWHERE = [*PAGES, *(ROOT / name for name in ("CONTRIBUTING.md", "kernels/README.md"))]
 BLOCK = re.compile(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```$)?", re.MULTILINE | re.DOTALL)
-FRAMEWORK = re.compile(r"^import (torch|jax|optax)\b", re.MULTILINE)  # may be missing
+NEEDED = re.compile(r"^import (torch|jax|optax)\b", re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:)([^)#]*)(#[^)]*)?\)")
 
 
@@ -32,8 +32,6 @@ def blocks(page):
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=named)
 def test_python_in_a_page_runs_and_prints_what_it_says(page, tmp_path, monkeypatch):
-    for name in FRAMEWORK.findall(page.read_text()):
-        pytest.importorskip(name)
     monkeypatch.chdir(tmp_path)
     namespace = {"__name__": page.stem}
     for code, wanted in blocks(page):

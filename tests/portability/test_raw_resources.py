@@ -14,7 +14,8 @@ TABLE = pathlib.Path(__file__).parents[2] / "docs/results/gpu_resources_raw.md"
 MORE = nvrtc.Needs(registers=16, stack=64, spills=0, shared=0)
 
 each_source = pytest.mark.parametrize("source", nvrtc.sources(), ids=lambda source: source.stem)
-each_architecture = pytest.mark.parametrize("architecture", nvrtc.ARCHITECTURES)
+ALWAYS = 90  # the architecture for which the slow sources are compiled in every run
+SLOW = {"network_ode"}
 
 
 def doubles(ptx):
@@ -34,8 +35,15 @@ def test_table_is_of_all_kernels():
     assert set(raw_report.recorded(text)) == wanted
 
 
-@each_architecture
-@each_source
+def compiled_for(source, architecture):
+    marks = pytest.mark.slow if source.stem in SLOW and architecture != ALWAYS else ()
+    return pytest.param(source, architecture, marks=marks, id=f"{source.stem}-{architecture}")
+
+
+@pytest.mark.parametrize(
+    ("source", "architecture"),
+    [compiled_for(source, a) for source in nvrtc.sources() for a in nvrtc.ARCHITECTURES],
+)
 def test_kernels_keep_to_the_table(source, architecture):
     recorded = raw_report.recorded(TABLE.read_text())
     for expression, needs in nvrtc.compiled(source, architecture).needs.items():
@@ -46,7 +54,7 @@ def test_kernels_keep_to_the_table(source, architecture):
 
 @each_source
 def test_kernels_of_float32_hold_no_double(source):
-    for expression, ptx in nvrtc.compiled(source, nvrtc.ARCHITECTURES[0]).ptx.items():
+    for expression, ptx in nvrtc.compiled(source, ALWAYS).ptx.items():
         found = doubles(ptx)
         if "<float, double" in expression:
             continue  # time is a double: its instances for floats have a test of their own

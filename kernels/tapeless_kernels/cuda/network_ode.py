@@ -90,9 +90,7 @@ class NetworkPart:
         device, n = setup.device, self._n
         own = setup.own[2]
         self._times = device.array(setup.times[0][..., where] if own else setup.times[0])
-        self._y = device.array(setup.y0[where].T)
-        if self._y is setup.y0:  # of one entry: kernels write to it
-            self._y = device.copy(self._y)
+        self._y = device.copy(setup.y0[where].T)  # kernels write to it
         numbers = setup.numbers[..., where] if setup.own[0] else setup.numbers
         self._clocks = device.zeros((5, n), np.float64)
         for row, number in ((T0, 0), (T1, 1), (NOW, 0), (PROPOSED, 2)):
