@@ -106,7 +106,9 @@ def test_float32():
 
 def test_neither_chunk_nor_order_of_threads_nor_stride_changes_a_bit():
     found = set()
-    ways = [{"chunk": n} for n in (1, 2, None)] + [{"adjoint": "every", "stride": n} for n in (1, 4)]
+    ways = [{"chunk": n} for n in (1, 2, None)] + [
+        {"adjoint": "every", "stride": n} for n in (1, 4)
+    ]
     for i, how in enumerate(ways):
         device = cuda.StandIn(order=ORDERS[i % 3], seed=i)
         sol = solve(device, theta=OWN[0], **how)
@@ -136,7 +138,9 @@ def test_launches_are_bounded(monkeypatch):
         np.testing.assert_array_equal(a, b)
     spans = [launch.arguments[-1] for launch in device.launches]
     assert spans == [(0, 3), (3, 6), (6, 7), (4, 7), (1, 4), (0, 1)]
-    assert [launch.kernel for launch in device.launches] == ["sde_kernel"] * 3 + ["sde_kernel_vjp"] * 3
+    assert [launch.kernel for launch in device.launches] == ["sde_kernel"] * 3 + [
+        "sde_kernel_vjp"
+    ] * 3
     assert {launch.blocks for launch in device.launches} == {1}
 
 

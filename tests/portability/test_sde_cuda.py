@@ -31,7 +31,8 @@ from tapeless_kernels.cuda.stand_in import _THREAD, Compiled, Plain
 from tapeless_kernels.tableaus.stochastic import EULER_MARUYAMA
 
 TABLE = pathlib.Path(__file__).parents[2] / "docs/results/gpu_resources_sde.md"
-BUDGET = Resources(registers=16, stack=64, spills=0)  # what another release of the compilers may need more
+# What another release of the compilers may need more.
+BUDGET = Resources(registers=16, stack=64, spills=0)
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 N, STEPS, THETA = 3, 4, np.array([0.5, 1.0, 0.3, 0.2])
 Y0 = np.array([[1.0, 6.0], [2.0, 7.0], [3.0, 8.0]])
@@ -47,7 +48,9 @@ def given(dtype, first=1):
     grid = StepGrid(np.linspace(0, 1, STEPS + 1)[:, None, None], np.full((1, 1, 1), STEPS))
     source = source._replace(key=np.array([7, 0], np.uint64), first=first)
     kept, ys = np.full((STEPS, 2, N), np.nan, dtype), np.full((1, 1, 2, N), np.nan, dtype)
-    bars = Cotangents(YS_BAR.T[None, None].astype(dtype), np.zeros((2, N), dtype), np.zeros((1, 4, N), dtype))
+    bars = Cotangents(
+        YS_BAR.T[None, None].astype(dtype), np.zeros((2, N), dtype), np.zeros((1, 4, N), dtype)
+    )
     theta = THETA.astype(dtype)[None, :, None]
     return source, grid, theta, state, kept, ys, bars
 
@@ -76,7 +79,9 @@ def made(dtype=FLOAT64, target=Plain):
 @pytest.fixture(scope="module")
 def wanted():
     f = tapeless.field(2, 2, vjp=DRIFT.transpose)(DRIFT.function)
-    g = tapeless.diffusion(2, None, 2, noise="diagonal", vjp=DIFFUSION.transpose)(DIFFUSION.function)
+    g = tapeless.diffusion(2, None, 2, noise="diagonal", vjp=DIFFUSION.transpose)(
+        DIFFUSION.function
+    )
     path = tapeless.BrownianPath(7, 0.0, 1.0, (N, 2), resolution=0.25, first_sample=1)
     sol = tapeless.solve_sde(f, g, (0.0, 1.0), Y0, np.tile(THETA, (N, 1)), path=path, n_steps=STEPS)
     return sol.ys, *sol.vjp(YS_BAR)
@@ -190,7 +195,8 @@ def test_kernels_keep_to_the_table(kernel, method, dtype):
     pytest.importorskip("numba_cuda")
     code = sde_ptx(kernel, method, dtype)
     assert "call.uni" not in code  # all is inlined: a call would pass arrays through memory
-    if dtype == FLOAT32:  # of time and of the lengths of intervals, which are doubles, nothing is of the state
+    # Of time and of the lengths of intervals, which are doubles, nothing comes of the state.
+    if dtype == FLOAT32:
         assert "cvt.f64.f32" not in code and ".f32" in code
     for cc in ARCHITECTURES:
         found = sde_row(kernel, method, dtype, cc)

@@ -47,7 +47,9 @@ def test_sum_compiles():
     assert ".target sm_90" in code and ".entry" in code and ".f64" not in code
 
 
-@pytest.mark.xfail(reason="numba-cuda-mlir 0.6.0 fails on a NamedTuple of local arrays", strict=True)
+@pytest.mark.xfail(
+    reason="numba-cuda-mlir 0.6.0 fails on a NamedTuple of local arrays", strict=True
+)
 def test_records_in_local_memory_compile():
     pytest.importorskip("numba_cuda_mlir", reason="numba-cuda-mlir is tried where it is installed")
     numbers = np.zeros(3, FLOAT32)
