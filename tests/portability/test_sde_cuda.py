@@ -28,6 +28,7 @@ from tapeless_kernels.cuda.report_sde import (
 from tapeless_kernels.cuda.sde_arrays import Cotangents, Span, StepGrid
 from tapeless_kernels.cuda.sde_kernels import SdeKernels
 from tapeless_kernels.cuda.stand_in import _THREAD, Compiled, Plain
+from tapeless_kernels.launch.user_field import UserProgram
 from tapeless_kernels.tableaus.stochastic import EULER_MARUYAMA
 
 TABLE = pathlib.Path(__file__).parents[2] / "docs/results/gpu_resources_sde.md"
@@ -101,8 +102,8 @@ FAULTS = {
     "a guard off by one": ("sde_kernel_vjp", "i < lengths.shape[0]", "i < lengths.shape[0] - 1"),
     "another sample": ("local_path", "(source.first + i) % QUAD", "i % QUAD"),
     "the states of other steps": ("sde_kernel_vjp", "kept[n - span.first, m, i]", "kept[n - span.first - 1, m, i]"),
-    "noise that is turned round on the way back": ("sde_kernel_vjp", "path, noise, grid = local_path(source, i)",
-        "path, noise, grid = local_path(source._replace(begin=0.25), i)"),
+    "noise of the other sign on the way back": ("sde_kernel_vjp", "go_back(", "record.noise.__imul__(-1); go_back("),
+    "another path on the way back": ("sde_kernel_vjp", "local_path(source, i)", "local_path(source, i + 4)"),
     "steps after the end": ("sde_kernel_vjp", "span.last - 1, span.first - 1", "span.last - 2, span.first - 1"),
     "a step from another time": ("noise_of_thread", "times[n, 0, 0], times[n + 1", "times[0, 0, 0], times[n + 1"),
 }  # fmt: skip
@@ -167,6 +168,20 @@ def test_simulated_threads_have_the_cpus_values(run_python, tmp_path, wanted):
     with np.load(tmp_path / "found.npz") as found:
         for a, b in zip(found.values(), wanted, strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-14)
+
+
+def halved(t, y, theta, dg):
+    """Diagonal noise with a literal, which is a double."""
+    dg[0] = 0.5 * theta[0] * y[0]
+    dg[1] = theta[1]
+
+
+@pytest.mark.slow
+def test_doubles_among_floats_are_seen():
+    pytest.importorskip("numba_cuda")
+    kernels = SdeKernels(EULER_MARUYAMA, FLOAT32, DRIFT, UserProgram(halved, None, 2, 2), 1, 2)
+    arguments = sde_arguments(sde.sde_kernel, EULER_MARUYAMA, FLOAT32)
+    assert "cvt.f64.f32" in kernels.ptx(sde.sde_kernel, arguments, ARCHITECTURES[0])
 
 
 def recorded():
