@@ -30,7 +30,7 @@ test: lint ctest .venv/installed-interop ## lint, the C tests, pytest
 	-$(BIN)/tapeless compile > /dev/null
 	$(BIN)/pytest -q -n auto --dist worksteal -m 'not slow'
 
-test-gpu: .venv/installed-cuda ## what needs an NVIDIA GPU, on one
+test-gpu: .venv/installed-test .venv/installed-cuda ## what needs an NVIDIA GPU, on one
 	$(BIN)/pytest -q -rs -m gpu tests/gpu
 
 slow: .venv/installed-test ## the tests that `test` leaves out, of some minutes

@@ -172,9 +172,7 @@ def solve_sde(
         n = len(times) - 1
         every = _kept(found, adjoint, stride, n)
         if path is None:
-            path = make_path(
-                rng, t0, t1, (batch, noisy.channels), found.area, dtype, times, equal
-            )
+            path = make_path(rng, t0, t1, (batch, noisy.channels), found.area, dtype, times, equal)
         elif rng is not None:
             raise complain(
                 ValueError, SOLVE, "rng", "left out where there is a `path`", describe(rng)

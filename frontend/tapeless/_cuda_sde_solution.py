@@ -63,7 +63,10 @@ class SdeSolution(Solution):
         self.method = method.name
         device = solve.setup.device
         tried = results.steps + (results.status != SUCCESS)
-        uses, start = solve.setup.kernels.method.uses.sum(axis=1), int(sde_methods.is_reversible(method))
+        uses, start = (
+            solve.setup.kernels.method.uses.sum(axis=1),
+            int(sde_methods.is_reversible(method)),
+        )
         rejected = device.zeros(len(tried), np.int64)
         stats = (
             tried * int(uses[0]) + start, tried * int(uses[1]) + start, results.steps, rejected, results.status,

@@ -110,7 +110,7 @@ def parameters(parts: Any, theta: Any, dtype: Any, batch: int) -> Any:
 
 
 def check_parameters(parts: Any, theta: Any, batch: int) -> bool:
-    """Complain of a theta, an array of any library or None, that is not of the right shape; return whether there is any."""
+    """Return whether there is a theta, an array of any library or None; complain of one that has another shape."""
     n = sum(part.n_params for part in parts)
     if theta is None and n == 0:
         return False

@@ -11,7 +11,7 @@ from unittest import mock
 import numpy as np
 from llvmlite import ir
 
-from ._jit import pasted
+from ._jit import pasted, rebind
 from .ieee import bits_of, exact_fma, float_of
 
 MISSING = (
@@ -128,6 +128,31 @@ def compile_ptx(kernel, signature, cc):
     here = SimpleNamespace(compute_capability=cc)
     with mock.patch.object(dispatcher, "get_current_device", lambda: here):
         ptx, _ = cuda.compile(kernel, signature, cc=cc, device=False, abi="numba", output="ptx")
+    return ptx
+
+
+SUCCESSOR_MISSING = "numba-cuda-mlir, the successor of numba-cuda, is not installed."
+
+
+def successor_ptx(kernel, bind, arguments, cc):
+    """Return the PTX of a kernel with these meanings of names as numba-cuda-mlir compiles it; needs no GPU.
+
+    To try it only: it does not compile the solvers' kernels yet (docs/design.md), and nothing else calls it.
+    """
+    if importlib.util.find_spec("numba_cuda_mlir") is None:
+        raise ImportError(SUCCESSOR_MISSING)
+    from numba_cuda_mlir import cuda, tools
+    from numba_cuda_mlir.numba_cuda.typing.typeof import typeof
+
+    def device(function, inline):
+        how = {"inline": "always"} if inline is pasted else {"forceinline": True}
+        return cuda.jit(device=True, **how)(function)
+
+    types = tuple(typeof(argument) for argument in arguments)
+    # It asks the current device what to compile for, even where that is said.
+    with mock.patch.object(tools, "_cached_cc", cc):
+        bound = rebind(kernel, {"cuda": cuda, **bind}, {}, device)
+        ptx, _ = cuda.compile(bound, types, cc=cc, device=False, abi="numba", output="ptx")
     return ptx
 
 

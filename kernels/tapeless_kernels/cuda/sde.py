@@ -66,14 +66,16 @@ def sde_kernel(method, source, steps, theta, all, kept, ys, span):
         if state.status[0, 0] == RUNNING and span.last == n_steps:
             state.status[0, 0], state.steps[0, 0] = SUCCESS, n_steps
         store(all, state, i)
-        all.t[i] = grid.times[state.steps[0, 0] if state.status[0, 0] != RUNNING else span.last, 0, 0]
+        all.t[i] = grid.times[
+            state.steps[0, 0] if state.status[0, 0] != RUNNING else span.last, 0, 0
+        ]
 
 
 def sde_kernel_vjp(method, source, steps, theta, kept, lengths, bars, span):
     """Go back from step span.last to span.first, each being taken again from the state before it in `kept`.
 
-    Trajectory i has taken lengths[i] steps. Turns bars.y[:, i] into the cotangent of the state after span.first steps, and
-    adds to bars.theta[:, :, i].
+    Trajectory i has taken lengths[i] steps. Turns bars.y[:, i] into the cotangent of the state after span.first steps,
+    and adds to bars.theta[:, :, i].
     """
     i = cuda.grid(1)
     if i < lengths.shape[0]:
@@ -166,7 +168,9 @@ def finish_at(y0, equation, arrays, grid, state, record, work, mine, of_outputs,
     for m in range(DIM):
         state.y[0, m, 0] = y0[m, i]
     work.time[0, 0] = Real(grid.times[0, 0, 0])
-    finish_sde_vjp(equation, arrays, grid, state, record, work, mine, of_outputs, own, state.emitted)
+    finish_sde_vjp(
+        equation, arrays, grid, state, record, work, mine, of_outputs, own, state.emitted
+    )
     for m in range(DIM):
         bars.y[m, i] = own.y[0, m, 0]
 

@@ -1,4 +1,4 @@
-"""The arrays of an ensemble of SDEs on a device: n trajectories along the last axis, so that neighbours read neighbours."""
+"""The arrays of an ensemble of SDEs on a device: trajectories last, so that neighbours read neighbours."""
 
 from typing import NamedTuple
 

@@ -27,14 +27,17 @@ class SdeKernels:
         What compiles.
     """
 
-    def __init__(self, method, dtype, drift, diffusion, rows, depth, correction=0, target=CudaTarget):
+    def __init__(
+        self, method, dtype, drift, diffusion, rows, depth, correction=0, target=CudaTarget
+    ):
         channels = diffusion.channels
         arrays = arrays_of(method, dtype, channels or 1, False)
         self.method, self._target = arrays, target
         dim, mixed = drift.dim, drift.dim * (channels or 1)
         self.reversible = twice = method.kind == REVERSIBLE
         sizes = {
-            "DIM": dim, "CHANNELS": channels or dim, "MIXED": mixed, "STAGES": arrays.stages, "STATES": arrays.stages + 1, "KIND": arrays.kind,
+            "DIM": dim, "CHANNELS": channels or dim, "MIXED": mixed, "STAGES": arrays.stages,
+            "STATES": arrays.stages + 1, "KIND": arrays.kind,
             "N_BASIS": arrays.n_basis, "AREAS": 1 if arrays.n_basis == 1 else 2, "DRIFT_PARAMS": drift.n_params,
             "CORRECTION": correction, "KEPT_DIM": dim if twice else 1, "KEPT_ROWS": mixed if twice else 1,
             "LEVELS": depth + 1, "ROWS": rows, "WORDS": dtype.itemsize // 4, "LANES": 1,

@@ -13,7 +13,9 @@ from ..tile import Real
 # What `SdeKernels` gives a meaning:
 cuda = None
 DIM = CHANNELS = MIXED = STAGES = STATES = LEVELS = ROWS = AREAS = WORDS = 1
-KEPT_DIM = KEPT_ROWS = 1  # of what reversible Heun keeps between two steps: DIM and MIXED, or 1 where it is not read
+KEPT_DIM = KEPT_ROWS = (
+    1  # of what reversible Heun keeps between two steps: DIM and MIXED, or 1 where it is not read
+)
 
 
 @pasted

@@ -23,7 +23,9 @@ class SdeSetup(NamedTuple):
     method: object  # tableaus.stochastic.StochasticArrays
     source: PathSource
     grid: StepGrid
-    kept: str | None  # of steps, for the reverse pass: "every" `stride`-th state, or nothing if they are taken back
+    kept: (
+        str | None
+    )  # of steps, for the reverse pass: "every" `stride`-th state, or nothing if they are taken back
     stride: int
     dtype: np.dtype
     dim: int
@@ -66,7 +68,10 @@ class SdePart:
         self._source = setup.source._replace(first=setup.source.first + where.start)
         self._theta = device.array(setup.theta[..., where] if setup.own[1] else setup.theta)
         self._y0 = device.array(setup.y0[where].T)
-        pair = [device.empty((n * twice, self._n), setup.dtype) for n in (setup.dim, setup.dim, setup.rows)]
+        pair = [
+            device.empty((n * twice, self._n), setup.dtype)
+            for n in (setup.dim, setup.dim, setup.rows)
+        ]
         self._state = self._fresh(device.copy(self._y0), pair)
         shape = (1, len(setup.grid.outputs), setup.dim, self._n)
         self._ys = device.full(shape, np.nan, setup.dtype)
@@ -110,7 +115,11 @@ class SdePart:
         """Copy what was found to the results."""
         state = self._state
         results.ys[where], results.y[where] = self._ys[0].transpose(2, 0, 1), state.y.T
-        results.steps[where], results.t[where], results.status[where] = state.steps, state.t, state.status
+        results.steps[where], results.t[where], results.status[where] = (
+            state.steps,
+            state.t,
+            state.status,
+        )
 
     def vjp(self, ys_bar):
         """Return SdeBack from ys_bar (n, n_outputs, dim); `run` kept what it needs."""
@@ -138,7 +147,7 @@ class SdePart:
         return SdeBack(bars.y, bars.theta[0], 0.0)
 
     def _blocks_back(self):
-        """Yield steps (first, last) and the states before each, from the last ones: taken again but where all are kept."""
+        """Yield steps (first, last) and the states before each, from the last; taken again unless all are kept."""
         setup, n, stride = self._setup, self._setup.n_steps, self._setup.stride
         if stride >= n:
             yield 0, n, self.blocks[0]
