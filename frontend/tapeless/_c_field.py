@@ -19,14 +19,23 @@ class CField:
 
     It has to be kept as long as C may call them. They work on scratch of its own: threads need one each.
 
+    Parameters
+    ----------
+    source : object
+        What has the addresses, and keeps alive what they need.
+    lanes : int
+        Trajectories that each call is of: 1 for `solve`, more for `solve_tiles`.
+    n_params : int
+        Length of theta.
+    dtype : dtype
+        Of all numbers.
+
     Attributes
     ----------
     field, vjp, context : int
         Addresses, for the members of the struct of these names; `vjp` is 0 for a field without one.
     n_cache : int
         Rows of cache, for the member of that name.
-    lanes : int
-        Trajectories that each call is of: 1 for `solve`, more for `solve_tiles`.
     """
 
     def __init__(self, source: Any, lanes: int, n_params: int, dtype: np.dtype) -> None:
