@@ -350,13 +350,15 @@ PARTS = {
 
 
 def leaves(result):
-    """Yield what a result holds at last: arrays and numbers."""
+    """Yield what a result holds at last, arrays and numbers, and the names of what holds them."""
+    name = type(result).__name__
     for cls, names in PARTS.items():
         if isinstance(result, cls):
             result = tuple(getattr(result, name) for name in names)
     if isinstance(result, Mapping):
         result = tuple(result.values())
     if isinstance(result, (tuple, list)):
+        yield name
         for item in result:
             yield from leaves(item)
     else:
