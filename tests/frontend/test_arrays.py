@@ -227,7 +227,10 @@ SAMPLES = {
     "pde.solve_burgers": lambda of: pde.solve_burgers(of(U[:1]), 0.1, 0.1, n_steps=2),
     "solve_ivp": lambda of: solve_ivp(decay, (0.0, 1.0), of(Y0[0]), t_eval=of(TIMES)),
     "pde.solve_navier_stokes": lambda of: pde.solve_navier_stokes(of(U[None]), 0.1, 0.1, n_steps=2),
-    "solve_ode": lambda of: solved(of, t_eval=of(TIMES), rtol=of(np.full(4, 1e-4)), reduce=True),
+    "solve_ode": lambda of: (
+        solved(of, t_eval=of(TIMES), rtol=of(np.full(4, 1e-4)), reduce=True),
+        solve_ode(FIELD, (0.0, of(np.array(1.0))), of(Y0[0]), of(THETA)),  # NumPy's statistics are scalars
+    ),
     "solve_sde": noisy,
     "fields.vjp": lambda of: fields.vjp(FIELD, 0.0, of(Y0), of(THETA), of(Y0)),
     "fields.vjp_jvp": lambda of: fields.vjp_jvp(FIELD, 0.0, of(Y0), of(THETA), of(Y0), y_dot=of(Y0)),
@@ -347,13 +350,15 @@ PARTS = {
 
 
 def leaves(result):
-    """Yield what a result holds at last: arrays and numbers."""
+    """Yield what a result holds at last, arrays and numbers, and the names of what holds them."""
+    name = type(result).__name__
     for cls, names in PARTS.items():
         if isinstance(result, cls):
             result = tuple(getattr(result, name) for name in names)
     if isinstance(result, Mapping):
         result = tuple(result.values())
     if isinstance(result, (tuple, list)):
+        yield name
         for item in result:
             yield from leaves(item)
     else:
