@@ -13,7 +13,8 @@ DOCUMENTED = _address _adjoint_memory _brownian _c_field _composition _cuda_conv
 	$(addprefix _pde/,coefficients exponential public random_field solution) \
 	$(addprefix _spectral_ops/,calculus chebyshev chebyshev_points clenshaw filters legendre norms parseval points \
 		products resolution series vector) \
-	$(addprefix interop/jax/,_brownian _ode _operators _sde)
+	$(addprefix interop/jax/,_brownian _ode _operators _sde) \
+	$(addprefix interop/torch/,_functions _modules _ode _odeint _operators _sde)
 FRONTEND = $(shell find frontend -name '[!_]*.py' -not -path '*/_*') $(DOCUMENTED:%=frontend/tapeless/%.py)
 C_SOURCES = $(shell find kernels tests examples -name '*.[ch]' -o -name '*.inc' -o -name '*.cu' -o -name '*.cuh')
 

@@ -103,18 +103,18 @@ def test_a_neural_ode_between_layers_learns():
     assert losses[-1] < losses[0] / 4
 
 
-def test_optimisers_that_call_back_and_clipping():
+def test_an_optimiser_that_calls_back():
+    torch.manual_seed(0)
     model = NeuralODE(FIELD, (0.0, 1.0))
-    lbfgs = torch.optim.LBFGS(model.parameters(), max_iter=5)
+    lbfgs = torch.optim.LBFGS(model.parameters(), max_iter=8, line_search_fn="strong_wolfe")
 
     def closure():
         lbfgs.zero_grad()
         loss = model(STATES).square().sum()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         return loss
 
-    assert lbfgs.step(closure) > closure()
+    assert lbfgs.step(closure) > 2 * closure()
 
 
 def test_parameters_of_a_function_have_to_be_given():

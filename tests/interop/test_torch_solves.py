@@ -17,7 +17,7 @@ FIELD = tapeless.fields.MLP(2, [5])
 NOISE = tapeless.DiffusionNetwork(
     2, [tapeless.fields.Dense(2), tapeless.fields.Activation("sigmoid")]
 )
-MODULES = ("_functions", "_modules", "_ode", "_odeint", "_sde")
+MODULES = ("_functions", "_modules", "_ode", "_odeint", "_operators", "_sde")
 gradcheck = torch.autograd.gradcheck
 
 

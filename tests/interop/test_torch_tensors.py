@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 
 from tapeless.interop.torch import (
     _call,
-    _ode,
+    _ode_problem,
     apply_operator,
     evaluate,
     odeint,
@@ -47,7 +47,7 @@ def gradients(y0, theta):
 
 
 def test_nothing_is_copied_on_the_way_in_and_out(y0, theta, monkeypatch):
-    seen, run = {}, _ode._ode.solve_ode
+    seen, run = {}, _ode_problem._ode.solve_ode
 
     def spy(field, t_span, y0, theta, **options):
         sol = run(field, t_span, y0, theta, **options)
@@ -62,7 +62,7 @@ def test_nothing_is_copied_on_the_way_in_and_out(y0, theta, monkeypatch):
         sol.vjp = spied
         return sol
 
-    monkeypatch.setattr(_ode._ode, "solve_ode", spy)
+    monkeypatch.setattr(_ode_problem._ode, "solve_ode", spy)
     ys = solve(y0, theta)
     bar = torch.ones_like(ys)
     bars = torch.autograd.grad(ys, (y0, theta), bar)
@@ -78,6 +78,7 @@ def test_nothing_is_copied_on_the_way_in_and_out(y0, theta, monkeypatch):
     assert pointers == {name: seen[name].ctypes.data for name in tensors}
 
 
+@pytest.mark.filterwarnings("ignore:.*quant:UserWarning")  # that they will go
 @pytest.mark.parametrize("of", ["y0", "theta"])
 @pytest.mark.parametrize(
     "change, kind, wanted",
@@ -153,9 +154,9 @@ def test_only_what_requires_a_gradient_gets_one(y0, theta):
 
 def test_nothing_is_kept_where_no_gradient_is_asked_for(y0, theta, monkeypatch):
     kept = []
-    run = _ode._ode.solve_ode
+    run = _ode_problem._ode.solve_ode
     monkeypatch.setattr(
-        _ode._ode,
+        _ode_problem._ode,
         "solve_ode",
         lambda *a, **o: kept.append(o.get("adjoint", "store")) or run(*a, **o),
     )

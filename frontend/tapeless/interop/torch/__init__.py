@@ -9,9 +9,10 @@ except ImportError as error:
     ) from error
 
 from tapeless.interop.torch._functions import apply_operator, evaluate
-from tapeless.interop.torch._modules import FNO, NeuralODE, NeuralSDE, SpectralConv, VectorField
+from tapeless.interop.torch._modules import NeuralODE, NeuralSDE, VectorField
 from tapeless.interop.torch._ode import solve_ode
 from tapeless.interop.torch._odeint import odeint
+from tapeless.interop.torch._operators import FNO, SpectralConv
 from tapeless.interop.torch._sde import solve_sde
 
 __all__ = [

@@ -62,7 +62,7 @@ class _Call(torch.autograd.Function):
     """A problem's outputs, and its transpose: a fifth of an operator's overhead."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any, problem: Problem, needs: list[bool], *tensors: Tensor
     ) -> tuple[Tensor, ...]:
         outputs, pullback = problem.forward([as_array(x) for x in tensors], needs)
@@ -96,7 +96,7 @@ class _Once(torch.autograd.Function):
     """The gradients as they are, with a transpose that says that there is none."""
 
     @staticmethod
-    def forward(ctx: Any, n: int, *tensors: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
+    def forward(ctx: Any, n: int, *tensors: Tensor) -> tuple[Tensor, ...]:
         return tuple(x.view_as(x) for x in tensors[n:])
 
     @staticmethod

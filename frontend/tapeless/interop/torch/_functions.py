@@ -1,79 +1,14 @@
 """Fields and operators at tensors: their values in autograd's graph."""
 
-import functools
-from collections.abc import Sequence
-from typing import Any
-
 from torch import Tensor
 
-from tapeless import fields, operators
+from tapeless import operators
 from tapeless._complain import complain, describe
 from tapeless._composition import VectorField
 from tapeless.interop.torch._call import call_new
-from tapeless.interop.torch._ode import states_and_parameters
-from tapeless.interop.torch._problem import Arrays, Meta, Problem, Pullback
+from tapeless.interop.torch._function_problems import FieldProblem, OperatorProblem
+from tapeless.interop.torch._ode_problem import states_and_parameters
 from tapeless.interop.torch._tensors import checked
-
-
-class FieldProblem(Problem):
-    """A field's value at a time."""
-
-    def __init__(self, field: VectorField, t: float) -> None:
-        super().__init__()
-        self.field, self.t = field, t
-
-    def parts(self) -> tuple[Any, ...]:
-        """Return the arguments."""
-        return self.field, self.t
-
-    def forward(self, arrays: Arrays, needs: Sequence[bool]) -> tuple[list[Any], Pullback | None]:
-        """Return the value."""
-        y, theta = (*arrays, None)[:2]
-        found = fields.evaluate(self.field, self.t, y, theta)
-        if not any(needs):
-            return [found], None
-        if self.field.without_vjp:
-            parts = ", ".join(map(str, self.field.without_vjp))
-            raise complain(
-                TypeError, "evaluate", "field", "one with a `vjp`", f"{parts} without one"
-            )
-        at = y.copy(), None if theta is None else theta.copy()
-        n = len(arrays)
-        return [found], lambda bars: fields.vjp(self.field, self.t, *at, bars[0])[:n]
-
-    def meta(self, tensors: Sequence[Tensor]) -> list[Meta]:
-        """Return shape and dtype of the value: those of the states."""
-        return [(tuple(tensors[0].shape), tensors[0].dtype)]
-
-
-class OperatorProblem(Problem):
-    """An operator's value, on a grid of its own if `shape` is given."""
-
-    again = (1,)
-
-    def __init__(self, operator: Any, shape: tuple[int, ...] | None = None) -> None:
-        super().__init__()
-        self.operator, self.shape = operator, shape
-        options = {} if shape is None else {"shape": shape}
-        self._value = functools.partial(operator, **options)
-        self._pullback = functools.partial(operator.pullback, **options)
-
-    def parts(self) -> tuple[Any, ...]:
-        """Return the arguments."""
-        return self.operator, self.shape
-
-    def forward(self, arrays: Arrays, needs: Sequence[bool]) -> tuple[list[Any], Pullback | None]:
-        """Return the value."""
-        if not any(needs):
-            return [self._value(*arrays)], None
-        y, pullback = self._pullback(*arrays)
-        return [y], lambda bars: pullback(bars[0])
-
-    def meta(self, tensors: Sequence[Tensor]) -> list[Meta]:
-        """Return shape and dtype of the value."""
-        batch, _, *grid = tensors[0].shape
-        grid = grid if self.shape is None else list(self.shape)
-        return [((batch, self.operator.out_channels, *grid), tensors[0].dtype)]
 
 
 def evaluate(field: VectorField, t: float, y: Tensor, theta: Tensor | None = None) -> Tensor:
@@ -94,7 +29,7 @@ def evaluate(field: VectorField, t: float, y: Tensor, theta: Tensor | None = Non
     Returns
     -------
     Tensor, shape and dtype of `y`
-        f(t, y, theta).
+        The value f(t, y, theta).
 
     Raises
     ------

@@ -13,11 +13,11 @@ class Transformed(torch.autograd.Function):
     """The outputs of a problem, and last the tensor with which its transpose is kept."""
 
     @staticmethod
-    def forward(problem: Problem, needs: list[bool], *tensors: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
+    def forward(problem: Problem, needs: list[bool], *tensors: Tensor) -> tuple[Tensor, ...]:
         return tuple(operator(problem.handle, tensors, needs))
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:  # type: ignore[override]
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
         ctx.problem, ctx.needs, *tensors = inputs
         ctx.mark_non_differentiable(*(x for x in output if not x.is_floating_point()))
         ctx.save_for_backward(*tensors, output[-1])
@@ -40,14 +40,12 @@ class _Transpose(torch.autograd.Function):
     """The cotangents of a problem's inputs."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
-        problem: Problem, needs: list[bool], n: int, *given: Tensor
-    ) -> tuple[Tensor, ...]:
+    def forward(problem: Problem, needs: list[bool], n: int, *given: Tensor) -> tuple[Tensor, ...]:
         bars, tensors, anchor = given[:n], given[n:-1], given[-1]
         return tuple(operator_vjp(problem.handle, tensors, needs, anchor, bars))
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:  # type: ignore[override]
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
         """Keep nothing."""
 
     @staticmethod

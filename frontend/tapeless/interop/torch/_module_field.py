@@ -124,7 +124,9 @@ class _Program:
     flops = 10**7  # at a guess: how long a call may last is corrected as it goes
 
     def __init__(self, func: Any, states: States, shapes: dict[str, tuple[int, ...]]) -> None:
-        self._func = weakref.ref(func) if isinstance(func, torch.nn.Module) else lambda: func
+        self._func: Callable[[], Any] = lambda: func
+        if isinstance(func, torch.nn.Module):
+            self._func = weakref.ref(func)
         self._states, self._shapes, self.dim = states, shapes, states.dim
         self.sizes = [int(np.prod(shape)) for shape in shapes.values()]
         self.n_params = sum(self.sizes)
@@ -178,8 +180,8 @@ class _Callbacks:
         self._program, self._dtype = program, dtype
         self._views: dict[tuple[int, int], Tensor] = {}
         self._kept = _FIELD(self._evaluate), _FIELD_VJP(self._transpose)
-        addresses = (ctypes.cast(function, _P).value or 0 for function in self._kept)
-        self.field = Field(*addresses, 0, 0)
+        evaluate, transpose = (ctypes.cast(function, _P).value or 0 for function in self._kept)
+        self.field = Field(evaluate, transpose, 0, 0)
 
     def prepare_vjp(self, theta: Any) -> None:
         """Nothing is to be made ready."""
@@ -190,7 +192,7 @@ class _Callbacks:
         if found is None:
             if len(self._views) > _MOST_VIEWS:
                 self._views.clear()
-            memory = (ctypes.c_char * (n * self._dtype.itemsize)).from_address(address)
+            memory: Any = (ctypes.c_char * (n * self._dtype.itemsize)).from_address(address)
             found = torch.from_numpy(np.frombuffer(memory, self._dtype))
             self._views[address, n] = found
         return found

@@ -1,81 +1,19 @@
-"""Solves, fields and operators as modules: their parameters are one flat vector, `theta`."""
+"""Solves and fields as modules: their parameters are one flat vector, `theta`."""
 
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from tapeless import operators
 from tapeless._complain import complain
 from tapeless._composition import VectorField as Composable
-from tapeless._types import Integer
 from tapeless.interop.torch._call import alone, call
-from tapeless.interop.torch._functions import OperatorProblem, evaluate
+from tapeless.interop.torch._functions import evaluate
 from tapeless.interop.torch._measures import Measure
-from tapeless.interop.torch._ode import OdeProblem, problem_parts, states_and_parameters
-from tapeless.interop.torch._sde import MOST, SdeProblem, as_seed, check_fields, n_params
-from tapeless.interop.torch._tensors import as_array, checked
-
-
-class Parametric(torch.nn.Module):
-    """A module with the parameters of fields or operators, one after the other in `theta`."""
-
-    def __init__(self, sources: Sequence[Any], theta: Any, dtype: torch.dtype | None) -> None:
-        super().__init__()
-        self._sources = tuple(
-            source for source in sources if source is not None and source.n_params
-        )
-        self.theta = torch.nn.Parameter(self._start(theta, dtype or torch.get_default_dtype()))
-
-    def _start(self, theta: Any, dtype: torch.dtype) -> Tensor:
-        name, n = type(self).__name__, sum(source.n_params for source in self._sources)
-        if theta is not None:
-            found = torch.as_tensor(theta).detach().to(dtype, copy=True)
-            if found.shape != (n,):
-                wanted = f"of shape ({n},)"
-                raise complain(
-                    ValueError, name, "theta", wanted, f"one of shape {tuple(found.shape)}"
-                )
-            return checked(name, "theta", found)
-        parts = []
-        for source in self._sources:
-            if not hasattr(source, "init"):
-                wanted = (
-                    f"given, of shape ({n},), as {source} does not say how its parameters begin"
-                )
-                raise complain(TypeError, name, "theta", wanted, "None")
-            # Seeded by torch, so that torch.manual_seed makes it the same again.
-            parts.append(source.init(rng=int(torch.randint(MOST, ()).item())))
-        return torch.from_numpy(np.concatenate(parts or [np.zeros(0)])).to(dtype)
-
-    def unflatten(self) -> dict[str, Tensor]:
-        """Return the parameters by name, as views of `theta` without gradients.
-
-        Returns
-        -------
-        dict
-            As `unflatten` of the field or the operator; of several parts their place is put before the name.
-        """
-        found, at = {}, 0
-        for i, source in enumerate(self._sources):
-            part = as_array(self.theta)[at : at + source.n_params]
-            at += source.n_params
-            named = source.unflatten(part) if hasattr(source, "unflatten") else {"theta": part}
-            before = f"{i}." if len(self._sources) > 1 else ""
-            found |= {before + name: torch.from_numpy(np.asarray(x)) for name, x in named.items()}
-        return found
-
-    def extra_repr(self) -> str:
-        """Return what its repr says of it.
-
-        Returns
-        -------
-        str
-            Its fields or operators.
-        """
-        return ", ".join(map(str, self._sources))
+from tapeless.interop.torch._ode_problem import OdeProblem, problem_parts, states_and_parameters
+from tapeless.interop.torch._parametric import Parametric
+from tapeless.interop.torch._sde_problem import SdeProblem, as_seed, check_fields, n_params
 
 
 class NeuralODE(Parametric):
@@ -274,111 +212,4 @@ class VectorField(Parametric):
         Tensor, shape of `y`
             As of `evaluate`.
         """
-        return evaluate(self.field, t, y, self.theta)  # type: ignore[arg-type]
-
-
-class _Operator(Parametric):
-    """A module around an operator of `tapeless.operators`."""
-
-    def __init__(self, operator: Any, theta: Any, dtype: torch.dtype | None) -> None:
-        super().__init__([operator], theta, dtype)
-        self.operator, self._problem = operator, OperatorProblem(operator)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the value on the grid of x.
-
-        Parameters
-        ----------
-        x : Tensor, shape (batch, in_channels, *grid)
-            The functions, float32 or float64.
-
-        Returns
-        -------
-        Tensor, shape (batch, out_channels, *grid)
-            The values, of the dtype of x.
-        """
-        name = type(self).__name__
-        return call(self._problem, [checked(name, "x", x), checked(name, "theta", self.theta)])[0]
-
-
-class SpectralConv(_Operator):
-    """A spectral convolution, to be put between layers of torch.
-
-    Parameters
-    ----------
-    in_channels, out_channels, modes
-        As of `tapeless.operators.SpectralConv`.
-    theta : array or Tensor, shape (n_params,), optional
-        Where its parameters start; by default at those of ``init``, drawn from torch's generator.
-    dtype : torch.dtype, optional
-        Of theta, by default torch's. The result has that of x.
-    **options
-        Of `tapeless.operators.SpectralConv`: weights, rank, method, threads.
-
-    Attributes
-    ----------
-    operator : tapeless.operators.SpectralConv
-        What it calls; ``operator.flatten`` makes theta of complex weights.
-    theta : torch.nn.Parameter
-        The parameters.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is not what it must be.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from tapeless.interop.torch import SpectralConv
-    >>> SpectralConv(2, 3, modes=(4, 4))(torch.ones(5, 2, 16, 16)).shape
-    torch.Size([5, 3, 16, 16])
-    """
-
-    def __init__(
-        self, in_channels: Integer, out_channels: Integer, modes: Integer | tuple[Integer, ...], theta: Any = None, *,
-        dtype: torch.dtype | None = None, **options: Any,
-    ) -> None:  # fmt: skip
-        operator = operators.SpectralConv(in_channels, out_channels, modes, **options)
-        super().__init__(operator, theta, dtype)
-
-
-class FNO(_Operator):
-    """A Fourier neural operator, all of it in one call.
-
-    Parameters
-    ----------
-    in_channels, out_channels, modes
-        As of `tapeless.operators.FNO`.
-    theta : array or Tensor, shape (n_params,), optional
-        Where its parameters start; by default at those of ``init``, drawn from torch's generator.
-    dtype : torch.dtype, optional
-        Of theta, by default torch's. The result has that of x.
-    **options
-        Of `tapeless.operators.FNO`: width, n_layers, projection, activation and so on.
-
-    Attributes
-    ----------
-    operator : tapeless.operators.FNO
-        What it calls.
-    theta : torch.nn.Parameter
-        The parameters.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is not what it must be.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from tapeless.interop.torch import FNO
-    >>> FNO(1, 1, modes=8, width=16, n_layers=2)(torch.zeros(3, 1, 64)).shape
-    torch.Size([3, 1, 64])
-    """
-
-    def __init__(
-        self, in_channels: Integer, out_channels: Integer, modes: Integer | tuple[Integer, ...], theta: Any = None, *,
-        dtype: torch.dtype | None = None, **options: Any,
-    ) -> None:  # fmt: skip
-        super().__init__(operators.FNO(in_channels, out_channels, modes, **options), theta, dtype)
+        return evaluate(self.field, t, y, self.theta)

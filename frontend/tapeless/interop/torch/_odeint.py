@@ -13,7 +13,7 @@ from tapeless.interop.torch._call import call, call_new
 from tapeless.interop.torch._measures import Measure
 from tapeless.interop.torch._module_field import CALLER, ModuleField, States
 from tapeless.interop.torch._modules import VectorField
-from tapeless.interop.torch._ode import OdeProblem, problem_parts
+from tapeless.interop.torch._ode_problem import OdeProblem, problem_parts
 from tapeless.interop.torch._problem import Arrays, Pullback
 from tapeless.interop.torch._tensors import checked
 from tapeless_kernels.launch.cpu import FieldError
@@ -23,7 +23,7 @@ ALIASES = {"rk4": "rk4_38", "heun2": "heun21", "dopri8": "dop853", "fehlberg2": 
 OPTIONS = {"first_step": "first_step", "max_num_steps": "max_steps"}  # ours by theirs
 
 
-class ModuleProblem(OdeProblem):
+class _ModuleProblem(OdeProblem):
     """A solve whose field is called back; what it raises is raised here."""
 
     field: ModuleField
@@ -116,7 +116,7 @@ def odeint(
         )
         raise complain(ValueError, CALLER, "t", wanted, got)
     several = isinstance(y0, (tuple, list))
-    parts = [checked(CALLER, "y0", y) for y in (y0 if several else (y0,))]  # type: ignore[union-attr]
+    parts = [checked(CALLER, "y0", y) for y in (y0 if several else (y0,))]
     if len({y.dtype for y in parts}) != 1:
         raise complain(TypeError, CALLER, "y0", "of one dtype", str([y.dtype for y in parts]))
     ends, t_eval = (t[0], t[-1]), t
@@ -147,7 +147,7 @@ def odeint(
             field.check(t[0].item(), vector, theta)
         of_field, times = problem_parts(field, ends, t_eval, measure, given | {"threads": 1})
         own = [] if theta is None else [theta]
-        ys, *measured = call(ModuleProblem(*of_field), [vector, *own, *times])
+        ys, *measured = call(_ModuleProblem(*of_field), [vector, *own, *times])
         ys = states.split(ys)
     return (ys, *measured) if measured else ys
 
