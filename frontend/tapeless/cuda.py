@@ -39,7 +39,15 @@ from tapeless_kernels.cuda.stand_in import StandIn
 from tapeless_kernels.tableaus.butcher import ButcherTableau
 from tapeless_kernels.tableaus.reversible import ReversibleMethod
 
-__all__ = ["Device", "SdeSolution", "Solution", "StandIn", "solve_ode", "solve_sde", "spectral_conv"]
+__all__ = [
+    "Device",
+    "SdeSolution",
+    "Solution",
+    "StandIn",
+    "solve_ode",
+    "solve_sde",
+    "spectral_conv",
+]
 
 ADJOINTS = ("store", "reversible", None)
 NETWORK_THREADS = 256  # of a block that integrates a tile of a network's trajectories

@@ -9,13 +9,13 @@ import tapeless
 
 jax = pytest.importorskip("jax")
 
-import jax.numpy as jnp  # noqa: E402
+import jax.numpy as jnp
 
-import tapeless.interop.jax as tj  # noqa: E402
-from tapeless.interop.jax import _ffi, _host  # noqa: E402
-from tapeless.interop.jax._frozen import Frozen  # noqa: E402
-from tapeless.interop.jax._ode_problem import OdeProblem  # noqa: E402
-from tapeless.interop.jax._operators import _OperatorProblem  # noqa: E402
+import tapeless.interop.jax as tj
+from tapeless.interop.jax import _ffi, _host
+from tapeless.interop.jax._frozen import Frozen
+from tapeless.interop.jax._ode_problem import OdeProblem
+from tapeless.interop.jax._operators import _OperatorProblem
 
 SPAN = (0.0, 1.0)
 FAILED = (jax.errors.JaxRuntimeError, ValueError)  # the latter from jitted calls that run at once

@@ -8,10 +8,10 @@ from tapeless.regularise import Functional
 
 jax = pytest.importorskip("jax")
 
-import jax.numpy as jnp  # noqa: E402
-from jax.test_util import check_grads  # noqa: E402
+import jax.numpy as jnp
+from jax.test_util import check_grads
 
-import tapeless.interop.jax as tj  # noqa: E402
+import tapeless.interop.jax as tj
 
 SPAN = (0.0, 1.0)
 

@@ -7,10 +7,10 @@ import tapeless
 
 jax = pytest.importorskip("jax")
 
-import jax.numpy as jnp  # noqa: E402
-from jax.test_util import check_grads  # noqa: E402
+import jax.numpy as jnp
+from jax.test_util import check_grads
 
-import tapeless.interop.jax as tj  # noqa: E402
+import tapeless.interop.jax as tj
 
 SPAN, KEY = (0.0, 1.0), 2**40 + 3
 

@@ -10,9 +10,9 @@ from tapeless import _arguments as arguments
 from tapeless._arguments import SOLVE
 from tapeless._complain import complain, describe
 from tapeless._composition import VectorField
+from tapeless.interop._measures import Measure, measures_of
 from tapeless.interop.jax._arguments import as_operand, frozen, is_traced
 from tapeless.interop.jax._frozen import Frozen
-from tapeless.interop.jax._measures import Measure, measures_of
 from tapeless.interop.jax._ode_problem import TIMES, OdeProblem
 from tapeless.interop.jax._primitives import call
 

@@ -15,11 +15,12 @@ from tapeless._composition import VectorField
 from tapeless._functionals import Functional
 from tapeless._memory import without_adjoint
 from tapeless._regularised import total
+from tapeless.interop._measures import NFE, Measure, value
 from tapeless.interop.jax._arguments import zeros_like
 from tapeless.interop.jax._frozen import Frozen
-from tapeless.interop.jax._measures import NFE, Measure, dtype_of, value
 
 TIMES = ("t0", "t1", "t_eval")
+COUNTS = np.int32  # what jax counts in by default
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ class OdeProblem:
         ys = (*y0.shape[:-1], *n_times, y0.shape[-1])
         coupled = self.options.get("coupled", False)
         measured = [
-            (() if coupled and m != NFE else y0.shape[:-1], dtype_of(m, y0.dtype))
+            (() if coupled and m != NFE else y0.shape[:-1], COUNTS if m == NFE else y0.dtype)
             for m in self.measures
         ]
         return [(ys, y0.dtype), *measured]

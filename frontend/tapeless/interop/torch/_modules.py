@@ -8,9 +8,9 @@ from torch import Tensor
 
 from tapeless._complain import complain
 from tapeless._composition import VectorField as Composable
+from tapeless.interop._measures import Measure
 from tapeless.interop.torch._call import alone, call
 from tapeless.interop.torch._functions import evaluate
-from tapeless.interop.torch._measures import Measure
 from tapeless.interop.torch._ode_problem import OdeProblem, problem_parts, states_and_parameters
 from tapeless.interop.torch._parametric import Parametric
 from tapeless.interop.torch._sde_problem import SdeProblem, as_seed, check_fields, n_params

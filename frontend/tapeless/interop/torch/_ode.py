@@ -7,8 +7,8 @@ from torch import Tensor
 
 from tapeless._arguments import SOLVE
 from tapeless._composition import VectorField
+from tapeless.interop._measures import Measure
 from tapeless.interop.torch._call import alone, call_new
-from tapeless.interop.torch._measures import Measure
 from tapeless.interop.torch._ode_problem import OdeProblem, problem_parts, states_and_parameters
 
 

@@ -13,7 +13,7 @@ from tapeless._complain import complain, describe
 from tapeless._composition import VectorField
 from tapeless._memory import without_adjoint
 from tapeless._solution import Solution
-from tapeless.interop.torch._measures import NFE, Measure, measures_of, steps_bar, value
+from tapeless.interop._measures import NFE, Measure, measures_of, steps_bar, value
 from tapeless.interop.torch._problem import Arrays, Meta, Problem, Pullback
 from tapeless.interop.torch._tensors import checked
 

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from tapeless import methods
 from tapeless._complain import complain, describe
+from tapeless.interop._measures import Measure
 from tapeless.interop.torch._call import call, call_new
-from tapeless.interop.torch._measures import Measure
 from tapeless.interop.torch._module_field import CALLER, ModuleField, States
 from tapeless.interop.torch._modules import VectorField
 from tapeless.interop.torch._ode_problem import OdeProblem, problem_parts

@@ -1,7 +1,7 @@
-"""What a solve tells of its steps, as tensors: functionals of errors and stiffnesses, and evaluations."""
+"""What a solve tells of its steps, for frameworks: functionals of errors and stiffnesses, and evaluations."""
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from tapeless._check import one_of
 from tapeless._functionals import KINDS, Functional
@@ -13,9 +13,11 @@ NFE = "nfe"
 Measure: TypeAlias = str | Functional
 
 
-def measures_of(caller: str, given: Measure | Sequence[Measure] | None) -> tuple[Measure, ...]:
+def measures_of(
+    caller: str, given: Measure | Sequence[Measure] | Literal[False] | None
+) -> tuple[Measure, ...]:
     """Return what is to be measured: functionals, and "nfe"."""
-    if given is None:
+    if given is None or given is False:
         return ()
     several = (given,) if isinstance(given, (str, Functional)) else tuple(given)
     return tuple(_measure(caller, one) for one in several)
