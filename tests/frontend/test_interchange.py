@@ -271,7 +271,8 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_what_cannot_be_taken_gets_a_sentence(fault):
+def test_what_cannot_be_taken_gets_a_sentence(fault, monkeypatch):
+    monkeypatch.delitem(ON_DEVICE, "solve_ode")
     make, kind, sentence = FAULTS[fault]
     with pytest.raises(kind) as caught:
         solve(make())

@@ -22,7 +22,10 @@ TAKES_ARRAYS: dict[str, Callable[..., Any]] = {}
 
 # The functions that arrays on a device are handed to, as "module:function", by the name of the public function. They
 # are called with the very arguments, and their result is returned as it is.
-ON_DEVICE: dict[str, str] = {}
+ON_DEVICE = {
+    "solve_ode": "tapeless.cuda:solve_ode",
+    "solve_sde": "tapeless.cuda:solve_sde",
+}
 
 
 def takes_arrays(function: F) -> F:
