@@ -1,6 +1,7 @@
 """The arguments of solve_ode, checked and brought into the form that kernels take."""
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -10,6 +11,7 @@ from tapeless._complain import complain, describe
 from tapeless._composition import VectorField
 from tapeless._types import ArrayInput
 from tapeless.fields import Network
+from tapeless_kernels.tableaus.reversible import ReversibleMethod
 
 SOLVE = "solve_ode"
 T0, T1, FIRST_STEP, RTOL, ATOL = range(5)  # rows of `numbers`
@@ -21,38 +23,55 @@ def states(
     field: VectorField, y0: ArrayInput, caller: str = SOLVE
 ) -> tuple[NDArray[np.floating], bool]:
     """Return y0 as (batch, dim), and whether it came without the batch axis."""
-    y0 = check.as_state(caller, "y0", y0)
+    y0, single = batch_of(field, check.as_state(caller, "y0", y0), caller)
+    return as_kernel_array(y0), single
+
+
+def batch_of(field: VectorField, y0: Any, caller: str = SOLVE) -> tuple[Any, bool]:
+    """Return y0, an array of any library, with a batch axis, and whether it came without."""
     if y0.ndim not in (1, 2) or y0.shape[-1] != field.dim:
         wanted = f"of shape (batch, {field.dim}) or ({field.dim},) for this field"
         raise complain(ValueError, caller, "y0", wanted, describe(y0))
-    y0, single = (y0[None], True) if y0.ndim == 1 else (y0, False)
-    return as_kernel_array(y0), single
+    return (y0[None], True) if y0.ndim == 1 else (y0, False)
 
 
 def parameters(
     field: VectorField, theta: ArrayInput | None, dtype: DTypeLike, batch: int
 ) -> NDArray[np.floating]:
     """Return theta in the dtype of the solve."""
-    if theta is None and field.n_params == 0:
-        return np.zeros(0, dtype)
     if theta is None:
-        wanted = f"an array of shape ({field.n_params},)"
-        raise complain(
-            TypeError, SOLVE, "theta", wanted, "None", _ADVICE[isinstance(field, Network)]
-        )
+        return no_parameters(field, dtype)
     theta = check.as_state(SOLVE, "theta", theta)
+    check_parameters(field, theta, batch)
+    if not (
+        (theta.ndim == 1 and math.isfinite(theta.dot(theta))) or np.isfinite(theta).all()
+    ):  # the first is faster
+        raise not_finite()
+    # A copy: `vjp` reads theta again, when the caller may have changed it.
+    return theta.astype(dtype, order="C")
+
+
+def no_parameters(field: VectorField, dtype: DTypeLike) -> NDArray[np.floating]:
+    """Return the theta of a field that has none; complain of one that is left out."""
+    if field.n_params == 0:
+        return np.zeros(0, dtype)
+    wanted = f"an array of shape ({field.n_params},)"
+    raise complain(TypeError, SOLVE, "theta", wanted, "None", _ADVICE[isinstance(field, Network)])
+
+
+def not_finite() -> Exception:
+    """Return what is raised for a theta that is not finite."""
+    return complain(ValueError, SOLVE, "theta", "finite", "NaN or inf in it")
+
+
+def check_parameters(field: VectorField, theta: Any, batch: int) -> None:
+    """Complain of theta, an array of any library, that is not of the field's shape."""
     own = field.takes_own_theta and theta.shape == (batch, field.n_params)
     if theta.shape != (field.n_params,) and not own:
         wanted = f"of shape ({field.n_params},) for this field"
         if field.takes_own_theta:
             wanted = f"of shape ({field.n_params},) or ({batch}, {field.n_params}) for this field"
         raise complain(ValueError, SOLVE, "theta", wanted, describe(theta))
-    if not (
-        (theta.ndim == 1 and math.isfinite(theta.dot(theta))) or np.isfinite(theta).all()
-    ):  # the first is faster
-        raise complain(ValueError, SOLVE, "theta", "finite", "NaN or inf in it")
-    # A copy: `vjp` reads theta again, when the caller may have changed it.
-    return theta.astype(dtype, order="C")
 
 
 def numbers(t_span, first_step, rtol, atol, batch):
@@ -107,6 +126,15 @@ def output_times(t_eval, rows, batch):
         wanted = "sorted in the direction of `t_span`, and inside it"
         raise complain(ValueError, SOLVE, "t_eval", wanted, describe(times))
     return np.array(by_output, order="C")  # a copy: `vjp` reads it again
+
+
+def check_reversible(method: ReversibleMethod, **given: object) -> None:
+    """Complain of what a reversible method does not have."""
+    for name, value in given.items():
+        if value is not None and value is not False:
+            wanted = f"left out with method={method.name!r}, which is reversible"
+            advice = "Its steps end on the times of `t_eval`; an ordinary method has the rest."
+            raise complain(ValueError, SOLVE, name, wanted, describe(value), advice)
 
 
 def as_kernel_array(x):

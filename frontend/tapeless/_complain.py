@@ -1,5 +1,7 @@
 """Error messages: the function, the argument, what was wanted, what came, what to try."""
 
+import sys
+
 import numpy as np
 
 from tapeless.errors import SolverError
@@ -17,15 +19,24 @@ def complain(kind, caller, argument, wanted, got, advice=""):
 
 def describe(value):
     """Return a short description of an argument for an error message."""
-    if isinstance(value, np.ndarray):
+    if hasattr(value, "shape") and hasattr(value, "dtype") and not isinstance(value, np.generic):
         return f"an array of shape {value.shape} and dtype {value.dtype}"
     text = repr(value.item() if isinstance(value, np.generic) else value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def check_arrival(caller, solution, t1):
-    """Raise a SolverError that says which trajectory failed, where and why."""
-    status, t = np.atleast_1d(solution.stats.status), np.atleast_1d(solution.stats.t)
+def frames_to_caller():
+    """Return the `stacklevel` of a warning that is to name the line which called this package."""
+    frame, depth = sys._getframe(1), 1
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("tapeless"):
+        frame, depth = frame.f_back, depth + 1
+    return depth
+
+
+def check_arrival(caller, solution, t1, stats=None):
+    """Raise a SolverError that says which trajectory failed, where and why; `stats` are those on the host."""
+    stats = solution.stats if stats is None else stats
+    status, t = np.atleast_1d(stats.status), np.atleast_1d(stats.t)
     (failed,) = np.nonzero(status != SUCCESS)
     if failed.size:
         i = failed[0]

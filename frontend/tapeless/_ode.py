@@ -16,8 +16,9 @@ from tapeless._backward import Backward
 from tapeless._complain import check_arrival, complain, describe
 from tapeless._composition import VectorField
 from tapeless._forward import Forward, shapes_of, without_tangent
+from tapeless._interchange import takes_arrays
 from tapeless._memory import ADJOINTS, Adjoint, arrange
-from tapeless._plan import lanes_for, make_plan
+from tapeless._plan import interpolates, lanes_for, make_plan
 from tapeless._progress import Progress, meter
 from tapeless._solution import Solution
 from tapeless._solve import Solve
@@ -28,6 +29,7 @@ from tapeless_kernels.tableaus.butcher import ButcherTableau
 from tapeless_kernels.tableaus.reversible import ReversibleMethod
 
 
+@takes_arrays
 def solve_ode(
     field: VectorField,
     t_span: tuple[ArrayInput, ArrayInput],
@@ -174,19 +176,11 @@ def solve_ode(
     check.one_of(SOLVE, "adjoint", adjoint, ADJOINTS)
     methods.check_adjoint(SOLVE, tableau, adjoint)
     if isinstance(tableau, ReversibleMethod):
-        _check_reversible(
+        arguments.check_reversible(
             tableau, interpolate=interpolate, reduce=reduce, first_passage=first_passage,
             time_gradients=time_gradients,
         )  # fmt: skip
-    if n_steps is None and tableau.error is None:
-        with_error = (t.name for t in methods.EXPLICIT if t.error is not None)
-        embedded = ", ".join(
-            map("reversible({!r})".format, with_error) if reversible else with_error
-        )
-        raise ValueError(
-            f"{SOLVE}: `n_steps` must be given with method={tableau.name!r}, which has no error "
-            f"estimate; adaptive methods are {embedded}."
-        )
+    methods.check_estimate(SOLVE, tableau, n_steps)
     if coupled and (
         theta.ndim > 1
         or any(x.shape[1] > 1 and np.ptp(x, axis=1).any() for x in (numbers[:3], times))
@@ -220,8 +214,7 @@ def solve_ode(
         len(outputs),
         adjoint not in (None, "forward", "backsolve") and not without_vjp,
         bool(coupled),
-        t_eval is not None
-        and ((tableau.order <= 4 and not reversible) if interpolate is None else bool(interpolate)),
+        t_eval is not None and interpolates(tableau, interpolate),
         check.positive_int(SOLVE, "max_steps", max_steps),
         0 if n_steps is None else check.positive_int(SOLVE, "n_steps", n_steps),
         batch if coupled else 0,
@@ -267,15 +260,6 @@ def solve_ode(
     if throw and not result.success:
         check_arrival(SOLVE, result, t1)
     return result
-
-
-def _check_reversible(method: ReversibleMethod, **given: object) -> None:
-    """Complain of what a reversible method does not have."""
-    for name, value in given.items():
-        if value is not None and value is not False:
-            wanted = f"left out with method={method.name!r}, which is reversible"
-            advice = "Its steps end on the times of `t_eval`; an ordinary method has the rest."
-            raise complain(ValueError, SOLVE, name, wanted, describe(value), advice)
 
 
 def _passage(given: tuple[Integer, float] | None, dim: int) -> tuple[int, float]:

@@ -22,6 +22,13 @@ def lanes_for(batch: int, dtype: np.dtype) -> int:
     return 1 if batch <= FEW else cpu.WIDTHS[dtype]
 
 
+def interpolates(tableau: ButcherTableau | ReversibleMethod, wanted: bool | None) -> bool:
+    """Return whether outputs come from an interpolant, of order 3: if nothing is said, where that is not far less."""
+    if wanted is None:
+        return tableau.order <= 4 and isinstance(tableau, ButcherTableau)
+    return bool(wanted)
+
+
 @functools.lru_cache(maxsize=256)
 def make_plan(
     program: Program | UserProgram, dtype: np.dtype, lanes: int, tableau: ButcherTableau | ReversibleMethod,

@@ -153,6 +153,35 @@ def check_adjoint(caller: str, method: Method, adjoint: object) -> None:
         raise complain(ValueError, caller, "method", wanted, repr(method.name), advice)
 
 
+def check_estimate(caller: str, method: Method, n_steps: object) -> None:
+    """Complain of adaptive steps by a method without an error estimate.
+
+    Parameters
+    ----------
+    caller : str
+        The function that complains.
+    method : ButcherTableau or ReversibleMethod
+        The method.
+    n_steps : int or None
+        The number of equal steps; None asks for adaptive ones.
+
+    Raises
+    ------
+    ValueError
+        If the method cannot size its steps.
+    """
+    if n_steps is None and method.error is None:
+        reversible = isinstance(method, ReversibleMethod)
+        with_error = (t.name for t in EXPLICIT if t.error is not None)
+        embedded = ", ".join(
+            map("reversible({!r})".format, with_error) if reversible else with_error
+        )
+        raise ValueError(
+            f"{caller}: `n_steps` must be given with method={method.name!r}, which has no error "
+            f"estimate; adaptive methods are {embedded}."
+        )
+
+
 def check_tableau(
     name: str,
     order: int,

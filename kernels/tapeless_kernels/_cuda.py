@@ -49,6 +49,16 @@ def entry(function):
     return numba_cuda().jit(function)
 
 
+def stream(pointer):
+    """Return a stream of another library's, by its pointer; 0 is the default stream."""
+    return numba_cuda().external_stream(pointer) if pointer else 0
+
+
+def array(x):
+    """Return an array of another library's on a device as Numba's, without a copy."""
+    return numba_cuda().as_cuda_array(x, sync=False)
+
+
 @functools.cache
 def bindings():
     """Return what `cuda` and the names of ieee.py mean in device code.

@@ -1,6 +1,5 @@
 """The only import of CuPy: arrays on a CUDA device, their memory and streams, why there may be none; and CUDA C."""
 
-import contextlib
 import functools
 import importlib
 import pathlib
@@ -61,7 +60,7 @@ def _version(number):
 
 def is_device_array(x):
     """Return whether x is an array on a CUDA device, CuPy's or another's, without an import of CuPy."""
-    return getattr(type(x), "__cuda_array_interface__", None) is not None
+    return hasattr(x, "__cuda_array_interface__")
 
 
 def free_bytes(cupy):
@@ -80,11 +79,20 @@ def stream_of(cupy, stream):
     return cupy.cuda.get_current_stream() if stream is None else stream
 
 
-@contextlib.contextmanager
-def on_stream(cupy, stream):
-    """Have CuPy's own kernels and copies run on a stream; None is the current one."""
-    with stream_of(cupy, stream):
-        yield
+def code_of(source):
+    """Return the text of a `.cu` file, that of the `.cuh` files beside it in the place of their includes.
+
+    So compilers and their caches see all of it; faults are told by the lines of each file.
+    """
+    lines = []
+    for i, line in enumerate(source.read_text().splitlines(), 1):
+        included = re.fullmatch(r'#include "(\w+\.cuh)"', line)
+        if included:
+            part = source.with_name(included[1]).read_text()
+            lines += [f'#line 1 "{included[1]}"', part, f'#line {i + 1} "{source.name}"']
+        else:
+            lines.append(line)
+    return "\n".join(lines) + "\n"
 
 
 def code_of(source):

@@ -11,7 +11,7 @@ import pytest
 
 from tapeless_kernels.buffers import Control, Method
 from tapeless_kernels.controllers.step_size import PI, control_numbers
-from tapeless_kernels.cuda.report import lorenz, lorenz_vjp
+from tapeless_kernels.cuda.example_fields import lorenz, lorenz_vjp
 from tapeless_kernels.launch.python import (
     PlainKernels,
     allocate,
@@ -38,7 +38,7 @@ from tapeless_kernels import _cuda
 from tapeless_kernels.buffers import Control, Method, Outputs
 from tapeless_kernels.controllers.step_size import PI, control_numbers
 from tapeless_kernels.cuda.trajectories import *
-from tapeless_kernels.cuda.report import lorenz, lorenz_vjp
+from tapeless_kernels.cuda.example_fields import lorenz, lorenz_vjp
 from tapeless_kernels.launch.python import allocate, load
 from tapeless_kernels.status import BUDGET_SPENT, DONE
 from tapeless_kernels.tableaus.butcher import arrays

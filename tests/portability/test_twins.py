@@ -10,7 +10,7 @@ import pytest
 
 from tapeless_kernels.buffers import Control, Log, Method
 from tapeless_kernels.controllers.step_size import H312, PI, control_numbers
-from tapeless_kernels.cuda.report import lorenz, lorenz_vjp
+from tapeless_kernels.cuda.example_fields import lorenz, lorenz_vjp
 from tapeless_kernels.launch import cpu
 from tapeless_kernels.launch.python import (
     AddressedField,

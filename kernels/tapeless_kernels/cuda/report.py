@@ -13,66 +13,47 @@ import numpy as np
 from .._cuda import Resources, resources
 from ..buffers import Control, Method
 from ..controllers.step_size import PI, control_numbers
-from ..launch.python import allocate
-from ..tableaus.butcher import arrays
 from ..tableaus.explicit import TSIT5
-from .trajectories import (
-    CudaKernels,
-    per_thread,
-    solve_kernel,
-    solve_vjp_kernel,
-    step_kernel,
-    step_vjp_kernel,
-)
+from ..tableaus.reversible import arrays_of, paired
+from . import arrays
+from .arrays import NOTHING, STORED, TIMED, sizes_of
+from .example_fields import FIELDS
+from .kernels import Kernels
+from .steps import step_kernel, step_vjp_kernel
+from .sums import sum_kernel
+from .trajectories import solve_kernel, solve_vjp_kernel, take_back_vjp_kernel
 
-KERNELS = (step_kernel, step_vjp_kernel, solve_kernel, solve_vjp_kernel)
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
-ARCHITECTURES = ((8, 0), (9, 0))
+ARCHITECTURES = ((7, 5), (8, 0), (9, 0), (10, 0), (12, 0))
+# PTX is compiled once, for the first of them: it is portable to the others, and assembling it is what differs.
+LOWEST = ARCHITECTURES[0]
+PAIR = paired(TSIT5, 0.999)
+# Each kernel, by its name in the table: what is kept of steps, and by which method they are taken.
+VARIANTS = {
+    "step": (step_kernel, STORED, TSIT5),
+    "step_vjp": (step_vjp_kernel, STORED, TSIT5),
+    "solve": (solve_kernel, NOTHING, TSIT5),
+    "solve, storing": (solve_kernel, STORED, TSIT5),
+    "solve_vjp": (solve_vjp_kernel, STORED, TSIT5),
+    "solve, reversible": (solve_kernel, TIMED, PAIR),
+    "take_back_vjp": (take_back_vjp_kernel, TIMED, PAIR),
+    "sum": (sum_kernel, STORED, TSIT5),
+}
 
 HEADING = """# Registers, stack and spills of the CUDA kernels
 
-The Lorenz system with a drift, of dim 3, and Lorenz-96 of dim 8, by Tsit5, one trajectory a thread. Bytes are
-per thread. So says nvJitLink's assembler: no number here was taken on a GPU. Written by
-`python -m tapeless_kernels.cuda.report`.
+The Lorenz system with a drift, of dim 3, and Lorenz-96 of dim 8, by Tsit5, or by the reversible pair that is made of
+it, one trajectory a thread. Bytes are per thread. So says nvJitLink's assembler of PTX for sm_75: no number here was
+taken on a GPU. Written by `python -m tapeless_kernels.cuda.report`.
+
+The stack frame holds what is indexed at run time: the slopes of a step and the states of its stages, which the loops
+over a tableau of any number of stages index, so that they cannot lie in registers. Of Tsit5 that is 7 slopes of dim
+numbers, and as many cotangents in a transpose; a pair has 12. It is addressed alike in all threads, and its lines in
+the cache are those of a warp. A spill would be a register that the assembler ran out of: there is none.
 
 | kernel | dim | dtype | architecture | registers | stack | spills |
 |---|--:|---|---|--:|--:|--:|
 """
-
-
-def lorenz(t, y, theta, dy):
-    """Lorenz (1963), J. Atmos. Sci. 20, 130-141, with a parameter that drifts: t must not be dead."""
-    dy[0] = theta[0] * (y[1] - y[0])
-    dy[1] = y[0] * (theta[1] + t - y[2]) - y[1]
-    dy[2] = y[0] * y[1] - theta[2] * y[2]
-
-
-def lorenz_vjp(t, y, theta, dy_bar, y_bar, theta_bar):
-    """Run the transpose of `lorenz`."""
-    y_bar[0] = dy_bar[1] * (theta[1] + t - y[2]) + dy_bar[2] * y[1] - dy_bar[0] * theta[0]
-    y_bar[1] = dy_bar[0] * theta[0] - dy_bar[1] + dy_bar[2] * y[0]
-    y_bar[2] = -dy_bar[1] * y[0] - dy_bar[2] * theta[2]
-    theta_bar[0] += dy_bar[0] * (y[1] - y[0])
-    theta_bar[1] += dy_bar[1] * y[0]
-    theta_bar[2] -= dy_bar[2] * y[2]
-
-
-def lorenz96(t, y, theta, dy):
-    """Lorenz (1996), Predictability: a ring of 8 sites, driven by theta[0]."""
-    for i in range(8):
-        dy[i] = (y[(i + 1) % 8] - y[(i + 6) % 8]) * y[(i + 7) % 8] - y[i] + theta[0]
-
-
-def lorenz96_vjp(t, y, theta, dy_bar, y_bar, theta_bar):
-    """Run the transpose of `lorenz96`."""
-    for i in range(8):
-        before, after = (i + 7) % 8, (i + 1) % 8
-        y_bar[i] = dy_bar[before] * y[(i + 6) % 8] - dy_bar[(i + 2) % 8] * y[after] - dy_bar[i]
-        y_bar[i] += dy_bar[after] * (y[(i + 2) % 8] - y[before])
-        theta_bar[0] += dy_bar[i]
-
-
-FIELDS = {3: (lorenz, lorenz_vjp), 8: (lorenz96, lorenz96_vjp)}
 
 
 class Row(NamedTuple):
@@ -89,54 +70,63 @@ class Row(NamedTuple):
         return "| " + " | ".join(map(str, cells)) + " |"
 
 
-def row(kernel, dim, dtype, cc):
+def row(name, dim, dtype, cc):
     """Measure one kernel."""
-    name = kernel.__name__.removesuffix("_kernel")
-    found = resources(ptx(kernel, dtype, cc, dim=dim), cc)
+    found = resources(ptx(name, dim, dtype), cc)
     return Row(name, dim, dtype.name, f"sm_{cc[0]}{cc[1]}", found)
 
 
 @functools.cache
-def ptx(kernel, dtype, cc, time=np.float64, dim=3):
+def ptx(name, dim, dtype, cc=LOWEST, time=np.float64):
     """Return the PTX of one kernel for the field of this dimension."""
-    return _kernels(dtype, time, dim).ptx(kernel, _arguments(dtype, time, dim)[kernel], cc)
+    kernel, kept, method = VARIANTS[name]
+    return kernels(dim, dtype, kept, method, time).ptx(kernel, arguments(name, dim, dtype, time), cc)
 
 
 @functools.cache
-def _kernels(dtype, time, dim):
-    return CudaKernels(dtype, dim, TSIT5.stages, *FIELDS[dim], time=time)
+def kernels(dim, dtype, kept, method, time=np.float64):
+    """Return the kernels of one variant."""
+    sizes = sizes_of(method_record(method, dtype))
+    return Kernels(dtype, dim, sizes, *FIELDS[dim], kept=kept, time=time)
 
 
-def _arguments(dtype, time, dim):
-    """Return arguments of the right types for each kernel."""
-    n, stages = 2, TSIT5.stages
-    method = Method(*arrays(TSIT5, dtype), stages, 1, 1)
-    control = Control(
-        control_numbers(PI, TSIT5.error_exponent_order, dtype), 1, 0, 0, 1, 0, 0, 0, 0
-    )
-    solve = per_thread(allocate(dtype, n, 1, dim, stages, 1, 1, time=time))
-    t, y = np.zeros(n, dtype), np.zeros((dim, n), dtype)
-    z, theta, codes = np.zeros((stages, dim, n), dtype), t, np.zeros(n, np.int64)
-    kept = (solve.head, solve.record, theta)
-    return {
-        step_kernel: (method, t, t, y, theta, z, y, codes),
-        step_vjp_kernel: (method, t, t, theta, z, y, y, y, codes),
-        solve_kernel: (method, control, solve.lanes, solve.outputs, *kept, 1, codes),
-        solve_vjp_kernel: (
-            method,
-            control,
-            solve.outputs,
-            *kept,
-            solve.lanes.emitted,
-            y[None],
-            y,
-            codes,
-        ),
-    }
+def method_record(method, dtype):
+    """Return a tableau, or a pair, as kernels take it."""
+    how = (method.kind, method.halves) if method is PAIR else ()
+    return Method(*arrays_of(method, dtype), method.stages, int(method.fsal), method.n_errors, *how)
+
+
+def arguments(name, dim, dtype, time=np.float64):
+    """Return arguments of the right types for a kernel."""
+    kernel, kept, tableau = VARIANTS[name]
+    n, n_params, method = 2, 3, method_record(tableau, dtype)
+    numbers, sizes = control_numbers(PI, tableau.error_exponent_order, dtype), sizes_of(method)
+    control = Control(numbers, 1, 0, 0, 4096, 0, 0, 0)
+
+    def made(layout):
+        return (np.zeros(shape, time if kind == "f8" else kind) for shape, kind in layout)
+
+    given = arrays.Given(*made(arrays.given_layout(1, 1, dim, n_params, n, dtype)))
+    state = arrays.Ensemble(*made(arrays.ensemble_layout(dim, n, dtype, sizes.reversible)))
+    asked = arrays.Asked(*made(arrays.asked_layout(1, 1, dim, n, dtype)))
+    steps = arrays.steps_layout(4, sizes.evaluations, dim, n, dtype, kept)
+    steps, codes = arrays.Steps(*made(steps), 1), np.zeros(n, np.int8)
+    if kernel is solve_kernel:
+        return method, control, given, state, asked, steps, 1, codes
+    if kernel in (solve_vjp_kernel, take_back_vjp_kernel):
+        back = made(arrays.back_layout(dim, n_params, n, dtype, sizes.reversible))
+        return method, control, given, asked, steps, arrays.Back(*back, state, np.zeros(n, time), 1), codes
+    t, y, theta = np.zeros(n, dtype), np.zeros((dim, n), dtype), np.zeros((n_params, n), dtype)
+    if kernel is sum_kernel:
+        return theta, 0, theta
+    z = np.zeros((sizes.stages, dim, n), dtype)
+    if kernel is step_kernel:
+        return method, t, t, y, theta[:, 0].copy(), z, y, codes
+    return method, t, t, theta[:, 0].copy(), z, y, y, theta, codes
 
 
 # Each kernel, dim, dtype and architecture in the table.
-CASES = tuple(itertools.product(KERNELS, FIELDS, DTYPES, ARCHITECTURES))
+CASES = tuple(itertools.product(VARIANTS, FIELDS, DTYPES, ARCHITECTURES))
 
 
 def main():
