@@ -95,22 +95,6 @@ def code_of(source):
     return "\n".join(lines) + "\n"
 
 
-def code_of(source):
-    """Return the text of a `.cu` file, that of the `.cuh` files beside it in the place of their includes.
-
-    So compilers and their caches see all of it; faults are told by the lines of each file.
-    """
-    lines = []
-    for i, line in enumerate(source.read_text().splitlines(), 1):
-        included = re.fullmatch(r'#include "(\w+\.cuh)"', line)
-        if included:
-            part = source.with_name(included[1]).read_text()
-            lines += [f'#line 1 "{included[1]}"', part, f'#line {i + 1} "{source.name}"']
-        else:
-            lines.append(line)
-    return "\n".join(lines) + "\n"
-
-
 @functools.cache
 def raw_kernel(source, expression, options=(), module=None, together=()):
     """Return the kernel `expression`, say "total<float>", of the file `source`, as cupy.RawModule has it.
