@@ -5,8 +5,17 @@ PYTHON ?= python3
 BIN := .venv/bin
 CMAKE = $(or $(shell cmake --version >/dev/null 2>&1 && command -v cmake),$(BIN)/cmake)
 BUILT_FROM := pyproject.toml CMakeLists.txt $(wildcard kernels/include/* kernels/src/*)
-FRONTEND = $(shell find frontend -name '[!_]*.py' -not -path '*/_*') $(addprefix frontend/tapeless/,_adjoint_memory.py _brownian.py _composition.py _cuda_solution.py _diffusion.py _fft_engine.py _fft_frequencies.py _fft_table.py _fit.py _fno.py _kinetic.py _objective.py _ode.py _operator_objective.py _parameters.py $(addprefix _pde/,coefficients.py exponential.py public.py random_field.py solution.py) _portrait.py _save.py _sde.py _sde_solution.py _second.py _solution.py _spectral_conv.py _training_result.py $(addprefix _ivp/,dense.py public.py result.py) $(addprefix _spectral_ops/,calculus.py chebyshev.py chebyshev_points.py clenshaw.py filters.py legendre.py norms.py parseval.py points.py products.py resolution.py series.py vector.py))
-C_SOURCES = $(shell find kernels tests -name '*.[ch]' -o -name '*.inc' -o -name '*.cu' -o -name '*.cuh')
+# What has public docstrings: modules without a leading underscore, and these, whose names those export.
+DOCUMENTED = _address _adjoint_memory _brownian _composition _cuda_solution _diffusion _fft_engine _fft_frequencies _fft_table _fit \
+	_fno _kinetic _objective _ode _operator_objective _parameters _portrait _save _sde _sde_solution _second _solution \
+	_spectral_conv _training_result \
+	$(addprefix _ivp/,dense public result) \
+	$(addprefix _pde/,coefficients exponential public random_field solution) \
+	$(addprefix _spectral_ops/,calculus chebyshev chebyshev_points clenshaw filters legendre norms parseval points \
+		products resolution series vector) \
+	$(addprefix interop/jax/,_brownian _ode _operators _sde)
+FRONTEND = $(shell find frontend -name '[!_]*.py' -not -path '*/_*') $(DOCUMENTED:%=frontend/tapeless/%.py)
+C_SOURCES = $(shell find kernels tests examples -name '*.[ch]' -o -name '*.inc' -o -name '*.cu' -o -name '*.cuh')
 
 .PHONY: help demo test slow lint ctest bench peers docs clean
 

@@ -15,6 +15,7 @@ from tapeless import (
     spectral,
     testing,
 )  # fmt: skip
+from tapeless._address import address, c_declarations
 from tapeless._adjoint_memory import AdjointMemory, adjoint_memory
 from tapeless._backsolve import Backsolve, BackwardStats
 from tapeless._brownian import BrownianPath, Increment
@@ -60,7 +61,9 @@ __all__ = [
     "Steps",
     "StepsBar",
     "TrainingError",
+    "address",
     "adjoint_memory",
+    "c_declarations",
     "check_tableau",
     "diffusion",
     "fft",

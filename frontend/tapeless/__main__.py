@@ -1,4 +1,4 @@
-"""The command line: tapeless demo, info, compile and clear-cache."""
+"""The command line: tapeless demo, info, compile, c-library and clear-cache."""
 
 import argparse
 import sys
@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tapeless import _kernels as kernels
 from tapeless import demo, info
+from tapeless._check import FLOATS
 from tapeless_kernels._cache import cache_folder, clear_cache
 from tapeless_kernels.launch.threads import n_cores
 
@@ -21,6 +22,9 @@ reports."""
 COMPILE = """Compile the kernels, forward and adjoint, into the cache folder, so that no later
 process waits for it: for containers and read-only homes. The environment variable
 TAPELESS_CACHE_DIR names another folder."""
+C_LIBRARY = """Write headers and a shared library for programs in C, C++, Fortran or Julia, that needs no Python
+when it runs, and what pkg-config and CMake find it by. Compiling it takes minutes the first time. Needs a C
+compiler, cc or the one that the environment variable CC names, to link with."""
 CLEAR_CACHE = """Delete the compiled kernels of all versions from the cache folder. The next solve
 compiles again."""
 
@@ -77,6 +81,15 @@ def _parser():
     dtypes = "dtype of the states (default: both)"
     option("--dtype", choices=("float32", "float64"), help=dtypes)
     widths = "kernels for few trajectories, one by one, or for tiles of many (default: both)"
+    option("--lanes", choices=("one", "tile"), help=widths)
+
+    option = add(_c_library, "c-library", "write a C library that needs no Python", C_LIBRARY)
+    option("folder", metavar="FOLDER", help="where include/ and lib/ go")
+    processors = (
+        "native, generic, or a processor by LLVM's name such as x86-64-v3 (default: native)"
+    )
+    option("--target", default="native", metavar="CPU", help=processors)
+    option("--dtype", choices=("float32", "float64"), help="float or double alone (default: both)")
     option("--lanes", choices=("one", "tile"), help=widths)
 
     add(_clear_cache, "clear-cache", "delete the compiled kernels", CLEAR_CACHE)
@@ -150,6 +163,19 @@ def _not_kept(what):
         file=sys.stderr,
     )
     return 1
+
+
+def _c_library(options):
+    from tapeless._c import library  # imports what no other command needs
+
+    dtypes = [d for d in FLOATS if options.dtype in (None, d.name)]
+    try:
+        path = library.build(options.folder, options.target, dtypes, options.lanes)
+    except (library.LibraryError, OSError) as error:
+        print(f"tapeless c-library: {error}", file=sys.stderr)
+        return 1
+    print(f"{kernels.size(path.stat().st_size)} in {path}")
+    return 0
 
 
 def _clear_cache(options):

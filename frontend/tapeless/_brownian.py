@@ -9,6 +9,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from tapeless._check import as_real, float_dtype, generator, one_of, positive_int
 from tapeless._complain import complain, describe
+from tapeless._interchange import takes_arrays
 from tapeless._types import RNG
 from tapeless_kernels.launch import brownian
 from tapeless_kernels.launch.threads import THREADS, n_cores
@@ -106,6 +107,7 @@ class BrownianPath:
     (100, 1000, 2)
     """
 
+    @takes_arrays
     def __init__(
         self, key: int | None, t0: float, t1: float, shape: tuple[int, ...], levy_area: LevyArea = "none", *,
         dtype: DTypeLike = np.float64, resolution: float = 2.0**-18, first_sample: int = 0, rng: RNG = None,
@@ -151,6 +153,7 @@ class BrownianPath:
         """The bytes of its state."""
         return sum(block.n_bytes for block in self._blocks)
 
+    @takes_arrays
     def __call__(
         self, s: Any, t: Any, *, threads: int | None = None
     ) -> NDArray[np.floating] | Increment:

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tapeless._complain import complain, describe
+from tapeless._interchange.libraries import Library, kind_of
+from tapeless._interchange.views import view
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
@@ -14,10 +16,11 @@ def as_array(caller: str, name: str, x: Any) -> NDArray[Any]:
     """Return x as an ndarray, without a copy where it offers its memory: array, buffer or CPU DLPack."""
     if type(x) is np.ndarray:
         return x
+    library = kind_of(type(x))
+    if isinstance(library, Library):  # a callback's result, or a batch of data
+        return view(caller, name, x, library)
     try:
-        if hasattr(x, "__array__") or not hasattr(x, "__dlpack__"):
-            return np.asarray(x)
-        return np.from_dlpack(x)
+        return np.asarray(x)
     except (ValueError, TypeError, RuntimeError, BufferError) as error:
         wanted = "an array, or an object that offers one through __array__, a buffer or __dlpack__"
         raise complain(TypeError, caller, name, wanted, f"{type(x).__name__} ({error})") from error

@@ -1,5 +1,7 @@
 """Error messages: the function, the argument, what was wanted, what came, what to try."""
 
+import sys
+
 import numpy as np
 
 from tapeless.errors import SolverError
@@ -21,6 +23,14 @@ def describe(value):
         return f"an array of shape {value.shape} and dtype {value.dtype}"
     text = repr(value.item() if isinstance(value, np.generic) else value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def frames_to_caller():
+    """Return the `stacklevel` of a warning that is to name the line which called this package."""
+    frame, depth = sys._getframe(1), 1
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("tapeless"):
+        frame, depth = frame.f_back, depth + 1
+    return depth
 
 
 def check_arrival(caller, solution, t1, stats=None):

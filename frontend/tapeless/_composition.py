@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from tapeless._complain import complain, describe
 from tapeless._flat import checked, named
+from tapeless._interchange import takes_arrays
 from tapeless._types import ArrayInput
 from tapeless_kernels.launch.composed import ComposedProgram, Part
 
@@ -37,6 +38,7 @@ class VectorField:
         """The parts whose transpose does not give the cotangent of time."""
         return ()
 
+    @takes_arrays
     def effective(self, theta: NDArray[Any]) -> NDArray[Any]:
         """Return the parameters that kernels are given for theta.
 
@@ -157,6 +159,7 @@ class Sum(VectorField):
         """The terms whose transpose does not give the cotangent of time."""
         return tuple(part for field in self.fields for part in field.without_time_bar)
 
+    @takes_arrays
     def effective(self, theta: NDArray[Any]) -> NDArray[Any]:
         """Return the parameters that kernels are given for theta.
 
@@ -190,6 +193,7 @@ class Sum(VectorField):
         parts = zip(self.fields, places, strict=True)
         return np.concatenate([function(field, *(x[at] for x in arrays)) for field, at in parts])
 
+    @takes_arrays
     def unflatten(self, theta: ArrayInput) -> Mapping[str, NDArray[Any]]:
         """Return the parameters of the terms as views of theta, by name.
 

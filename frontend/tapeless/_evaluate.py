@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from tapeless import _check as check
 from tapeless._complain import complain, describe
 from tapeless._composition import VectorField
+from tapeless._interchange import takes_arrays
 from tapeless._types import ArrayInput
 from tapeless_kernels.launch.cpu import bound
 
@@ -86,6 +87,7 @@ class Evaluator:
         )
 
 
+@takes_arrays
 def evaluate(
     field: VectorField, t: float, y: ArrayInput, theta: ArrayInput | None = None
 ) -> Floats:
@@ -126,6 +128,7 @@ def evaluate(
     )
 
 
+@takes_arrays
 def vjp(
     field: VectorField, t: float, y: ArrayInput, theta: ArrayInput | None, dy_bar: ArrayInput
 ) -> tuple[Floats, Floats]:
@@ -178,6 +181,7 @@ def vjp(
     return np.array(rows, y.dtype).reshape(y.shape), theta_bar
 
 
+@takes_arrays
 def jvp(
     field: VectorField,
     t: float,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from tapeless._fft_table import Transform
+from tapeless._interchange import takes_arrays
 
 F = TypeVar("F", bound=Callable[..., Any])
 Item = tuple[str, str]  # a parameter or an exception, and what is said of it
@@ -63,10 +64,10 @@ REFERENCES = {
 
 
 def named(name: str, documentation: str, function: F) -> F:
-    """Return a function under a name, with its docstring."""
+    """Return a public function under a name, with its docstring."""
     function.__name__ = function.__qualname__ = name
     function.__doc__ = documentation
-    return function
+    return takes_arrays(function)
 
 
 def document(row: Transform) -> str:

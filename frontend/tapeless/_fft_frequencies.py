@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from tapeless._check import as_array, one_of, positive_int
 from tapeless._complain import complain, describe
 from tapeless._fft_arguments import as_axis
+from tapeless._interchange import takes_arrays
 from tapeless._types import ArrayInput, Integer
 
 Array = NDArray[Any]
@@ -81,6 +82,7 @@ def rfftfreq(n: Integer, d: float = 1.0, device: Literal["cpu"] | None = None) -
     return np.arange(n // 2 + 1) * unit
 
 
+@takes_arrays
 def fftshift(x: ArrayInput, axes: Integer | Sequence[Integer] | None = None) -> Array:
     """Rotate axes so that frequency 0 comes to their middle.
 
@@ -112,6 +114,7 @@ def fftshift(x: ArrayInput, axes: Integer | Sequence[Integer] | None = None) -> 
     return _rotated("fftshift", x, axes, 1)
 
 
+@takes_arrays
 def fftshift_vjp(y_bar: ArrayInput, axes: Integer | Sequence[Integer] | None = None) -> Array:
     """Return the cotangent of what `fftshift` took: the rotation back.
 
@@ -143,6 +146,7 @@ def fftshift_vjp(y_bar: ArrayInput, axes: Integer | Sequence[Integer] | None = N
     return _rotated("fftshift_vjp", y_bar, axes, -1)
 
 
+@takes_arrays
 def ifftshift(x: ArrayInput, axes: Integer | Sequence[Integer] | None = None) -> Array:
     """Rotate axes so that their middle comes to the front: the inverse of `fftshift`.
 
@@ -174,6 +178,7 @@ def ifftshift(x: ArrayInput, axes: Integer | Sequence[Integer] | None = None) ->
     return _rotated("ifftshift", x, axes, -1)
 
 
+@takes_arrays
 def ifftshift_vjp(y_bar: ArrayInput, axes: Integer | Sequence[Integer] | None = None) -> Array:
     """Return the cotangent of what `ifftshift` took: the rotation back.
 

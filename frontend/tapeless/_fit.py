@@ -11,6 +11,7 @@ from tapeless._bar import Bar
 from tapeless._batches import Batches, as_batch, state_of
 from tapeless._complain import complain, describe
 from tapeless._fit_lbfgs import minimise
+from tapeless._interchange import takes_arrays
 from tapeless._loop import Evaluate, Loop, Validate
 from tapeless._objective import Objective
 from tapeless._optimiser import Optimiser
@@ -21,6 +22,7 @@ from tapeless._types import RNG, ArrayInput, Integer, Path
 from tapeless.optim import LBFGS, Adam
 
 
+@takes_arrays
 def fit(
     objective: Callable[..., Any],
     theta: ArrayInput,

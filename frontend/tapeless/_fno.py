@@ -11,6 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 from tapeless import _check as check
 from tapeless import _recycled as recycled
 from tapeless._flat import checked, parameters
+from tapeless._interchange import converting, takes_arrays
 from tapeless._kept_modes import check_modes, kept, threads_for
 from tapeless._operator_arguments import as_cotangent, as_field, as_tangent
 from tapeless._spectral_conv import Pullback, SpectralConv
@@ -169,6 +170,7 @@ class FNO:
             theta[dense.at : dense.at + n] = generator.standard_normal(n) / np.sqrt(dense.n_in)
         return theta
 
+    @takes_arrays
     def unflatten(self, theta: ArrayInput) -> dict[str, Floats]:
         """Return the parameters by name, as views of theta.
 
@@ -194,6 +196,7 @@ class FNO:
             found[f"layer{i}.spectral"] = values[at : at + self.conv.n_params]
         return found
 
+    @takes_arrays
     def groups(self, theta: ArrayInput) -> Mapping[str, Floats]:
         """Return the groups of parameters, as `fit` names them where something is wrong.
 
@@ -209,6 +212,7 @@ class FNO:
         """
         return self.unflatten(theta)
 
+    @takes_arrays
     def __call__(self, x: ArrayInput, theta: ArrayInput) -> Floats:
         """Return the operator's value.
 
@@ -231,6 +235,7 @@ class FNO:
         """
         return self._forward("FNO", x, theta, keep=False)[0]
 
+    @takes_arrays
     def pullback(self, x: ArrayInput, theta: ArrayInput) -> tuple[Floats, Pullback]:
         """Return the operator's value, and a function that takes its cotangent back.
 
@@ -248,8 +253,10 @@ class FNO:
             `pullback` is called.
         """
         y, steps, values = self._forward("FNO.pullback", x, theta, keep=True)
-        return y, functools.partial(self._pullback, steps, values, y.shape)
+        pull = functools.partial(self._pullback, steps, values, y.shape)
+        return y, converting("FNO.pullback", pull)
 
+    @takes_arrays
     def vjp(self, x: ArrayInput, theta: ArrayInput, y_bar: ArrayInput) -> tuple[Floats, Floats]:
         """Return the cotangents of x and theta from that of y.
 
@@ -269,6 +276,7 @@ class FNO:
         """
         return self.pullback(x, theta)[1](y_bar)
 
+    @takes_arrays
     def jvp(
         self, x: ArrayInput, theta: ArrayInput, x_dot: ArrayInput, theta_dot: ArrayInput
     ) -> tuple[Floats, Floats]:

@@ -7,6 +7,7 @@ import numpy as np
 
 from tapeless._check import one_of
 from tapeless._complain import complain, describe
+from tapeless._interchange import takes_arrays
 from tapeless._steps import Floats, Steps, StepsBar
 from tapeless_kernels.tableaus.explicit import EXPLICIT
 
@@ -100,6 +101,7 @@ class Functional:
         given = x**self._kind.power * (h if self._kind.sized else 1.0)
         return h, x, given, there, np.maximum(there.sum(axis=-1), 1)
 
+    @takes_arrays
     def value(self, steps: Steps) -> Floats:
         """Return the functional of each trajectory.
 
@@ -119,6 +121,7 @@ class Functional:
         total = given.sum(axis=-1)
         return total / n if self.reduce == "mean" else total
 
+    @takes_arrays
     def vjp(self, steps: Steps, bar: Any) -> StepsBar:
         """Return the gradient with respect to the steps, of a loss with this one with respect to the values.
 

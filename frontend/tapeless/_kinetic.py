@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from tapeless import _check as check
 from tapeless._complain import complain, describe
 from tapeless._composition import VectorField
+from tapeless._interchange import takes_arrays
 from tapeless._types import RNG, ArrayInput
 from tapeless_kernels.launch.kinetic import KineticProgram
 
@@ -97,6 +98,7 @@ class Kinetic(VectorField):
         self.maps_theta = network.maps_theta
         self.tolerance_scale = float(np.sqrt(network.dim / self.dim))
 
+    @takes_arrays
     def initial(
         self,
         z0: ArrayInput,
@@ -139,6 +141,7 @@ class Kinetic(VectorField):
             y0[..., d + 2 :] = np.sign(drawn) if noise == "rademacher" else drawn
         return y0
 
+    @takes_arrays
     def split(self, ys: ArrayInput) -> KineticParts:
         """Return the parts of states, or of their cotangents.
 
@@ -167,6 +170,7 @@ class Kinetic(VectorField):
             return KineticParts(z, kinetic, None, None)
         return KineticParts(z, kinetic, ys[..., d + 1], ys[..., d + 2 :])
 
+    @takes_arrays
     def effective(self, theta: NDArray[Any]) -> NDArray[Any]:
         """Return the parameters that kernels are given for theta.
 
@@ -190,6 +194,7 @@ class Kinetic(VectorField):
         """Return the tangent of the effective parameters from that of theta."""
         return self.network._effective_jvp(theta, dot)
 
+    @takes_arrays
     def unflatten(self, theta: ArrayInput) -> Mapping[str, NDArray[Any]]:
         """Return the parameter arrays of the network as views of theta, by name.
 

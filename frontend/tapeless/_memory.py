@@ -1,6 +1,6 @@
 """What a solve keeps for its gradient: how a batch is divided, and how a budget is spent."""
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from tapeless import _check as check
 from tapeless._complain import complain, describe
@@ -20,6 +20,12 @@ Adjoint = Literal["store", "every", "binomial", "reversible", "backsolve", "forw
 ADJOINTS = ("store", "every", "binomial", "reversible", "backsolve", "forward", None)
 CHUNKS = 16  # so many at least, where there are as many tiles
 MOST_ROUNDS = 32  # a chunk has at most so many trajectories for each lane
+
+
+def without_adjoint(options: dict[str, Any]) -> dict[str, Any]:
+    """Return options of a solve without those of its gradient."""
+    own = ("adjoint", "stride", "budget", "backsolve")
+    return {name: value for name, value in options.items() if name not in own}
 
 
 class Division(NamedTuple):
@@ -78,7 +84,7 @@ def arrange(
         wanted = f"at least {steps + states + sizes.turns}, for a step of each thread and {parts.n} states"
         advice = "`tapeless.adjoint_memory` says what a solve needs."
         raise complain(ValueError, caller, "budget", wanted, describe(budget), advice)
-    length = max(1, min(free // 2, free - states) // steps)
+    length = max(1, min(free // 2, free - states) // max(steps, 1))  # none are of no trajectories
     return Memory(length, (free - length * steps) // states)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tapeless._complain import frames_to_caller
 from tapeless._evaluate import Evaluator
 from tapeless_kernels.tableaus.stochastic import NOISES
 
@@ -39,7 +40,7 @@ def kind_of_noise(caller: str, field: Any, y0: NDArray[Any], t: float, theta: ND
             f"{caller}: the diffusion's noise was said to be {said!r}, but it looks {found!r}{where}; a method that "
             "counts on it converges with a lower order, or to something else.",
             UserWarning,
-            stacklevel=3,
+            stacklevel=frames_to_caller(),
         )
     if where != NOT_FINITE:
         _AS_SAID.add(field)

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from tapeless._complain import complain, describe
 from tapeless._composition import VectorField
 from tapeless._flat import named
+from tapeless._interchange import takes_arrays
+from tapeless._memory import without_adjoint
 from tapeless._ode import solve_ode
 from tapeless._solution import Solution
 from tapeless._types import ArrayInput
@@ -80,6 +82,7 @@ class Objective:
     (82,)
     """
 
+    @takes_arrays
     def __init__(
         self, field: VectorField, t_span: tuple[Any, Any], loss: Loss, **options: Any
     ) -> None:
@@ -103,6 +106,7 @@ class Objective:
         """The number of parameters."""
         return self.field.n_params
 
+    @takes_arrays
     def __call__(self, theta: ArrayInput, y0: ArrayInput, target: Any) -> Evaluation:
         """Return the loss of a batch, its gradient, and the evaluations of the field.
 
@@ -124,6 +128,7 @@ class Objective:
         loss, ys_bar = self.loss(sol.ys, target)
         return Evaluation(loss, sol.vjp(ys_bar)[1], _mean_nfe(sol))
 
+    @takes_arrays
     def field_part(self, theta: NDArray[Any]) -> NDArray[Any]:
         """Return the field's parameters.
 
@@ -139,6 +144,7 @@ class Objective:
         """
         return theta
 
+    @takes_arrays
     def loss_vjp(
         self, theta: NDArray[Any], ys: Floats, target: Any
     ) -> tuple[float, Floats, Floats | None]:
@@ -160,6 +166,7 @@ class Objective:
         """
         return *self.loss(ys, target), None
 
+    @takes_arrays
     def join(self, theta_bar: Floats, whole_bar: Floats | None) -> Floats:
         """Return the gradient in all parameters from that through the field and that of the loss itself.
 
@@ -177,6 +184,7 @@ class Objective:
         """
         return theta_bar if whole_bar is None else theta_bar + whole_bar
 
+    @takes_arrays
     def value(self, theta: ArrayInput, y0: ArrayInput, target: Any) -> float:
         """Return the loss alone, which keeps nothing for a gradient.
 
@@ -194,14 +202,11 @@ class Objective:
         float
             The loss.
         """
-        options = {
-            name: value
-            for name, value in self.options.items()
-            if name not in ("adjoint", "stride", "budget", "backsolve")
-        }
+        options = without_adjoint(self.options)
         sol = solve_ode(self.field, self.t_span, y0, theta, adjoint=None, **options)
         return float(self.loss(sol.ys, target)[0])
 
+    @takes_arrays
     def groups(self, theta: NDArray[Any]) -> Mapping[str, NDArray[Any]]:
         """Return the groups of parameters as views of theta, or of a gradient like it, by name.
 

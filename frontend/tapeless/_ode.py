@@ -16,6 +16,7 @@ from tapeless._backward import Backward
 from tapeless._complain import check_arrival, complain, describe
 from tapeless._composition import VectorField
 from tapeless._forward import Forward, shapes_of, without_tangent
+from tapeless._interchange import takes_arrays
 from tapeless._memory import ADJOINTS, Adjoint, arrange
 from tapeless._plan import interpolates, lanes_for, make_plan
 from tapeless._progress import Progress, meter
@@ -28,6 +29,7 @@ from tapeless_kernels.tableaus.butcher import ButcherTableau
 from tapeless_kernels.tableaus.reversible import ReversibleMethod
 
 
+@takes_arrays
 def solve_ode(
     field: VectorField,
     t_span: tuple[ArrayInput, ArrayInput],

@@ -6,6 +6,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from tapeless._complain import complain, describe
+from tapeless._interchange import takes_arrays
 from tapeless._objective import Evaluation, Loss
 from tapeless._types import ArrayInput
 
@@ -43,6 +44,7 @@ class OperatorObjective:
     True
     """
 
+    @takes_arrays
     def __init__(self, model: Any, loss: Loss) -> None:
         if not (hasattr(model, "pullback") and hasattr(model, "n_params")):
             wanted = "an operator, say tapeless.operators.FNO(1, 1, modes=16)"
@@ -57,6 +59,7 @@ class OperatorObjective:
         """The number of parameters."""
         return self.model.n_params
 
+    @takes_arrays
     def __call__(self, theta: ArrayInput, x: ArrayInput, target: Any) -> Evaluation:
         """Return the loss of a batch, and its gradient.
 
@@ -78,6 +81,7 @@ class OperatorObjective:
         loss, y_bar = self.loss(y, target)
         return Evaluation(loss, pullback(y_bar)[1])
 
+    @takes_arrays
     def value(self, theta: ArrayInput, x: ArrayInput, target: Any) -> float:
         """Return the loss alone, which keeps nothing for a gradient.
 
@@ -97,6 +101,7 @@ class OperatorObjective:
         """
         return self.loss(self.model(x, theta), target)[0]
 
+    @takes_arrays
     def groups(self, theta: NDArray[Any]) -> Mapping[str, NDArray[Any]]:
         """Return the groups of parameters, by name.
 

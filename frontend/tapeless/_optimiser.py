@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from tapeless import _check as check
 from tapeless._complain import complain, describe
+from tapeless._interchange import takes_arrays
 from tapeless._schedules import Schedule, as_schedule, check_rate
 from tapeless._types import ArrayInput
 from tapeless_kernels.launch import optimise
@@ -69,6 +70,7 @@ class Optimiser:
         other.means = None if self.means is None else [mean.copy() for mean in self.means]
         return other
 
+    @takes_arrays
     def step(
         self, theta: ArrayInput, theta_bar: ArrayInput, *, out: NDArray[Any] | None = None
     ) -> NDArray[np.floating]:

@@ -11,6 +11,7 @@ from tapeless._check import as_state
 from tapeless._complain import complain, describe
 from tapeless._composition import VectorField
 from tapeless._flat import checked, named
+from tapeless._interchange import takes_arrays
 from tapeless._types import ArrayInput, Integer
 from tapeless_kernels.launch.composed import ComposedProgram, Part
 
@@ -82,6 +83,7 @@ class Slice(VectorField):
         """The parts whose transpose does not give the cotangent of time."""
         return self.field.without_time_bar
 
+    @takes_arrays
     def effective(self, theta: NDArray[Any]) -> NDArray[Any]:
         """Return the parameters that kernels are given for theta.
 
@@ -118,6 +120,7 @@ class Slice(VectorField):
         whole[self._place] = part
         return whole
 
+    @takes_arrays
     def unflatten(self, theta: ArrayInput) -> Mapping[str, NDArray[Any]]:
         """Return the parameters of the field as views of theta, by name.
 
@@ -190,6 +193,7 @@ class Frozen(VectorField):
     42
     """
 
+    @takes_arrays
     def __init__(self, field: VectorField, theta: ArrayInput) -> None:
         _check_field("Frozen", field)
         self.theta = checked("Frozen", as_state("Frozen", "theta", theta), field.n_params).copy()

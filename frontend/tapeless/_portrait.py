@@ -11,6 +11,7 @@ from tapeless._axes import axes, component, limits, named
 from tapeless._complain import complain, describe
 from tapeless._composition import VectorField
 from tapeless._evaluate import Evaluator
+from tapeless._interchange import takes_arrays
 from tapeless._ode import solve_ode
 from tapeless._types import ArrayInput, Integer
 
@@ -21,6 +22,7 @@ N_LINE, N_CONTOUR = 2000, 81  # points of a trajectory, and of a side of the gri
 NULLCLINES = ("tab:blue", "tab:green")
 
 
+@takes_arrays
 def phase_portrait(
     field: VectorField,
     theta: ArrayInput | None = None,

@@ -13,6 +13,7 @@ from tapeless._composition import VectorField
 from tapeless._encode import decode_field, decode_optimiser, encode_field, encode_optimiser
 from tapeless._files import Arrays, Unreadable
 from tapeless._flat import checked
+from tapeless._interchange import takes_arrays
 from tapeless._optimiser import Optimiser
 from tapeless._types import ArrayInput, Path
 from tapeless.fields import Field
@@ -39,6 +40,7 @@ class Saved(NamedTuple):
     optimiser: Optimiser | None
 
 
+@takes_arrays
 def save(
     path: Path, field: VectorField, theta: ArrayInput, optimiser: Optimiser | None = None
 ) -> None:

@@ -10,6 +10,7 @@ from tapeless import _sde_methods as sde_methods
 from tapeless._brownian import BrownianPath, Increment
 from tapeless._complain import check_arrival, complain, describe
 from tapeless._composition import VectorField
+from tapeless._interchange import takes_arrays
 from tapeless._noise import kind_of_noise
 from tapeless._sde_grid import SOLVE, grid_of, make_path, output_times, source_of, span_of
 from tapeless._sde_solution import SdeSolution, SdeStats
@@ -23,6 +24,7 @@ from tapeless_kernels.tableaus.stochastic import StochasticMethod
 Adjoint = Literal["store", "every", "binomial", "reversible", "backsolve"]
 
 
+@takes_arrays
 def solve_sde(
     drift: VectorField,
     diffusion: VectorField | None,
@@ -205,15 +207,8 @@ def solve_sde(
     solve = SdeSolve(plan, source, start, used, grid, how, memory, workers)
 
     def solution() -> SdeSolution:
-        reverse: Any = SdeReverse(solve, pull)
-        if adjoint is None:
-            reverse = "`adjoint` must not be None in solve_sde for its gradient; nothing was kept."
-        elif no_transpose:
-            why = "convert=True" if correction else f"method={found.name!r}"
-            reverse = f"there is no transpose with {why}, which differentiates the diffusion; milstein_free has one."
-        elif given.without_transpose(parts):
-            names = ", ".join(map(str, given.without_transpose(parts)))
-            reverse = f"`vjp` must be given for every field; got none for {names}. vjp='symbolic' may derive it."
+        why_not = given.why_no_transpose(parts, found, adjoint, correction)
+        reverse: Any = why_not or SdeReverse(solve, pull)
         arrays = given.evaluations(plan, solve)
         first: Any = 0 if single else slice(None)
         stats = SdeStats(

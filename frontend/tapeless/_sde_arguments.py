@@ -101,24 +101,49 @@ def states(drift: VectorField, y0: Any) -> tuple[Any, bool]:
 
 def parameters(parts: Any, theta: Any, dtype: Any, batch: int) -> Any:
     """Return theta in the dtype of the solve."""
+    theta = None if theta is None else check.as_state(SOLVE, "theta", theta)
+    if not check_parameters(parts, theta, batch):
+        return np.zeros(0, dtype)
+    if not np.isfinite(theta).all():
+        raise not_finite()
+    return theta.astype(dtype, order="C")
+
+
+def check_parameters(parts: Any, theta: Any, batch: int) -> bool:
+    """Complain of a theta, an array of any library or None, that is not of the right shape; return whether there is any."""
     n = sum(part.n_params for part in parts)
     if theta is None and n == 0:
-        return np.zeros(0, dtype)
+        return False
     own = all(part.takes_own_theta for part in parts if part.n_params)
     wanted = f"of shape ({n},), the drift's {parts[0].n_params} numbers first"
     wanted += f", or ({batch}, {n})" if own else ""
     if theta is None:
         raise complain(TypeError, SOLVE, "theta", f"an array {wanted}", "None")
-    theta = check.as_state(SOLVE, "theta", theta)
     if theta.shape != (n,) and not (own and theta.shape == (batch, n)):
         raise complain(ValueError, SOLVE, "theta", wanted, describe(theta))
-    if not np.isfinite(theta).all():
-        raise complain(ValueError, SOLVE, "theta", "finite", "NaN or inf in it")
-    return theta.astype(dtype, order="C")
+    return True
+
+
+def not_finite() -> Exception:
+    """Return what is to be raised if a theta is not finite."""
+    return complain(ValueError, SOLVE, "theta", "finite", "NaN or inf in it")
 
 
 def without_transpose(parts):
     return [field for part in parts for field in part.without_vjp]
+
+
+def why_no_transpose(parts: Any, method: StochasticMethod, adjoint: Any, correction: int) -> str:
+    """Return why a solve has no transpose, empty if it has one."""
+    if adjoint is None:
+        return "`adjoint` must not be None in solve_sde for its gradient; nothing was kept."
+    if correction or not sde_methods.has_transpose(method):
+        why = "convert=True" if correction else f"method={method.name!r}"
+        return f"there is no transpose with {why}, which differentiates the diffusion; milstein_free has one."
+    if without_transpose(parts):
+        names = ", ".join(map(str, without_transpose(parts)))
+        return f"`vjp` must be given for every field; got none for {names}. vjp='symbolic' may derive it."
+    return ""
 
 
 def usual_adaptive(calculus, noise):

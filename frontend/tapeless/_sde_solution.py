@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from tapeless._check import as_state
 from tapeless._complain import complain, describe
+from tapeless._interchange import presents_arrays, takes_arrays
 from tapeless._solution import Floats
 from tapeless._types import ArrayInput
 
@@ -38,6 +39,7 @@ class SdeStats(NamedTuple):
     t: NDArray[np.float64]
 
 
+@presents_arrays
 class SdeSolution:
     """The states of a solved stochastic differential equation, and their derivatives; `solve_sde` makes it.
 
@@ -99,6 +101,7 @@ class SdeSolution:
         """The bytes kept for `vjp`."""
         return 0 if isinstance(self._reverse, str) else self._reverse.n_bytes
 
+    @takes_arrays
     def vjp(self, ys_bar: ArrayInput, *, times: bool = False) -> tuple[Floats, Floats]:
         """Return the cotangents of y0 and theta from those of `ys`.
 

@@ -7,6 +7,7 @@ import numpy as np
 from tapeless._complain import complain, describe
 from tapeless._composition import VectorField
 from tapeless._evaluate import Evaluator, Floats, _alike, _checked
+from tapeless._interchange import takes_arrays
 from tapeless._types import ArrayInput
 from tapeless_kernels.launch.tangent_vjp import TangentVjp
 
@@ -54,6 +55,7 @@ class _SecondEvaluator(Evaluator):
         return y_bar, theta_bar, y_bar_dot, theta_bar_dot
 
 
+@takes_arrays
 def vjp_jvp(
     field: VectorField,
     t: float,

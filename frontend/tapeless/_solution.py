@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from tapeless._check import as_state
 from tapeless._complain import check_reconstruction, complain, describe
 from tapeless._gradient import Gradient, gradient_of
+from tapeless._interchange import presents_arrays, takes_arrays
 from tapeless._steps import StepLog, Steps, StepsBar, looks_stiff
 from tapeless._types import ArrayInput, Integer
 from tapeless.errors import SolverError
@@ -79,6 +80,7 @@ class Reduced(NamedTuple):
     first_passage: Floats | None = None
 
 
+@presents_arrays
 class Solution:
     """The states of a solved initial value problem, and their derivatives; `solve_ode` makes it.
 
@@ -192,6 +194,7 @@ class Solution:
             )
         return self._log
 
+    @takes_arrays
     def plot(
         self,
         ax: "Axes | None" = None,
@@ -226,6 +229,7 @@ class Solution:
 
         return over_time(self, ax, components, names)
 
+    @takes_arrays
     def plot_phase(
         self,
         x: Integer = 0,
@@ -273,6 +277,7 @@ class Solution:
         first_passage_bar: ArrayInput | None = None, times: Literal[True],
     ) -> Gradient: ...  # fmt: skip
 
+    @takes_arrays
     def vjp(
         self,
         ys_bar: ArrayInput | None,
@@ -401,6 +406,7 @@ class Solution:
             )
         return bar
 
+    @takes_arrays
     def jvp(
         self,
         y0_dot: ArrayInput | None = None,

@@ -11,6 +11,7 @@ from tapeless import _check as check
 from tapeless import _recycled as recycled
 from tapeless._complain import complain, describe
 from tapeless._flat import parameters
+from tapeless._interchange import converting, takes_arrays
 from tapeless._kept_modes import METHODS, Modes, check_modes, kept, threads_for
 from tapeless._mode_weights import KINDS, Weights
 from tapeless._operator_arguments import as_cotangent, as_field, as_tangent
@@ -142,6 +143,7 @@ class SpectralConv:
         real = check.float_dtype("SpectralConv.init", dtype)
         return self._weights.init(check.generator("SpectralConv.init", rng), real)
 
+    @takes_arrays
     def flatten(self, weights: ArrayInput) -> Floats:
         """Return the parameters of dense or separable weights.
 
@@ -175,6 +177,7 @@ class SpectralConv:
         turned = np.moveaxis(given.reshape(*shape[:n], -1), -1, 0)
         return np.stack([turned.real, turned.imag], axis=1).ravel()
 
+    @takes_arrays
     def unflatten(self, theta: ArrayInput) -> dict[str, NDArray[np.complexfloating]]:
         """Return the complex weights in theta, of low rank or not, as one array.
 
@@ -193,6 +196,7 @@ class SpectralConv:
         whole = np.moveaxis(dense[:, 0] + 1j * dense[:, 1], 0, -1)
         return {"weights": whole.reshape(*self._weights.channels, *self._weights.counts)}
 
+    @takes_arrays
     def __call__(
         self, x: ArrayInput, theta: ArrayInput, *, shape: tuple[int, ...] | None = None
     ) -> Floats:
@@ -219,6 +223,7 @@ class SpectralConv:
         """
         return self._forward("SpectralConv", x, theta, shape)[0]
 
+    @takes_arrays
     def pullback(
         self, x: ArrayInput, theta: ArrayInput, *, shape: tuple[int, ...] | None = None
     ) -> tuple[Floats, Pullback]:
@@ -240,8 +245,10 @@ class SpectralConv:
         caller = "SpectralConv.pullback"
         y, kept = self._forward(caller, x, theta, shape)
         values = parameters(caller, theta, self.n_params, y.dtype)
-        return y, functools.partial(self._pullback, kept, values)
+        pull = functools.partial(self._pullback, kept, values)
+        return y, converting("SpectralConv.pullback", pull)
 
+    @takes_arrays
     def vjp(self, x: ArrayInput, theta: ArrayInput, y_bar: ArrayInput) -> tuple[Floats, Floats]:
         """Return the cotangents of x and theta from that of y.
 
@@ -263,6 +270,7 @@ class SpectralConv:
         grid = bar.shape[2:] if bar.ndim == 2 + len(self.modes) and all(bar.shape[2:]) else None
         return self.pullback(x, theta, shape=grid)[1](bar)
 
+    @takes_arrays
     def jvp(
         self, x: ArrayInput, theta: ArrayInput, x_dot: ArrayInput, theta_dot: ArrayInput
     ) -> tuple[Floats, Floats]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from tapeless._interchange import presents_arrays, takes_arrays
 from tapeless.optim import LBFGS, Optimiser
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class History:
     step_penalty: list[float] = field(default_factory=list)
 
 
+@presents_arrays
 @dataclass
 class Fit:
     """What `fit` returns.
@@ -72,6 +74,7 @@ class Fit:
     n_steps: int
     stopped: str
 
+    @takes_arrays
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draw the losses and the evaluations of the field, epoch by epoch.
 

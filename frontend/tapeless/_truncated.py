@@ -3,11 +3,13 @@
 from tapeless._fft_arguments import Norm
 from tapeless._fft_core import Array
 from tapeless._fft_types import Several
+from tapeless._interchange import takes_arrays
 from tapeless._truncated_docs import documented
 from tapeless._truncated_run import Method, to_fields, to_modes
 from tapeless._types import ArrayInput, Integer
 
 
+@takes_arrays
 @documented
 def truncated_rfft(
     x: ArrayInput, modes: Integer, axis: Integer = -1, norm: Norm = None,
@@ -16,6 +18,7 @@ def truncated_rfft(
     return to_modes("truncated_rfft", x, modes, axis, norm, method, threads)
 
 
+@takes_arrays
 @documented
 def truncated_rfft_vjp(
     y_bar: ArrayInput, n: Integer, axis: Integer = -1, norm: Norm = None,
@@ -24,6 +27,7 @@ def truncated_rfft_vjp(
     return to_fields("truncated_rfft_vjp", y_bar, n, axis, norm, method, threads)
 
 
+@takes_arrays
 @documented
 def truncated_irfft(
     y: ArrayInput, n: Integer, axis: Integer = -1, norm: Norm = None,
@@ -32,6 +36,7 @@ def truncated_irfft(
     return to_fields("truncated_irfft", y, n, axis, norm, method, threads)
 
 
+@takes_arrays
 @documented
 def truncated_irfft_vjp(
     x_bar: ArrayInput, modes: Integer, axis: Integer = -1, norm: Norm = None,
@@ -40,6 +45,7 @@ def truncated_irfft_vjp(
     return to_modes("truncated_irfft_vjp", x_bar, modes, axis, norm, method, threads)
 
 
+@takes_arrays
 @documented
 def truncated_fft(
     x: ArrayInput, modes: Integer, axis: Integer = -1, norm: Norm = None,
@@ -48,6 +54,7 @@ def truncated_fft(
     return to_modes("truncated_fft", x, modes, axis, norm, method, threads)
 
 
+@takes_arrays
 @documented
 def truncated_fft_vjp(
     y_bar: ArrayInput, n: Integer, axis: Integer = -1, norm: Norm = None,
@@ -56,6 +63,7 @@ def truncated_fft_vjp(
     return to_fields("truncated_fft_vjp", y_bar, n, axis, norm, method, threads)
 
 
+@takes_arrays
 @documented
 def truncated_ifft(
     y: ArrayInput, n: Integer, axis: Integer = -1, norm: Norm = None,
@@ -64,6 +72,7 @@ def truncated_ifft(
     return to_fields("truncated_ifft", y, n, axis, norm, method, threads)
 
 
+@takes_arrays
 @documented
 def truncated_ifft_vjp(
     x_bar: ArrayInput, modes: Integer, axis: Integer = -1, norm: Norm = None,
@@ -72,6 +81,7 @@ def truncated_ifft_vjp(
     return to_modes("truncated_ifft_vjp", x_bar, modes, axis, norm, method, threads)
 
 
+@takes_arrays
 @documented
 def truncated_rfftn(
     x: ArrayInput, modes: Several, axes: Several | None = None, norm: Norm = None,
@@ -80,6 +90,7 @@ def truncated_rfftn(
     return to_modes("truncated_rfftn", x, modes, axes, norm, method, threads)
 
 
+@takes_arrays
 @documented
 def truncated_rfftn_vjp(
     y_bar: ArrayInput, s: Several, axes: Several | None = None, norm: Norm = None,
@@ -88,6 +99,7 @@ def truncated_rfftn_vjp(
     return to_fields("truncated_rfftn_vjp", y_bar, s, axes, norm, method, threads)
 
 
+@takes_arrays
 @documented
 def truncated_irfftn(
     y: ArrayInput, s: Several, axes: Several | None = None, norm: Norm = None,
@@ -96,6 +108,7 @@ def truncated_irfftn(
     return to_fields("truncated_irfftn", y, s, axes, norm, method, threads)
 
 
+@takes_arrays
 @documented
 def truncated_irfftn_vjp(
     x_bar: ArrayInput, modes: Several, axes: Several | None = None, norm: Norm = None,
@@ -104,6 +117,7 @@ def truncated_irfftn_vjp(
     return to_modes("truncated_irfftn_vjp", x_bar, modes, axes, norm, method, threads)
 
 
+@takes_arrays
 @documented
 def truncated_fftn(
     x: ArrayInput, modes: Several, axes: Several | None = None, norm: Norm = None,
@@ -112,6 +126,7 @@ def truncated_fftn(
     return to_modes("truncated_fftn", x, modes, axes, norm, method, threads)
 
 
+@takes_arrays
 @documented
 def truncated_fftn_vjp(
     y_bar: ArrayInput, s: Several, axes: Several | None = None, norm: Norm = None,
@@ -120,6 +135,7 @@ def truncated_fftn_vjp(
     return to_fields("truncated_fftn_vjp", y_bar, s, axes, norm, method, threads)
 
 
+@takes_arrays
 @documented
 def truncated_ifftn(
     y: ArrayInput, s: Several, axes: Several | None = None, norm: Norm = None,
@@ -128,6 +144,7 @@ def truncated_ifftn(
     return to_fields("truncated_ifftn", y, s, axes, norm, method, threads)
 
 
+@takes_arrays
 @documented
 def truncated_ifftn_vjp(
     x_bar: ArrayInput, modes: Several, axes: Several | None = None, norm: Norm = None,

@@ -21,6 +21,8 @@ from tapeless._cuda_arguments import (
     on_host,
     parameters,
 )
+from tapeless._cuda_sde import solve_sde
+from tapeless._cuda_sde_solution import SdeSolution
 from tapeless._cuda_solution import Solution
 from tapeless._plan import interpolates, make_plan
 from tapeless._types import Integer
@@ -36,7 +38,7 @@ from tapeless_kernels.cuda.stand_in import StandIn
 from tapeless_kernels.tableaus.butcher import ButcherTableau
 from tapeless_kernels.tableaus.reversible import ReversibleMethod
 
-__all__ = ["Device", "Solution", "StandIn", "solve_ode"]
+__all__ = ["Device", "SdeSolution", "Solution", "StandIn", "solve_ode", "solve_sde"]
 
 ADJOINTS = ("store", "reversible", None)
 NETWORK_THREADS = 256  # of a block that integrates a tile of a network's trajectories

@@ -1,4 +1,4 @@
-"""Writes docs/methods.md from the registries of the kernels: ``python -m tapeless.docs``."""
+"""Writes docs/methods.md and what C is told from the registries: ``python -m tapeless.docs``."""
 
 import inspect
 import pathlib
@@ -7,6 +7,8 @@ from fractions import Fraction
 
 import numpy as np
 
+from tapeless._c.header import header
+from tapeless._c.header import table as c_table
 from tapeless._types import Path
 from tapeless_kernels import elementary
 from tapeless_kernels.activations import ACTIVATIONS
@@ -17,9 +19,11 @@ from tapeless_kernels.tableaus.interpolant import dense_order
 from tapeless_kernels.tableaus.reversible import PAIR_REFERENCE, REVERSIBLE
 from tapeless_kernels.tableaus.stochastic import NOISES, STOCHASTIC, arrays_of
 
-__all__ = ["main", "methods_page"]
+__all__ = ["c_page", "main", "methods_page"]
 
 PATH = pathlib.Path("docs", "methods.md")
+C_HEADER = pathlib.Path("kernels", "include", "tapeless_solve.h")
+TABLE_BEGINS, TABLE_ENDS = "<!-- table -->\n", "<!-- end -->\n"
 
 HEAD = """\
 <!-- Written by `make docs` from the registries in the kernels; edit those. -->
@@ -116,7 +120,7 @@ def methods_page() -> str:
 
 
 def main(path: Path = PATH) -> int:
-    """Write docs/methods.md.
+    """Write docs/methods.md, and beside it the table of docs/c.md and the header that it is about.
 
     Parameters
     ----------
@@ -137,7 +141,29 @@ def main(path: Path = PATH) -> int:
         )
         return 1
     path.write_text(methods_page(), encoding="utf-8")
+    page, written = path.with_name("c.md"), path.parent.parent / C_HEADER
+    if page.is_file() and written.is_file():
+        page.write_text(c_page(page.read_text(encoding="utf-8")), encoding="utf-8")
+        written.write_text(header(), encoding="utf-8")
     return 0
+
+
+def c_page(text: str) -> str:
+    """Return the text of docs/c.md with the table of functions from their registry.
+
+    Parameters
+    ----------
+    text : str
+        That of the page, with the table or without it.
+
+    Returns
+    -------
+    str
+        The page with the table between its marks.
+    """
+    before, _, rest = text.partition(TABLE_BEGINS)
+    _, _, after = rest.partition(TABLE_ENDS)
+    return f"{before}{TABLE_BEGINS}{c_table()}{TABLE_ENDS}{after}"
 
 
 def _table(text, header, rows):

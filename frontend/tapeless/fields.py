@@ -11,6 +11,7 @@ from tapeless._check import as_array, generator
 from tapeless._complain import complain, describe
 from tapeless._composition import Sum, VectorField
 from tapeless._evaluate import evaluate, jvp, vjp
+from tapeless._interchange import takes_arrays
 from tapeless._kinetic import Kinetic
 from tapeless._parameters import Frozen, Slice
 from tapeless._second import vjp_jvp
@@ -122,6 +123,7 @@ class Network(VectorField):
         self.n_params: int = self.program.n_params
         self.maps_theta = any(part.lipschitz for part in self.program.parts)
 
+    @takes_arrays
     def effective(self, theta: NDArray[Any]) -> NDArray[Any]:
         """Return the parameters that kernels are given for theta.
 
@@ -198,6 +200,7 @@ class Network(VectorField):
                 values[:] = rng.uniform(-bound, bound, values.size)
         return theta.astype(dtype)
 
+    @takes_arrays
     def unflatten(self, theta: ArrayInput) -> Mapping[str, NDArray[Any]]:
         """Return the parameter arrays as views of theta, by name.
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from tapeless import _check as check
 from tapeless._complain import complain, describe
+from tapeless._interchange import takes_arrays
 from tapeless._schedules import check_rate
 from tapeless._types import ArrayInput
 
@@ -15,6 +16,7 @@ __all__ = ["LOSSES", "cross_entropy", "gaussian_nll", "huber", "mse", "relative_
 Floats = NDArray[np.floating]
 
 
+@takes_arrays
 def mse(y: ArrayInput, target: ArrayInput) -> tuple[float, Floats]:
     """Return the mean of the squared differences, and its gradient in y.
 
@@ -51,6 +53,7 @@ def mse(y: ArrayInput, target: ArrayInput) -> tuple[float, Floats]:
     return _mean(difference * difference), difference * y.dtype.type(2 / y.size)
 
 
+@takes_arrays
 def huber(y: ArrayInput, target: ArrayInput, delta: float = 1.0) -> tuple[float, Floats]:
     """Return the mean of Huber's function of the differences, and its gradient in y.
 
@@ -89,6 +92,7 @@ def huber(y: ArrayInput, target: ArrayInput, delta: float = 1.0) -> tuple[float,
     return loss, bounded / y.dtype.type(y.size)
 
 
+@takes_arrays
 def cross_entropy(logits: ArrayInput, labels: ArrayInput) -> tuple[float, Floats]:
     """Return the mean of ``-log softmax(logits)[label]``, and its gradient in the logits.
 
@@ -149,6 +153,7 @@ def cross_entropy(logits: ArrayInput, labels: ArrayInput) -> tuple[float, Floats
     return loss, p / p.dtype.type(n)
 
 
+@takes_arrays
 def gaussian_nll(y: ArrayInput, target: ArrayInput) -> tuple[float, Floats]:
     """Return the mean of ``-log N(target; mean, exp(log_variance))``, and its gradient in y.
 
@@ -203,6 +208,7 @@ def gaussian_nll(y: ArrayInput, target: ArrayInput) -> tuple[float, Floats]:
     return loss, y_bar / real(target.size)
 
 
+@takes_arrays
 def relative_l2(y: ArrayInput, target: ArrayInput) -> tuple[float, Floats]:
     """Return the mean of ``|y - target| / |target|``, Euclidean norms of samples, and its gradient in y.
 

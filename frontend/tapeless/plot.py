@@ -11,6 +11,7 @@ from tapeless import _check as check
 from tapeless._axes import GREY, axes, finish, legend
 from tapeless._complain import complain, describe
 from tapeless._composition import VectorField
+from tapeless._interchange import takes_arrays
 from tapeless._ode import solve_ode
 from tapeless._portrait import phase_portrait
 from tapeless._types import ArrayInput
@@ -25,6 +26,7 @@ REPEATS = 3
 TOLERANCES = tuple(10.0**-digits for digits in range(3, 11))
 
 
+@takes_arrays
 def work_precision(
     field: VectorField,
     t_span: tuple[float, float],

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tapeless._interchange import takes_arrays
+
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
     from sklearn.exceptions import ConvergenceWarning
@@ -20,6 +22,7 @@ except ImportError as error:
     ) from error
 
 from tapeless import losses
+from tapeless._complain import frames_to_caller
 from tapeless._fit import fit
 from tapeless._readout import Readout
 from tapeless.fields import MLP
@@ -106,7 +109,7 @@ class _NeuralODE(BaseEstimator):
         )
         if found.stopped == "interrupted":
             message = f"interrupted after {found.n_epochs} of {self.max_iter} epochs; what was learnt is kept"
-            warnings.warn(message, ConvergenceWarning, stacklevel=3)
+            warnings.warn(message, ConvergenceWarning, stacklevel=frames_to_caller())
         self.theta_, self.history_, self.n_iter_ = found.best_theta, found.history, found.n_epochs
 
     def _noisy(self, theta: Floats, y0: Floats, target: Any, rng: np.random.Generator) -> Any:
@@ -196,6 +199,7 @@ class NeuralODEClassifier(ClassifierMixin, _NeuralODE):
     True
     """
 
+    @takes_arrays
     def fit(self, X: Any, y: Any) -> "NeuralODEClassifier":
         """Fit to inputs and their labels.
 
@@ -217,6 +221,7 @@ class NeuralODEClassifier(ClassifierMixin, _NeuralODE):
         self._train(X, labels, len(self.classes_), losses.cross_entropy, labels)
         return self
 
+    @takes_arrays
     def predict_proba(self, X: Any) -> Floats:
         """Return the probabilities of the classes.
 
@@ -234,6 +239,7 @@ class NeuralODEClassifier(ClassifierMixin, _NeuralODE):
         p = np.exp(scores - scores.max(axis=1, keepdims=True))
         return p / p.sum(axis=1, keepdims=True)
 
+    @takes_arrays
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the likeliest class of each input.
 
@@ -290,6 +296,7 @@ class NeuralODERegressor(RegressorMixin, _NeuralODE):
         tags.target_tags.multi_output = True
         return tags
 
+    @takes_arrays
     def fit(self, X: Any, y: Any) -> "NeuralODERegressor":
         """Fit to inputs and their targets.
 
@@ -317,6 +324,7 @@ class NeuralODERegressor(RegressorMixin, _NeuralODE):
         self._train(X, target, target.shape[1], losses.mse, None)
         return self
 
+    @takes_arrays
     def predict(self, X: Any) -> Floats:
         """Return the targets of inputs.
 

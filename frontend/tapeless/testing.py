@@ -9,6 +9,7 @@ from tapeless._check import as_real, generator
 from tapeless._complain import complain, describe
 from tapeless._composition import VectorField
 from tapeless._evaluate import Evaluator
+from tapeless._interchange import takes_arrays
 from tapeless._ode import solve_ode
 from tapeless._types import RNG, ArrayInput, Integer
 from tapeless.fields import Field
@@ -18,6 +19,7 @@ __all__ = ["check_gradient", "check_vjp"]
 Floats: TypeAlias = NDArray[np.float64]
 
 
+@takes_arrays
 def check_vjp(
     field: VectorField,
     *,
@@ -96,6 +98,7 @@ def check_vjp(
             )
 
 
+@takes_arrays
 def check_gradient(
     field: VectorField,
     t_span: tuple[Any, Any],

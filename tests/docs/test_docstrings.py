@@ -6,7 +6,7 @@ import importlib
 import pytest
 
 MODULES = (
-    "tapeless._brownian", "tapeless._composition", "tapeless._dct", "tapeless._diffusion",
+    "tapeless._address", "tapeless._brownian", "tapeless._composition", "tapeless._dct", "tapeless._diffusion",
     "tapeless._fft_engine", "tapeless._fft_frequencies", "tapeless._fit", "tapeless._fno",
     "tapeless._ivp.dense", "tapeless._ivp.public", "tapeless._kinetic", "tapeless._objective",
     "tapeless._ode", "tapeless._operator_objective", "tapeless._parameters",

@@ -1,6 +1,7 @@
 """The Python blocks of the pages run and print what the pages say; the pages' links lead somewhere.
 
 Blocks of one page are run in order, in one namespace; a text block right below one is its output.
+Where a block imports a library of NEEDED that is not installed, it and those after it are not run.
 Blocks marked `py` instead of `python` show parts of files, and are not run.
 """
 
@@ -14,6 +15,7 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 EVERYWHERE = [*PAGES, *(ROOT / name for name in ("CONTRIBUTING.md", "kernels/README.md"))]
+NEEDED = re.compile(r"^import (torch|jax)$", re.MULTILINE)
 BLOCK = re.compile(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```$)?", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:)([^)#]*)(#[^)]*)?\)")
 
@@ -33,6 +35,8 @@ def test_python_in_a_page_runs_and_prints_what_it_says(page, tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     namespace = {"__name__": page.stem}
     for code, wanted in blocks(page):
+        for library in NEEDED.findall(code):
+            pytest.importorskip(library)
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
             exec(compile(code, page, "exec"), namespace)

@@ -169,3 +169,10 @@ def test_steps_taken_again_grow_with_the_logarithm():
         assert memory.kept <= budget
         again.append(memory.again)
     assert again == sorted(again) and again[2] < again[0] + 6
+
+
+def test_a_budget_is_enough_for_no_trajectories():
+    field = tapeless.fields.MLP(2, [4])
+    options = {"adjoint": "binomial", "budget": 10**6, "n_steps": 8}
+    sol = tapeless.solve_ode(field, (0.0, 1.0), np.zeros((0, 2)), field.init(rng=0), **options)
+    assert [x.shape for x in sol.vjp(np.zeros((0, 2)))] == [(0, 2), (field.n_params,)]

@@ -111,6 +111,31 @@ def test_a_wrong_cotangent_is_named(on_cpu):
         BrownianKernels(np, KEY, 0, 2, 1, 1, DEPTH, np.int32, on_cpu())
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"key": -1}, "`key` must be from 0"),
+        ({"first": 2**32}, "`first` must be from 0"),
+        ({"channels": 0}, "`channels` must be from 1"),
+        ({"depth": 49}, "`depth` must be from 1 to 48"),
+        ({"rows": 2}, "`rows` must be one of"),
+    ],
+)
+def test_a_wrong_path_is_named(on_cpu, change, said):
+    path = {"key": KEY, "first": 0, "samples": 2, "channels": 1, "rows": 1, "depth": DEPTH}
+    with pytest.raises(ValueError, match=f"BrownianKernels: {said}"):
+        BrownianKernels(np, **(path | change), dtype=np.float32, module=on_cpu())
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, T0 - 0.1, T0 + SPAN + 0.1])
+def test_a_time_outside_is_named(on_cpu, wrong):
+    run = BrownianKernels(np, KEY, 0, 2, 1, 1, DEPTH, np.float32, on_cpu())
+    with pytest.raises(ValueError, match=f"`t` must be within .*, got {wrong}"):
+        run(T0, SPAN, [T0], [wrong])
+    with pytest.raises(ValueError, match="`t` must be a flat array of times"):
+        run(T0, SPAN, [T0], [T0, T0])
+
+
 # What must not pass. The last: the host's constants, a float too few.
 PLANTED = {
     "missing barrier before reading": ("        __syncthreads();\n        if (begin)", "        if (begin)"),

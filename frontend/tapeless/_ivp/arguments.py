@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 
 from tapeless import _check as check
-from tapeless._complain import complain, describe
+from tapeless._complain import complain, describe, frames_to_caller
 
 CALLER = "solve_ivp"
 KINDS = {np.dtype(name) for name in ("float32", "float64", "complex64", "complex128")}
@@ -132,7 +132,7 @@ def tolerances(rtol, atol, n, kind):
     if (relative < least).any():
         warnings.warn(
             f"At least one element of `rtol` is too small. Setting `rtol = np.maximum(rtol, {least})`.",
-            stacklevel=3,
+            stacklevel=frames_to_caller(),
         )
         relative = np.maximum(relative, least)
     if (absolute < 0).any():

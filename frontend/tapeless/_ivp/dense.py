@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tapeless._interchange import presents_arrays, takes_arrays
 from tapeless_kernels.interpolants.polynomial import evaluate_dense
 from tapeless_kernels.launch.cpu import family
 
 
+@presents_arrays
 class OdeSolution:
     """A solution as a function of time, with the interface of SciPy's; `solve_ivp` makes it.
 
@@ -62,6 +64,7 @@ class OdeSolution:
             f"{self.ts[-1]:.6g}, in {self.n_segments} pieces"
         )
 
+    @takes_arrays
     def __call__(self, t: ArrayLike) -> NDArray[Any]:
         """Evaluate the solution.
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tapeless._complain import complain, describe
+from tapeless._complain import complain, describe, frames_to_caller
 from tapeless._ivp.arguments import CALLER
 from tapeless._ivp.field import c_pointer
 
@@ -94,7 +94,7 @@ class Events:
                 f"{CALLER}: event {i} of `events` is NaN at t = {t:.6g}: no zero is seen beside a NaN. "
                 "Let it return a number wherever the solution may go.",
                 RuntimeWarning,
-                stacklevel=_frames_to_caller(),
+                stacklevel=frames_to_caller(),
             )
         return value
 
@@ -158,12 +158,3 @@ def _direction(event):
     except (TypeError, ValueError):
         wanted = "a number: positive, negative or 0"
         raise complain(TypeError, CALLER, "event.direction", wanted, describe(direction)) from None
-
-
-def _frames_to_caller():
-    import sys
-
-    frame, depth = sys._getframe(1), 1
-    while frame is not None and frame.f_globals.get("__name__", "").startswith("tapeless"):
-        frame, depth = frame.f_back, depth + 1
-    return depth

@@ -1,6 +1,7 @@
 """The public `solve_ivp`: SciPy's function on this package's loop."""
 
 import functools
+import inspect
 import math
 import warnings
 from collections.abc import Callable, Sequence
@@ -10,7 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tapeless import methods
-from tapeless._complain import complain, describe
+from tapeless._complain import complain, describe, frames_to_caller
+from tapeless._interchange import takes_arrays
 from tapeless._ivp import field as fields
 from tapeless._ivp.arguments import (
     CALLER,
@@ -39,6 +41,7 @@ SCIPY_SOLVERS = ("Radau", "BDF", "LSODA")
 MAX_STEPS = 10_000_000
 
 
+@takes_arrays
 def solve_ivp(
     fun: Any,
     t_span: Sequence[float] | ArrayLike,
@@ -206,7 +209,7 @@ def solve_ivp(
 
 def _given(**options: Any) -> dict[str, Any]:
     """Return the options that are not what they are by default."""
-    defaults = solve_ivp.__kwdefaults__ or {}
+    defaults = inspect.unwrap(solve_ivp).__kwdefaults__ or {}
     return {name: value for name, value in options.items() if value is not defaults[name]}
 
 
@@ -214,7 +217,8 @@ def _warn_of_no_effect(options: Any) -> None:
     if options:
         names = ", ".join(f"`{name}`" for name in options)
         warnings.warn(
-            f"The following arguments have no effect for a chosen solver: {names}.", stacklevel=3
+            f"The following arguments have no effect for a chosen solver: {names}.",
+            stacklevel=frames_to_caller(),
         )
 
 

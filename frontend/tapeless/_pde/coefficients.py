@@ -6,11 +6,13 @@ import numpy as np
 
 from tapeless import _check as check
 from tapeless._complain import complain, describe
+from tapeless._interchange import takes_arrays
 from tapeless._pde.factors import LARGEST_ORDER, Array, Coefficients, method_factors, phi_of
 from tapeless._pde.numbers import as_number
 from tapeless._types import ArrayInput
 
 
+@takes_arrays
 def phi(order: int, z: ArrayInput) -> Array:
     r"""Return :math:`\varphi_k(z) = \int_0^1 e^{(1-s) z} s^{k-1} / (k-1)! \, ds`, and exp(z) for k = 0.
 
@@ -60,6 +62,7 @@ def phi(order: int, z: ArrayInput) -> Array:
         return phi_of(int(order), wide.ravel()).reshape(given.shape).astype(given.dtype)
 
 
+@takes_arrays
 def etdrk4_coefficients(L: ArrayInput, h: float) -> Coefficients:
     r"""Return the factors of a step of ETDRK4, the exponential time differencing of Cox and Matthews.
 
@@ -101,6 +104,7 @@ def etdrk4_coefficients(L: ArrayInput, h: float) -> Coefficients:
     return _coefficients("etdrk4_coefficients", "etdrk4", L, h)
 
 
+@takes_arrays
 def ifrk4_coefficients(L: ArrayInput, h: float) -> Coefficients:
     """Return the factors of a step of IFRK4, the classical Runge-Kutta method with an integrating factor.
 

@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from tapeless._complain import complain, describe
+from tapeless._interchange import takes_arrays
 from tapeless._pde.factors import Array, Coefficients
 from tapeless._pde.numbers import as_number
 from tapeless._pde.stepping import Evaluate, Factors, Room, step, step_vjp
@@ -14,6 +15,7 @@ from tapeless._types import ArrayInput
 Nonlinear: TypeAlias = Callable[[Array], Array]
 
 
+@takes_arrays
 def exponential_step(coefficients: Coefficients, u: ArrayInput, nonlinear: Nonlinear) -> Array:
     """Return u after one step of u' = L u + N(u).
 
@@ -55,6 +57,7 @@ def exponential_step(coefficients: Coefficients, u: ArrayInput, nonlinear: Nonli
     return room.next
 
 
+@takes_arrays
 def exponential_step_vjp(
     coefficients: Coefficients, u: ArrayInput, nonlinear: Nonlinear,
     nonlinear_vjp: Callable[[Array, Array], Array], u_bar: ArrayInput,

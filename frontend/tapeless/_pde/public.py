@@ -2,6 +2,7 @@
 
 from typing import Any, Literal, TypeAlias
 
+from tapeless._interchange import takes_arrays
 from tapeless._pde.equations import Burgers, NavierStokes
 from tapeless._pde.solution import PdeSolution
 from tapeless._pde.solve import Options, solve
@@ -11,6 +12,7 @@ Scheme: TypeAlias = Literal["etdrk4", "ifrk4"]
 Keep: TypeAlias = Literal["store", "every"]
 
 
+@takes_arrays
 def solve_burgers(
     u0: ArrayInput, t1: float, nu: float, *, dt: float | None = None, n_steps: Integer | None = None,
     t_eval: ArrayInput | None = None, forcing: ArrayInput | None = None, length: float = 1.0,
@@ -85,6 +87,7 @@ def solve_burgers(
     return solve("solve_burgers", "u0", Burgers, 1, u0, t1, nu, options)
 
 
+@takes_arrays
 def solve_navier_stokes(
     w0: ArrayInput, t1: float, nu: float, *, dt: float | None = None, n_steps: Integer | None = None,
     t_eval: ArrayInput | None = None, forcing: ArrayInput | None = None, length: Any = 1.0,

@@ -8,6 +8,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from tapeless import _check as check
 from tapeless._complain import complain, describe
+from tapeless._interchange import takes_arrays
 from tapeless._types import RNG, Integer
 from tapeless_kernels.spectral.gaussian_field import draw_modes
 from tapeless_kernels.spectral.pde import normal_family
@@ -19,6 +20,7 @@ MOST_AXES = 3  # a counter has four words, and one is the sample's
 LAST_SAMPLE = 2**32
 
 
+@takes_arrays
 def gaussian_random_field(
     shape: Integer | tuple[Integer, ...], key: int | None = None, *, alpha: float, tau: float, sigma: float = 1.0,
     length: Any = 1.0, batch: Integer | None = None, zero_mean: bool = True, dtype: DTypeLike = np.float64,
@@ -112,6 +114,7 @@ def gaussian_random_field(
     return field[0] if batch is None else field
 
 
+@takes_arrays
 def navier_stokes_forcing(
     shape: tuple[Integer, Integer], *, dtype: DTypeLike = np.float64
 ) -> Floats:

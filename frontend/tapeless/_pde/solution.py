@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from tapeless._check import as_state
 from tapeless._complain import complain, describe
+from tapeless._interchange import presents_arrays, takes_arrays
 from tapeless._pde.modes import Floats
 from tapeless._types import ArrayInput
 from tapeless_kernels.status import SUCCESS
@@ -55,6 +56,7 @@ class PdeGradient(NamedTuple):
     nu: float
 
 
+@presents_arrays
 class PdeSolution:
     """The fields of a solved partial differential equation; `solve_burgers` and `solve_navier_stokes` make it.
 
@@ -103,6 +105,7 @@ class PdeSolution:
             f"n_steps={int(np.max(self.stats.n_steps, initial=0))})"
         )
 
+    @takes_arrays
     def vjp(self, ys_bar: ArrayInput) -> PdeGradient:
         """Return the cotangents of initial field, forcing and viscosity from those of `ys`.
 

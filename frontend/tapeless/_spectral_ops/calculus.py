@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from tapeless._complain import complain, describe
+from tapeless._interchange import takes_arrays
 from tapeless._spectral_ops.arguments import (
     Axes,
     Field,
@@ -55,6 +56,7 @@ def wavenumbers(n: Integer, length: float = TWO_PI, half: bool = False) -> Float
     return waves(n, bool(half), length)
 
 
+@takes_arrays
 def derivative(
     u: ArrayInput, order: Integer = 1, axis: Integer = -1, length: float = TWO_PI
 ) -> Field:
@@ -106,6 +108,7 @@ def derivative(
     return differentiated(u, axis, order, length)
 
 
+@takes_arrays
 def derivative_vjp(
     du_bar: ArrayInput, order: Integer = 1, axis: Integer = -1, length: float = TWO_PI
 ) -> Field:
@@ -134,6 +137,7 @@ def derivative_vjp(
     return differentiated(du_bar, axis, order, length, transposed=True)
 
 
+@takes_arrays
 def integrate(u: ArrayInput, axis: Integer = -1, length: float = TWO_PI) -> Field:
     """Return the periodic antiderivative of mean zero of a field less its mean.
 
@@ -171,6 +175,7 @@ def integrate(u: ArrayInput, axis: Integer = -1, length: float = TWO_PI) -> Fiel
     return differentiated(u, axis, -1, length)
 
 
+@takes_arrays
 def integrate_vjp(bar: ArrayInput, axis: Integer = -1, length: float = TWO_PI) -> Field:
     """Return the cotangent of u from that of `integrate`, which is skew.
 
@@ -197,6 +202,7 @@ def integrate_vjp(bar: ArrayInput, axis: Integer = -1, length: float = TWO_PI) -
     return differentiated(bar, axis, -1, length, transposed=True)
 
 
+@takes_arrays
 def integral(u: ArrayInput, axes: Axes = None, length: Lengths = TWO_PI) -> Field:
     """Return the integral of a periodic field over its box: its mean times the volume.
 
@@ -236,6 +242,7 @@ def integral(u: ArrayInput, axes: Axes = None, length: Lengths = TWO_PI) -> Fiel
         return np.asarray(u.mean(axis=axes) * u.real.dtype.type(volume))
 
 
+@takes_arrays
 def integral_vjp(
     bar: ArrayInput, u: ArrayInput, axes: Axes = None, length: Lengths = TWO_PI
 ) -> Field:

@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from tapeless._interchange import takes_arrays
 from tapeless._spectral_ops import engine as fft
 from tapeless._spectral_ops.arguments import Field, Floats, as_axis, as_field, point_count
 from tapeless._spectral_ops.transforms import shaped, times
@@ -12,6 +13,7 @@ from tapeless._types import ArrayInput, Integer
 Points = Literal["lobatto", "gauss"]
 
 
+@takes_arrays
 def chebyshev_transform(u: ArrayInput, axis: Integer = -1, points: Points = "lobatto") -> Field:
     """Return the coefficients of the Chebyshev series through values on Chebyshev points.
 
@@ -57,6 +59,7 @@ def chebyshev_transform(u: ArrayInput, axis: Integer = -1, points: Points = "lob
     return times(c, shaped(scale, axis, u.ndim))
 
 
+@takes_arrays
 def chebyshev_transform_vjp(
     c_bar: ArrayInput, axis: Integer = -1, points: Points = "lobatto"
 ) -> Field:
@@ -87,6 +90,7 @@ def chebyshev_transform_vjp(
     return times(c, shaped(_ends(n), axis, c.ndim))
 
 
+@takes_arrays
 def chebyshev_inverse(c: ArrayInput, axis: Integer = -1, points: Points = "lobatto") -> Field:
     """Return the values of a Chebyshev series on Chebyshev points, as many as it has coefficients.
 
@@ -125,6 +129,7 @@ def chebyshev_inverse(c: ArrayInput, axis: Integer = -1, points: Points = "lobat
     return _cosines(times(c, shaped(scale, axis, c.ndim)), axis, points, 3)
 
 
+@takes_arrays
 def chebyshev_inverse_vjp(
     u_bar: ArrayInput, axis: Integer = -1, points: Points = "lobatto"
 ) -> Field:

@@ -6,6 +6,7 @@ import numpy as np
 
 from tapeless import _check as check
 from tapeless._complain import complain, describe
+from tapeless._interchange import takes_arrays
 from tapeless._spectral_ops.arguments import Field, Floats, as_axis, as_field, like
 from tapeless._spectral_ops.bases import (
     Basis,
@@ -18,6 +19,7 @@ from tapeless._spectral_ops.series import Polynomials
 from tapeless._types import ArrayInput, Integer
 
 
+@takes_arrays
 def series_evaluate(
     c: ArrayInput, x: ArrayInput, axis: Integer = -1, basis: Polynomials = "chebyshev"
 ) -> Field:
@@ -61,6 +63,7 @@ def series_evaluate(
     return _clenshaw(c, x, polynomials)
 
 
+@takes_arrays
 def series_evaluate_vjp(
     bar: ArrayInput,
     c: ArrayInput,

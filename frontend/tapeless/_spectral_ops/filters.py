@@ -6,6 +6,7 @@ import numpy as np
 
 from tapeless import _check as check
 from tapeless._complain import complain, describe
+from tapeless._interchange import takes_arrays
 from tapeless._spectral_ops.arguments import Axes, Field, Floats, as_axes, as_field, finite, whole
 from tapeless._spectral_ops.transforms import along, modes
 from tapeless._types import ArrayInput, Integer
@@ -14,6 +15,7 @@ KINDS = ("exponential", "raised_cosine", "sharp")
 Kind = Literal["exponential", "raised_cosine", "sharp"]
 
 
+@takes_arrays
 def dealias(u: ArrayInput, axes: Axes = None, degree: Integer = 2) -> Field:
     """Return a periodic field without the modes whose products alias: Orszag's 2/3 rule.
 
@@ -60,6 +62,7 @@ def dealias(u: ArrayInput, axes: Axes = None, degree: Integer = 2) -> Field:
     return _dealias("dealias", "u", u, axes, degree)
 
 
+@takes_arrays
 def dealias_vjp(bar: ArrayInput, axes: Axes = None, degree: Integer = 2) -> Field:
     """Return the cotangent of u from that of `dealias`, which is symmetric.
 
@@ -92,6 +95,7 @@ def _dealias(caller: str, name: str, u: Any, axes: Any, degree: Any) -> Field:
     return u
 
 
+@takes_arrays
 def filter(
     u: ArrayInput,
     kind: Kind = "exponential",
@@ -153,6 +157,7 @@ def filter(
     return _filter("filter", "u", u, kind, order, axes, cutoff, alpha)
 
 
+@takes_arrays
 def filter_vjp(
     bar: ArrayInput,
     kind: Kind = "exponential",

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tapeless._interchange import takes_arrays
 from tapeless._spectral_ops.arguments import Field, Floats, as_axis, as_field, real_of, whole
 from tapeless._spectral_ops.bases import LEGENDRE, vandermonde
 from tapeless._types import ArrayInput, Integer
@@ -64,6 +65,7 @@ def legendre_weights(n: Integer) -> Floats:
     return _gauss(whole("legendre_weights", "n", n, 1))[1].copy()
 
 
+@takes_arrays
 def legendre_transform(u: ArrayInput, axis: Integer = -1) -> Field:
     """Return the coefficients of the Legendre series through values on Gauss points.
 
@@ -101,6 +103,7 @@ def legendre_transform(u: ArrayInput, axis: Integer = -1) -> Field:
     return _product(analysis, u, axis)
 
 
+@takes_arrays
 def legendre_transform_vjp(c_bar: ArrayInput, axis: Integer = -1) -> Field:
     """Return the cotangent of the values from that of `legendre_transform`.
 
@@ -125,6 +128,7 @@ def legendre_transform_vjp(c_bar: ArrayInput, axis: Integer = -1) -> Field:
     return _product(analysis.T, c_bar, axis)
 
 
+@takes_arrays
 def legendre_inverse(c: ArrayInput, axis: Integer = -1) -> Field:
     """Return the values of a Legendre series on Gauss points, as many as it has coefficients.
 
@@ -157,6 +161,7 @@ def legendre_inverse(c: ArrayInput, axis: Integer = -1) -> Field:
     return _product(synthesis, c, axis)
 
 
+@takes_arrays
 def legendre_inverse_vjp(u_bar: ArrayInput, axis: Integer = -1) -> Field:
     """Return the cotangent of the coefficients from that of `legendre_inverse`.
 

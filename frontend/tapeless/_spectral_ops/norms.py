@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tapeless._complain import complain, describe
+from tapeless._interchange import takes_arrays
 from tapeless._spectral_ops.arguments import (
     Axes,
     Field,
@@ -31,6 +32,7 @@ from tapeless._types import ArrayInput
 MOST_SHELLS = 1 << 24
 
 
+@takes_arrays
 def sobolev_norm(
     u: ArrayInput,
     s: float,
@@ -98,6 +100,7 @@ def sobolev_norm(
         return np.asarray(found if squared else np.sqrt(found)).astype(u.real.dtype)
 
 
+@takes_arrays
 def sobolev_norm_vjp(
     bar: ArrayInput,
     u: ArrayInput,
@@ -143,6 +146,7 @@ def sobolev_norm_vjp(
         return (np.expand_dims(scale, axes) * weighed).astype(given)
 
 
+@takes_arrays
 def energy_spectrum(
     u: ArrayInput, axes: Axes = None, length: Lengths = TWO_PI
 ) -> tuple[Floats, Floats]:
@@ -200,6 +204,7 @@ def energy_spectrum(
     return k, energy.astype(u.real.dtype)
 
 
+@takes_arrays
 def energy_spectrum_vjp(
     bar: ArrayInput, u: ArrayInput, axes: Axes = None, length: Lengths = TWO_PI
 ) -> Field:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tapeless._interchange import takes_arrays
 from tapeless._spectral_ops.arguments import (
     Axes,
     Field,
@@ -24,6 +25,7 @@ from tapeless._spectral_ops.transforms import TWO_PI, shaped, times
 from tapeless._types import ArrayInput, Integer
 
 
+@takes_arrays
 def parseval(
     a: ArrayInput,
     b: ArrayInput,
@@ -88,6 +90,7 @@ def parseval(
     return np.asarray(found.real if n is not None else found)
 
 
+@takes_arrays
 def parseval_vjp(
     bar: ArrayInput,
     a: ArrayInput,
@@ -126,6 +129,7 @@ def parseval_vjp(
         return _weighed(bar.conj() * b, parts), _weighed(bar * a, parts)
 
 
+@takes_arrays
 def squared_norm(
     c: ArrayInput,
     bases: Bases | Sequence[Bases] = "fourier",
@@ -170,6 +174,7 @@ def squared_norm(
         return np.asarray(_weighed((c.conj() * c).real, parts).sum(axis=axes))
 
 
+@takes_arrays
 def squared_norm_vjp(
     bar: ArrayInput,
     c: ArrayInput,

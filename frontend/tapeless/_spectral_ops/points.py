@@ -7,6 +7,7 @@ import numpy as np
 
 from tapeless import _check as check
 from tapeless._complain import complain, describe
+from tapeless._interchange import takes_arrays
 from tapeless._spectral_ops import engine as fft
 from tapeless._spectral_ops.arguments import (
     Axes,
@@ -47,6 +48,7 @@ class _Grid(NamedTuple):
         return found
 
 
+@takes_arrays
 def evaluate(u: ArrayInput, x: ArrayInput, axes: Axes = None, length: Lengths = TWO_PI) -> Field:
     """Return values of a periodic field at any points: a sum over all modes for each.
 
@@ -94,6 +96,7 @@ def evaluate(u: ArrayInput, x: ArrayInput, axes: Axes = None, length: Lengths = 
     return found
 
 
+@takes_arrays
 def evaluate_vjp(
     bar: ArrayInput, u: ArrayInput, x: ArrayInput, axes: Axes = None, length: Lengths = TWO_PI
 ) -> tuple[Field, Floats]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tapeless._interchange import takes_arrays
 from tapeless._spectral_ops.arguments import Axes, Field, like, same_pair
 from tapeless._spectral_ops.expansions import (
     analysis,
@@ -17,6 +18,7 @@ from tapeless._spectral_ops.transforms import TWO_PI
 from tapeless._types import ArrayInput, Integer
 
 
+@takes_arrays
 def series_product(
     a: ArrayInput,
     b: ArrayInput,
@@ -62,6 +64,7 @@ def series_product(
         return analysis(synthesis(a, parts) * synthesis(b, parts), parts)
 
 
+@takes_arrays
 def series_product_vjp(
     bar: ArrayInput,
     a: ArrayInput,

@@ -7,6 +7,7 @@ import numpy as np
 
 from tapeless import _check as check
 from tapeless._complain import complain, describe
+from tapeless._interchange import takes_arrays
 from tapeless._spectral_ops import engine as fft
 from tapeless._spectral_ops.arguments import (
     Axes,
@@ -21,6 +22,7 @@ from tapeless._spectral_ops.resampling import resampled, resampled_vjp
 from tapeless._types import ArrayInput, Integer
 
 
+@takes_arrays
 def interpolate(u: ArrayInput, n: Integer | Sequence[int], axes: Axes = None) -> Field:
     r"""Return a periodic field on a grid of another resolution, finer or coarser: modes filled up or cut off.
 
@@ -66,6 +68,7 @@ def interpolate(u: ArrayInput, n: Integer | Sequence[int], axes: Axes = None) ->
     return found.copy() if found is u else found
 
 
+@takes_arrays
 def interpolate_vjp(bar: ArrayInput, n: Integer | Sequence[int], axes: Axes = None) -> Field:
     """Return the cotangent of u from that of `interpolate`.
 
@@ -95,6 +98,7 @@ def interpolate_vjp(bar: ArrayInput, n: Integer | Sequence[int], axes: Axes = No
     return found.copy() if found is bar else found
 
 
+@takes_arrays
 def product(u: ArrayInput, v: ArrayInput, axes: Axes = None) -> Field:
     """Return the product of two periodic fields without aliases: on a grid 3/2 as fine, then cut off.
 
@@ -147,6 +151,7 @@ def product(u: ArrayInput, v: ArrayInput, axes: Axes = None) -> Field:
     return resampled(found, axes, sizes)
 
 
+@takes_arrays
 def product_vjp(
     bar: ArrayInput, u: ArrayInput, v: ArrayInput, axes: Axes = None
 ) -> tuple[Field, Field]:

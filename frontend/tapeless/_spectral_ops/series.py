@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from tapeless import _check as check
 from tapeless._complain import complain, describe
+from tapeless._interchange import takes_arrays
 from tapeless._spectral_ops.arguments import (
     Field,
     Floats,
@@ -31,6 +32,7 @@ Polynomials = Literal["chebyshev", "legendre"]
 Bases = Literal["fourier", "chebyshev", "legendre"]
 
 
+@takes_arrays
 def series_derivative(
     c: ArrayInput,
     order: Integer = 1,
@@ -85,6 +87,7 @@ def series_derivative(
     return np.moveaxis(c, -1, axis).copy()
 
 
+@takes_arrays
 def series_derivative_vjp(
     dc_bar: ArrayInput,
     order: Integer = 1,
@@ -123,6 +126,7 @@ def series_derivative_vjp(
     return np.moveaxis(bar, -1, axis).copy()
 
 
+@takes_arrays
 def series_integrate(c: ArrayInput, axis: Integer = -1, basis: Polynomials = "chebyshev") -> Field:
     """Return the coefficients of the antiderivative of a series of polynomials that is 0 at -1.
 
@@ -166,6 +170,7 @@ def series_integrate(c: ArrayInput, axis: Integer = -1, basis: Polynomials = "ch
     return np.moveaxis(found, -1, axis)
 
 
+@takes_arrays
 def series_integrate_vjp(
     bar: ArrayInput, axis: Integer = -1, basis: Polynomials = "chebyshev"
 ) -> Field:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from tapeless._complain import complain, describe
+from tapeless._interchange import takes_arrays
 from tapeless._spectral_ops.arguments import (
     Axes,
     Field,
@@ -23,6 +24,7 @@ from tapeless._spectral_ops.transforms import (
 from tapeless._types import ArrayInput
 
 
+@takes_arrays
 def gradient(u: ArrayInput, axes: Axes = None, length: Lengths = TWO_PI) -> Field:
     """Return the first derivatives of a periodic field along several axes.
 
@@ -57,6 +59,7 @@ def gradient(u: ArrayInput, axes: Axes = None, length: Lengths = TWO_PI) -> Fiel
     return _gradient("gradient", "u", u, axes, length)
 
 
+@takes_arrays
 def gradient_vjp(g_bar: ArrayInput, axes: Axes = None, length: Lengths = TWO_PI) -> Field:
     """Return the cotangent of u from that of `gradient`: minus its divergence.
 
@@ -80,6 +83,7 @@ def gradient_vjp(g_bar: ArrayInput, axes: Axes = None, length: Lengths = TWO_PI)
     return -_divergence("gradient_vjp", "g_bar", g_bar, axes, length)
 
 
+@takes_arrays
 def divergence(v: ArrayInput, axes: Axes = None, length: Lengths = TWO_PI) -> Field:
     """Return the divergence of a periodic vector field.
 
@@ -116,6 +120,7 @@ def divergence(v: ArrayInput, axes: Axes = None, length: Lengths = TWO_PI) -> Fi
     return _divergence("divergence", "v", v, axes, length)
 
 
+@takes_arrays
 def divergence_vjp(d_bar: ArrayInput, axes: Axes = None, length: Lengths = TWO_PI) -> Field:
     """Return the cotangent of v from that of `divergence`: minus its gradient.
 
@@ -139,6 +144,7 @@ def divergence_vjp(d_bar: ArrayInput, axes: Axes = None, length: Lengths = TWO_P
     return -_gradient("divergence_vjp", "d_bar", d_bar, axes, length)
 
 
+@takes_arrays
 def laplacian(u: ArrayInput, axes: Axes = None, length: Lengths = TWO_PI) -> Field:
     """Return the Laplacian of a periodic field, with all its modes: second derivatives keep those of Nyquist.
 
@@ -175,6 +181,7 @@ def laplacian(u: ArrayInput, axes: Axes = None, length: Lengths = TWO_PI) -> Fie
     return multiplied(u, axes, -k2)
 
 
+@takes_arrays
 def laplacian_vjp(bar: ArrayInput, axes: Axes = None, length: Lengths = TWO_PI) -> Field:
     """Return the cotangent of u from that of `laplacian`, which is symmetric.
 
@@ -199,6 +206,7 @@ def laplacian_vjp(bar: ArrayInput, axes: Axes = None, length: Lengths = TWO_PI) 
     return multiplied(bar, axes, -k2)
 
 
+@takes_arrays
 def inverse_laplacian(f: ArrayInput, axes: Axes = None, length: Lengths = TWO_PI) -> Field:
     """Return the field of mean zero whose Laplacian is f less its mean.
 
@@ -235,6 +243,7 @@ def inverse_laplacian(f: ArrayInput, axes: Axes = None, length: Lengths = TWO_PI
     return multiplied(f, axes, -_inverse(k2))
 
 
+@takes_arrays
 def inverse_laplacian_vjp(bar: ArrayInput, axes: Axes = None, length: Lengths = TWO_PI) -> Field:
     """Return the cotangent of f from that of `inverse_laplacian`, which is symmetric.
 

@@ -12,7 +12,7 @@ of level l, and from :math:`2^{depth}` on there are the leaves, whose normals cu
 Operations of a query of one column, for the roofline, with L = 2 (depth - d) levels below the one on which the ways
 to both ends part, and R rows: a quarter of L R draws of four numbers, each of 100 integer operations of Philox
 (float64: 200) and 150 (250) of normal_pair; 3 L operations for W alone, 60 L with areas. Bytes: R numbers of w bytes
-written, and the plan read, 2 (R = 3: 6 depth + 36) w of each block and query.
+written, and the plan read, 4 w (R = 3: (6 depth + 38) w) of each block and query.
 """
 
 import functools
@@ -39,6 +39,7 @@ INSTANCES = tuple(f"{k}<{real}, {r}>" for k in KERNELS for real in FLOATS.values
 THERE, CUT_0, CUT_1, BETWEEN, TWO_LEAVES = 1, 2, 4, 8, 16
 N_CUT = {1: 2, 3: 16}
 MOST, LEAST, UNASKED = 128, 32, 48 * 1024  # threads of a block; bytes that it has without asking
+DEEPEST = 48  # levels of a tree, of which a counter has the bits
 AT_ONCE = 64  # queries of one block: the first goes down the whole tree
 
 
@@ -50,7 +51,7 @@ class Plan(NamedTuple):
     cuts: np.ndarray  # (n, 2, N_CUT)
     joins: (
         np.ndarray
-    )  # (n, 2 depth + 2, 3): by level after the beginning, before the end, and of both
+    )  # (n or, of W alone, 0, 2 depth + 2, 3): after the beginning, before the end, both
     law: np.ndarray  # (11,) float64
 
 
@@ -89,7 +90,7 @@ def fill_plan(plan, t0, span, depth, s, t):
         j, g = place(t[q], t0, span, depth)
         if g == 0.0:
             j, g = j - 1, 1.0
-        cuts, joins = plan.cuts[q], plan.joins[q]
+        cuts, areas = plan.cuts[q], plan.cuts.shape[2] > 2  # increments alone are added up
         plan.modes[q], plan.leaves[q, 0], plan.leaves[q, 1] = 0, i, j
         if i > j or (i == j and not f < g):
             continue
@@ -104,9 +105,13 @@ def fill_plan(plan, t0, span, depth, s, t):
                 cut_numbers(cuts[0], root, g, False, plan.law)
                 cut_numbers(cuts[1], root, f, False, plan.law)
                 mode |= CUT_0 | CUT_1 | BETWEEN
-                apart = square_root(span * (g - f) / (np.int64(1) << depth))
-                joins[2 * depth + 1, 0] = Real(apart / square_root(12.0))
-                joins[2 * depth + 1, 1] = Real(apart / square_root(720.0))
+                if areas:
+                    apart, last = (
+                        square_root(span * (g - f) / (np.int64(1) << depth)),
+                        2 * depth + 1,
+                    )
+                    plan.joins[q, last, 0] = Real(apart / square_root(12.0))
+                    plan.joins[q, last, 1] = Real(apart / square_root(720.0))
             plan.modes[q] = mode
             continue
         if f != 0.0:
@@ -115,6 +120,10 @@ def fill_plan(plan, t0, span, depth, s, t):
         if g != 1.0:
             cut_numbers(cuts[1], root, g, False, plan.law)
             mode |= CUT_1
+        plan.modes[q] = mode | TWO_LEAVES
+        if not areas:
+            continue
+        joins = plan.joins[q]
         length, more, level, size = 1.0 - f, g, depth, 1.0
         while (i ^ j) >> (depth - level + 1) != 0:
             if (i >> (depth - level)) & 1 == 0:
@@ -125,7 +134,6 @@ def fill_plan(plan, t0, span, depth, s, t):
                 more += size
             level, size = level - 1, 2.0 * size
         join_numbers(joins[2 * depth + 1], length, more)
-        plan.modes[q] = mode | TWO_LEAVES
 
 
 @functools.cache
@@ -135,13 +143,31 @@ def _family(dtype):
 
 def plan(dtype, rows, depth, t0, span, s, t):
     """Return the Plan of queries, arrays of NumPy."""
-    n = len(s)
+    s, t = _checked_times(t0, span, s, t)
+    n, with_joins = len(s), len(s) if rows > 1 else 0
     made = Plan(
         np.zeros((n, 2), np.int64), np.zeros(n, np.int32), np.zeros((n, 2, N_CUT[rows]), dtype),
-        np.zeros((n, 2 * depth + 2, 3), dtype), np.empty(11),
+        np.zeros((with_joins, 2 * depth + 2, 3), dtype), np.empty(11),
     )  # fmt: skip
     _family(np.dtype(dtype))(fill_plan)(made, t0, span, depth, s, t)
     return made
+
+
+def _checked_times(t0, span, s, t):
+    """Return flat arrays of float64; a time that is not in the span would lead out of the tree."""
+    s, t = np.asarray(s), np.asarray(t)
+    for name, x in (("s", s), ("t", t)):
+        if x.dtype.kind not in "fiu" or x.ndim != 1 or x.shape != s.shape:
+            raise ValueError(
+                f"BrownianKernels: `{name}` must be a flat array of times, as many as of `s`, got {x.dtype} "
+                f"and shape {x.shape}"
+            )
+        outside = x[~((x >= t0) & (x <= t0 + span))]
+        if outside.size:
+            raise ValueError(
+                f"BrownianKernels: `{name}` must be within [{t0}, {t0 + span}], where the path is, got {outside[0]}"
+            )
+    return s.astype(np.float64), t.astype(np.float64)
 
 
 def scales(dtype, rows, depth, span):
@@ -171,8 +197,21 @@ class BrownianKernels:
     """
 
     def __init__(self, xp, key, first, samples, channels, rows, depth, dtype, module=None):
-        self._xp, self._dtype, self._rows, self._depth = xp, np.dtype(dtype), rows, depth
         self._real, self._module = float_name("BrownianKernels", dtype), module
+        self._xp, self._dtype, self._rows, self._depth = xp, np.dtype(dtype), rows, depth
+        ranges = {
+            "key": (key, 0, 2**64 - 1), "first": (first, 0, 2**32 - 1), "samples": (samples, 0, 2**31 - 1),
+            "channels": (channels, 1, 2**31 - 1), "depth": (depth, 1, DEEPEST),
+        }  # fmt: skip
+        for name, (value, least, most) in ranges.items():
+            if not least <= value <= most:
+                raise ValueError(
+                    f"BrownianKernels: `{name}` must be from {least} to {most}, got {value}"
+                )
+        if rows not in ROWS:
+            raise ValueError(
+                f"BrownianKernels: `rows` must be one of {ROWS}, W or W, H and K, got {rows}"
+            )
         self._size, self._key = (
             (samples, channels),
             (np.uint32(key & 0xFFFFFFFF), np.uint32(key >> 32)),
@@ -229,6 +268,8 @@ class BrownianKernels:
             (n, self._rows, *self._size),
             out_bar=out_bar,
         )
+        if not levels >= 0:
+            raise ValueError(f"BrownianKernels.vjp: `levels` must be at least 0, got {levels}")
         n_nodes = 2 ** min(levels, self._depth + 1)
         z_bar = self._xp.zeros((n_nodes, self._rows, *self._size), self._dtype)
         if out_bar.size:

@@ -62,6 +62,7 @@ class Bars(NamedTuple):
 class EnsembleSolve:
     """A solve of n trajectories; `chunk` is the most that a part may have, by default as many as fit."""
 
+    caller = "solve_ode"
     grain = 1  # a part has a multiple of so many trajectories, unless it is the last
     part, bytes_each = Part, staticmethod(bytes_each)
 
@@ -132,7 +133,7 @@ class EnsembleSolve:
                 most = size // 2
             else:
                 raise MemoryError(
-                    f"solve_ode: the device has no memory left for one trajectory, with {start} of {self._n} done; "
+                    f"{self.caller}: the device has no memory left for one trajectory, with {start} of {self._n} done; "
                     "free other arrays on it, ask for fewer output times, or "
                     + (
                         "use adjoint='reversible' or fewer steps."

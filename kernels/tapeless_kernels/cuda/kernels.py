@@ -15,6 +15,8 @@ STEPS_OF = {STORED: local.stored_steps, TIMED: local.times_of_steps, NOTHING: lo
 class CudaTarget:
     """Compiles kernels for CUDA devices."""
 
+    compile = staticmethod(_cuda.device)
+
     @staticmethod
     def fields(f, f_vjp):
         """Return what puts a field into kernels, as `field_bindings` does."""

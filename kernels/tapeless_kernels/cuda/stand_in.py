@@ -74,6 +74,11 @@ class Compiled:
     """Compiles kernels for the CPU, to be called once for each thread: half a minute for the first call of a solve."""
 
     @staticmethod
+    def compile(function, inline):
+        """Compile what kernels call and does not depend on how they are bound."""
+        return inlined(function)
+
+    @staticmethod
     def fields(f, f_vjp):
         """Return what puts a field into kernels, as `field_bindings` does."""
         return field_bindings(f, f_vjp, lambda function, inline: inlined(function))
@@ -92,6 +97,7 @@ class Compiled:
 class Plain:
     """Leaves kernels to Python, as `launch.python.PlainKernels` does: some milliseconds for a step."""
 
+    compile = staticmethod(as_it_is)
     fields = staticmethod(lambda f, f_vjp: field_bindings(f, f_vjp, as_it_is))
 
     @staticmethod
