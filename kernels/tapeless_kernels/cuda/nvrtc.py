@@ -112,6 +112,17 @@ def _needs(log):
 
 
 def _bodies(ptx):
-    """Return the PTX of each kernel, by its mangled name, and of functions that stand behind it."""
-    parts = re.split(r"^\.(?:visible|weak) \.entry (\w+)\(", ptx, flags=re.M)
-    return dict(zip(parts[1::2], parts[2::2], strict=True))
+    """Return the PTX of each kernel, by its mangled name, and behind it of the functions that it calls."""
+    parts = re.split(r"^(?:\.\w+ )*\.(entry|func)\s+(?:\(.*?\)\s*)?(\w+)\s*\(", ptx, flags=re.M)
+    bodies = dict(zip(parts[2::3], parts[3::3], strict=True))
+    functions = [
+        name for kind, name in zip(parts[1::3], parts[2::3], strict=True) if kind == "func"
+    ]
+
+    def whole(name, above=()):
+        called = [
+            f for f in dict.fromkeys(functions) if f in bodies[name] and f not in (name, *above)
+        ]
+        return bodies[name] + "".join(whole(f, (*above, name)) for f in called)
+
+    return {name: whole(name) for name in bodies if name not in functions}

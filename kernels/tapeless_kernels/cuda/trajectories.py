@@ -9,9 +9,9 @@ Work of one step of Dormand and Prince's method on the Lorenz system (dim 3, S =
 - forward, 300 operations: 144 for the stages (2 i + 1 for each component of stage i), 54 for the field (9), 57 for the
   error, about 45 for times and the controller. Without a record no byte of global memory is moved; a record writes
   16 + 4 + (1 + S dim) itemsize bytes, 172 in float64 and 96 in float32.
-- backward, 290 operations: 126 for the cotangents of slopes, 132 for the field's transpose (22), 30 for sums and times. It
-  reads what the record holds, and adds to theta's cotangents S n_params times: 288 bytes in float64, all but the
-  first of each in the cache.
+- backward, 290 operations: 126 for the cotangents of slopes, 132 for the field's transpose (22), 30 for sums and
+  times. It reads what the record holds, and adds to theta's cotangents S n_params times: 288 bytes in float64, all
+  but the first of each in the cache.
 """
 
 import numpy as np

@@ -11,15 +11,15 @@ import subprocess
 from tapeless_kernels._cache import cache_folder
 
 HEADERS = pathlib.Path(__file__).parent
-# -ftrivial-auto-var-init fills locals that nobody has set with a number that is seen.
+# Tests build more than they run. -ftrivial-auto-var-init fills locals that nobody has set with a number that is seen.
 FLAGS = (
-    "-O2 -march=native -shared -fPIC -g1 -fvisibility=hidden -fno-gnu-unique -pthread "
+    "-O1 -march=native -shared -fPIC -g1 -fvisibility=hidden -fno-gnu-unique -pthread "
     "-ftrivial-auto-var-init=pattern"
 ).split()
 SANITIZE = {
     None: ["-Werror=frame-larger-than=49152"],  # of a fiber's 64 KiB
-    "undefined": ["-fsanitize=undefined,bounds-strict", "-fno-sanitize-recover=all", "-O1"],
-    "address": ["-fsanitize=address", "-O1", "-fno-omit-frame-pointer"],
+    "undefined": ["-fsanitize=undefined,bounds-strict", "-fno-sanitize-recover=all"],
+    "address": ["-fsanitize=address", "-fno-omit-frame-pointer"],
 }
 
 _TYPE, _ALIGN = r"(?P<type>[\w:<>, ]+?)", r"(?:__align__\s*\(\s*\w+\s*\)\s*)?"
