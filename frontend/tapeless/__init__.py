@@ -94,4 +94,8 @@ if not TYPE_CHECKING:
             from importlib.metadata import version
 
             return version("tapeless")
+        if name == "cuda":  # on first use: few need it, and it needs more than others
+            from importlib import import_module
+
+            return import_module("tapeless.cuda")
         raise AttributeError(f"module 'tapeless' has no attribute {name!r}")

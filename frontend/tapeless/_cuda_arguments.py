@@ -1,6 +1,6 @@
 """The arguments of `tapeless.cuda`: arrays of the device or of the host, brought to where they are read."""
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -11,9 +11,12 @@ from tapeless._complain import complain, describe
 from tapeless._composition import VectorField
 from tapeless.fields import Field, Network
 from tapeless_kernels.cuda.device import Device
+from tapeless_kernels.cuda.stand_in import StandIn
+
+AnyDevice: TypeAlias = Device | StandIn
 
 
-def as_state(device: Device, caller: str, name: str, x: Any) -> Any:
+def as_state(device: AnyDevice, caller: str, name: str, x: Any) -> Any:
     """Return x as a float32 or float64 array on the device, without a copy if it is one."""
     if not device.holds(x):
         return device.array(check.as_state(caller, name, x))
@@ -31,7 +34,7 @@ def as_state(device: Device, caller: str, name: str, x: Any) -> Any:
     raise complain(TypeError, caller, name, wanted, describe(x), advice)
 
 
-def parameters(device: Device, field: VectorField, theta: Any, dtype: Any, batch: int) -> Any:
+def parameters(device: AnyDevice, field: VectorField, theta: Any, dtype: Any, batch: int) -> Any:
     """Return a copy of theta on the device, in the dtype of the solve."""
     if theta is None:
         return device.array(arguments.no_parameters(field, dtype))
@@ -42,7 +45,7 @@ def parameters(device: Device, field: VectorField, theta: Any, dtype: Any, batch
     return device.copy(device.array(theta, dtype))
 
 
-def on_host(device: Device, x: Any) -> Any:
+def on_host(device: AnyDevice, x: Any) -> Any:
     """Return x with device arrays in it, or in a tuple that it is, copied to the host."""
     if isinstance(x, (tuple, list)):
         return type(x)(on_host(device, part) for part in x)

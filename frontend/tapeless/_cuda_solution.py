@@ -139,7 +139,9 @@ class Solution:
         """Take up how far y0 was missed, and complain where that is too far."""
         device = self._solve.setup.device
         # What `check_reconstruction` reads of a solution, on the host.
-        host = SimpleNamespace(stats=self.host_stats(), ys=np.empty(0, self.ys.dtype), success=self.success)
+        host = SimpleNamespace(
+            stats=self.host_stats(), ys=np.empty(0, self.ys.dtype), success=self.success
+        )
         try:
             stats = check_reconstruction(host, errors, self._throw, self._single)
         except SolverError as error:

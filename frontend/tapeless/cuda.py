@@ -13,14 +13,14 @@ from tapeless import _check as check
 from tapeless import methods
 from tapeless._arguments import SOLVE
 from tapeless._complain import check_arrival, complain
-from tapeless._cuda_arguments import as_state, check_field, on_host, parameters
+from tapeless._cuda_arguments import AnyDevice, as_state, check_field, on_host, parameters
 from tapeless._cuda_sde import solve_sde
 from tapeless._cuda_sde_solution import SdeSolution
 from tapeless._cuda_solution import Solution
 from tapeless._plan import interpolates, make_plan
 from tapeless._types import Integer
 from tapeless.fields import Field
-from tapeless_kernels.buffers import Control, Method
+from tapeless_kernels.buffers import Control
 from tapeless_kernels.controllers.step_size import Controller
 from tapeless_kernels.cuda.arrays import sizes_of
 from tapeless_kernels.cuda.device import Device
@@ -53,7 +53,7 @@ def solve_ode(
     throw: bool = True,
     chunk: Integer | None = None,
     stream: Any = None,
-    device: Device | StandIn | None = None,
+    device: AnyDevice | None = None,
 ) -> Solution:
     """Integrate dy/dt = f(t, y, theta) for an ensemble on a GPU, ready to be differentiated.
 
@@ -140,7 +140,9 @@ def solve_ode(
     if device is None:
         device = Device(stream)
     elif stream is not None:
-        raise complain(ValueError, SOLVE, "stream", "left out with `device`, which has one", repr(stream))
+        raise complain(
+            ValueError, SOLVE, "stream", "left out with `device`, which has one", repr(stream)
+        )
     check.one_of(SOLVE, "adjoint", adjoint, ADJOINTS)
     tableau = methods.find(SOLVE, method)
     methods.check_adjoint(SOLVE, tableau, adjoint)
@@ -182,8 +184,8 @@ def solve_ode(
     return result
 
 
-def _on(device: Device | StandIn, record: Method | Control) -> Any:
-    """Return a record of arrays and numbers with the arrays on the device."""
+def _on(device: AnyDevice, record: Any) -> Any:
+    """Return a NamedTuple of arrays and numbers with the arrays on the device."""
     return type(record)(*(device.array(x) if isinstance(x, np.ndarray) else int(x) for x in record))
 
 
@@ -197,9 +199,7 @@ def _block(control: Control, n_outputs: int) -> int:
 def _why_not(field: Field, adjoint: str | None) -> str:
     """Return why a solution has no transpose, empty if it has one."""
     if adjoint is None:
-        return (
-            "solve_ode was called with adjoint=None, and kept nothing to differentiate; call it with adjoint='store'."
-        )
+        return "solve_ode was called with adjoint=None, and kept nothing; call it with adjoint='store'."
     if field.vjp is None:
-        return "the field has no `vjp`, and solve_ode kept nothing to differentiate; give tapeless.field a `vjp`."
+        return "the field has no `vjp`, and solve_ode kept nothing; give tapeless.field a `vjp`."
     return ""

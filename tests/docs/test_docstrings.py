@@ -20,8 +20,8 @@ MODULES = (
     "tapeless._spectral_ops.parseval", "tapeless._spectral_ops.points",
     "tapeless._spectral_ops.products", "tapeless._spectral_ops.resolution",
     "tapeless._spectral_ops.series", "tapeless._spectral_ops.vector", "tapeless._truncated",
-    "tapeless.fft", "tapeless.fields", "tapeless.losses", "tapeless.methods", "tapeless.optim", "tapeless.plot",
-    "tapeless.sklearn", "tapeless.testing",
+    "tapeless.cuda", "tapeless.fft", "tapeless.fields", "tapeless.losses", "tapeless.methods", "tapeless.optim",
+    "tapeless.plot", "tapeless.sklearn", "tapeless.testing",
 )  # fmt: skip
 
 

@@ -138,7 +138,9 @@ def test_out_of_memory_halves_the_part_and_keeps_what_is_done(field, monkeypatch
         del sol, bars
         assert device.used == 0
     assert len(found) == 1
-    assert [len(x) for x in parts] == sorted(len(x) for x in parts) and len(parts[0]) < len(parts[-1])
+    assert [len(x) for x in parts] == sorted(len(x) for x in parts) and len(parts[0]) < len(
+        parts[-1]
+    )
 
 
 def test_a_device_without_room_says_so(field):
@@ -153,7 +155,9 @@ def test_a_device_without_room_says_so(field):
 def test_failures_are_those_of_the_cpu(field):
     how = {"max_steps": 6, "t_eval": TIMES, "rtol": [1e-7, 1e-7, 1e-2]}
     y0 = np.vstack([Y0[2], [np.nan, 0, 0], 1e-3 * Y0[0]])
-    with pytest.raises(SolverError, match="2 of 3 trajectories failed. Trajectory 0 reached t") as e:
+    with pytest.raises(
+        SolverError, match=r"2 of 3 trajectories failed\. Trajectory 0 reached t"
+    ) as e:
         cuda.solve_ode(field, (0.0, 0.1), y0, THETA, device=cuda.StandIn(), **how)
     assert isinstance(e.value.solution, cuda.Solution)
     device = cuda.StandIn()

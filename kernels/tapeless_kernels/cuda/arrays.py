@@ -12,7 +12,11 @@ from ..buffers import RUNGE_KUTTA
 T0, T1, T, H, LAST, DUE = range(6)  # rows of Ensemble.times
 EMITTED = 4  # the row of Ensemble.counts after those of Lanes.counts
 RTOL, ATOL = 2, 3  # rows of Ensemble.numbers, after the two ratios
-STORED, TIMED, NOTHING = "store", "reversible", None  # what is kept of steps: all, their times, nothing
+STORED, TIMED, NOTHING = (
+    "store",
+    "reversible",
+    None,
+)  # what is kept of steps: all, their times, nothing
 
 
 class Given(NamedTuple):
@@ -96,13 +100,23 @@ def steps_layout(capacity, evaluations, dim, n, real, kept):
     if kept == TIMED:
         shapes = [(capacity, 1, 1, n), (0, 1, n), (0, 1, n), (0, 1, evaluations, dim, n)]
     else:
-        shapes = [(capacity, 1, 2, n), (capacity, 1, n), (capacity, 1, n), (capacity, 1, evaluations, dim, n)]
+        shapes = [
+            (capacity, 1, 2, n),
+            (capacity, 1, n),
+            (capacity, 1, n),
+            (capacity, 1, evaluations, dim, n),
+        ]
     return [*zip(shapes, ("f8", real, "i4", real), strict=True), ((n,), "i8")]
 
 
 def back_layout(dim, n_params, n, real, reversible):
     """Return (shape, dtype) of the arrays of Back but for those of its state."""
-    return [((dim, n), real), ((dim, n), real), ((dim * reversible, n), real), ((n_params, n), real)]
+    return [
+        ((dim, n), real),
+        ((dim, n), real),
+        ((dim * reversible, n), real),
+        ((n_params, n), real),
+    ]
 
 
 class Sizes(NamedTuple):

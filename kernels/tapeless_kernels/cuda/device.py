@@ -59,7 +59,8 @@ class Device:
 
     def array(self, x, dtype=None):
         """Return x on the device, contiguous: a copy if it is on the host, or of another layout or dtype."""
-        return self.xp.ascontiguousarray(self.xp.asarray(x, dtype))
+        x = self.xp.asarray(x, dtype)
+        return x if x.flags.c_contiguous else self.xp.ascontiguousarray(x)
 
     def host(self, x):
         """Return a copy of x on the host, once all before is done; x itself if it is there."""

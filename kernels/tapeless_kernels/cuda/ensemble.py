@@ -5,7 +5,7 @@ on how they are divided, and neither does the sum of their cotangents of theta: 
 """
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,40 +21,42 @@ BLOCK = 64  # steps in a block of the record, where their number is not known
 class Setup(NamedTuple):
     """What the parts of an ensemble share; arrays are on the device."""
 
-    device: object
+    device: Any
     kernels: Kernels
-    method: object  # buffers.Method
-    control: object  # buffers.Control
+    method: Any  # buffers.Method
+    control: Any  # buffers.Control
     sizes: arrays.Sizes
     kept: str | None  # of steps, for the reverse pass
     block: int  # steps in a block of the record
     dtype: np.dtype
     dim: int
     n_params: int
-    y0: object  # (n, dim)
-    numbers: object  # (5, n or 1), as Given.numbers
-    theta: object  # (n_params, n or 1)
-    times: object  # (1, n_outputs, n or 1)
-    own: tuple[bool, bool, bool]  # whether each trajectory has numbers, parameters, output times of its own
+    y0: Any  # (n, dim)
+    numbers: Any  # (5, n or 1), as Given.numbers
+    theta: Any  # (n_params, n or 1)
+    times: Any  # (1, n_outputs, n or 1)
+    own: tuple[
+        bool, bool, bool
+    ]  # whether each trajectory has numbers, parameters, output times of its own
 
 
 class Results(NamedTuple):
     """What a solve leaves, on the device."""
 
-    ys: object  # (n, n_outputs, dim)
-    y: object  # (n, dim)
-    counts: object  # (3, n) int64: evaluations, accepted, rejected
-    times: object  # (2, n) float64: the last step, the time reached
-    status: object  # (n,) uint8
-    drift: object  # (n,): of the two states of a reversible method
+    ys: Any  # (n, n_outputs, dim)
+    y: Any  # (n, dim)
+    counts: Any  # (3, n) int64: evaluations, accepted, rejected
+    times: Any  # (2, n) float64: the last step, the time reached
+    status: Any  # (n,) uint8
+    drift: Any  # (n,): of the two states of a reversible method
 
 
 class Bars(NamedTuple):
     """What a reverse pass returns, on the device."""
 
-    y0: object  # (n, dim)
-    theta: object  # (n_params,), or (n, n_params) of its own for each
-    reconstruction: object  # (n,) float64: how far y0 was missed, where steps were taken back
+    y0: Any  # (n, dim)
+    theta: Any  # (n_params,), or (n, n_params) of its own for each
+    reconstruction: Any  # (n,) float64: how far y0 was missed, where steps were taken back
 
 
 class EnsembleSolve:
@@ -130,7 +132,11 @@ class EnsembleSolve:
                 raise MemoryError(
                     f"{self.caller}: the device has no memory left for one trajectory, with {start} of {self._n} done; "
                     "free other arrays on it, ask for fewer output times, or "
-                    + ("use adjoint='reversible' or fewer steps." if record else "solve smaller batches.")
+                    + (
+                        "use adjoint='reversible' or fewer steps."
+                        if record
+                        else "solve smaller batches."
+                    )
                 )
 
     def _try(self, work, where, record, part=None):

@@ -40,7 +40,9 @@ class Kernels:
     float64, unless it is to be shown that nothing else is.
     """
 
-    def __init__(self, dtype, dim, sizes, f, f_vjp=None, *, kept=STORED, target=CudaTarget, time=np.float64):
+    def __init__(
+        self, dtype, dim, sizes, f, f_vjp=None, *, kept=STORED, target=CudaTarget, time=np.float64
+    ):
         dtype = np.dtype(dtype)
         fields, self._made = target.fields(f, f_vjp)
         self._target, self._entries = target, {}

@@ -9,7 +9,7 @@ from ..loops.reversal import begin_drift
 from ..loops.start import Time, next_due
 from ..status import RUNNING
 from ..tile import Real
-from .arrays import ATOL, DUE, EMITTED, LAST, RTOL, T0, T1, H, T
+from .arrays import ATOL, EMITTED, LAST, RTOL, T0, T1, H, T
 
 cuda = field_vjp = None
 DIM = SLOPES = 1

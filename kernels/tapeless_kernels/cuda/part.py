@@ -53,7 +53,12 @@ class Part:
         setup = self._setup
         n = self._n if setup.kept is not None else 1  # else it is not read
         layout = arrays.steps_layout(
-            setup.block if record else 1, setup.sizes.evaluations, setup.dim, n, setup.dtype, setup.kept
+            setup.block if record else 1,
+            setup.sizes.evaluations,
+            setup.dim,
+            n,
+            setup.dtype,
+            setup.kept,
         )
         made = [setup.device.empty(shape, dtype) for shape, dtype in layout[:-1]]
         steps = Steps(*made, setup.device.zeros(n, np.int64), KEEP[setup.kept] if record else 0)
@@ -74,8 +79,13 @@ class Part:
     def vjp(self, ys_bar):
         """Return Back, run to the start, from ys_bar (n, n_outputs, dim); `run` kept what it needs."""
         setup, device = self._setup, self._setup.device
-        given = (self._given, self._asked._replace(ys=device.array(ys_bar.transpose(1, 2, 0)[None])))
-        bars = arrays.back_layout(setup.dim, setup.n_params, self._n, setup.dtype, setup.sizes.reversible)
+        given = (
+            self._given,
+            self._asked._replace(ys=device.array(ys_bar.transpose(1, 2, 0)[None])),
+        )
+        bars = arrays.back_layout(
+            setup.dim, setup.n_params, self._n, setup.dtype, setup.sizes.reversible
+        )
         state = Ensemble(*map(device.copy, self._state))  # a second call begins where this one does
         missed, codes = device.zeros(self._n, np.float64), device.full(self._n, 0, np.int8)
         back = Back(*(device.zeros(*x) for x in bars), state, missed, 0)

@@ -80,7 +80,9 @@ def row(name, dim, dtype, cc):
 def ptx(name, dim, dtype, cc=LOWEST, time=np.float64):
     """Return the PTX of one kernel for the field of this dimension."""
     kernel, kept, method = VARIANTS[name]
-    return kernels(dim, dtype, kept, method, time).ptx(kernel, arguments(name, dim, dtype, time), cc)
+    return kernels(dim, dtype, kept, method, time).ptx(
+        kernel, arguments(name, dim, dtype, time), cc
+    )
 
 
 @functools.cache
@@ -115,7 +117,15 @@ def arguments(name, dim, dtype, time=np.float64):
         return method, control, given, state, asked, steps, 1, codes
     if kernel in (solve_vjp_kernel, take_back_vjp_kernel):
         back = made(arrays.back_layout(dim, n_params, n, dtype, sizes.reversible))
-        return method, control, given, asked, steps, arrays.Back(*back, state, np.zeros(n, time), 1), codes
+        return (
+            method,
+            control,
+            given,
+            asked,
+            steps,
+            arrays.Back(*back, state, np.zeros(n, time), 1),
+            codes,
+        )
     t, y, theta = np.zeros(n, dtype), np.zeros((dim, n), dtype), np.zeros((n_params, n), dtype)
     if kernel is sum_kernel:
         return theta, 0, theta

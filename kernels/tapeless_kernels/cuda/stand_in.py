@@ -103,7 +103,14 @@ class Plain:
     @staticmethod
     def bindings(dtype):
         """Return the meanings of names that depend on the target."""
-        return {"power": activations.bindings(dtype)["power"], "fma": exact_fma, "to_bits": bits_of, "from_bits": float_of, "square_root": np.sqrt, "cuda": module_of(lambda _: _THREAD[0], plain_array)}
+        return {
+            "power": activations.bindings(dtype)["power"],
+            "fma": exact_fma,
+            "to_bits": bits_of,
+            "from_bits": float_of,
+            "square_root": np.sqrt,
+            "cuda": module_of(lambda _: _THREAD[0], plain_array),
+        }
 
     @staticmethod
     def entry(kernel, bind, made):
@@ -258,7 +265,9 @@ class StandIn:
         if not isinstance(x, OnDevice):
             raise TypeError("a kernel was given an array on the host")
         if not x.flags.c_contiguous:
-            raise TypeError("a kernel was given an array that is not contiguous: it would be compiled once more")
+            raise TypeError(
+                "a kernel was given an array that is not contiguous: it would be compiled once more"
+            )
         return x.view(np.ndarray)
 
     def synchronise(self):

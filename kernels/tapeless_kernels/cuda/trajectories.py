@@ -3,12 +3,20 @@
 A thread keeps its lane's state in registers and on its stack; the record, the outputs and the cotangents of theta
 stay in global memory. NVVM contracts products and sums of a field into fma, which the kernels do by name only:
 results are those of the CPU to rounding, not to the bit.
+
+Work of one step of Dormand and Prince's method on the Lorenz system (dim 3, S = 6 evaluations; an fma counts 2):
+
+- forward, 300 operations: 144 for the stages (2 i + 1 for each component of stage i), 54 for the field (9), 57 for the
+  error, about 45 for times and the controller. Without a record no byte of global memory is moved; a record writes
+  16 + 4 + (1 + S dim) itemsize bytes, 172 in float64 and 96 in float32.
+- backward, 290 operations: 126 for the cotangents of slopes, 132 for the field's transpose (22), 30 for sums and
+  times. It reads what the record holds, and adds to theta's cotangents S n_params times: 288 bytes in float64, all
+  but the first of each in the cache.
 """
 
 import numpy as np
 
 from .._jit import kernel
-from ..buffers import Head
 from ..loops.integrate import integrate
 from ..loops.integrate_vjp import NO_STEP, integrate_vjp, start_vjp
 from ..loops.reversal import RECONSTRUCTION, SIZE, compare_start, take_iteration_back
@@ -18,7 +26,6 @@ from ..tile import Real
 from .arrays import EMITTED, T0, Checked
 from .local import (
     begin_lane,
-    lane_of,
     load_lane,
     local_bars,
     local_head,
@@ -61,7 +68,12 @@ def solve_vjp_kernel(method, control, given, asked, steps, back, codes):
     """Run a block of trajectory i's record backward, from cotangents in `asked.ys`; add to back.theta[:, i]."""
     i = cuda.grid(1)
     if i < codes.shape[0]:
-        bars, work, outputs, record = local_bars(), local_work(), outputs_of(asked, i), stored_steps(steps, i)
+        bars, work, outputs, record = (
+            local_bars(),
+            local_work(),
+            outputs_of(asked, i),
+            stored_steps(steps, i),
+        )
         load_bars(bars, back, i)
         theta = given.theta[:, shared_or_own(given.theta, i)]
         span = (0, record.filled[0], 0)
@@ -78,7 +90,12 @@ def take_back_vjp_kernel(method, control, given, asked, steps, back, codes):
     """Do as `solve_vjp_kernel`, where only times are kept: take each step back, then run it backward."""
     i = cuda.grid(1)
     if i < codes.shape[0]:
-        bars, work, outputs, record = local_bars(), local_work(), outputs_of(asked, i), step_taken_back(steps, i)
+        bars, work, outputs, record = (
+            local_bars(),
+            local_work(),
+            outputs_of(asked, i),
+            step_taken_back(steps, i),
+        )
         lanes, code = local_lanes(), DONE
         load_lane(lanes, back.state, outputs, i)
         load_bars(bars, back, i)
@@ -90,7 +107,15 @@ def take_back_vjp_kernel(method, control, given, asked, steps, back, codes):
                 )
             if code == DONE:
                 code = integrate_vjp(
-                    0, (method, control), outputs, bars, record, work, theta, back.theta[:, i], (0, 1, 0)
+                    0,
+                    (method, control),
+                    outputs,
+                    bars,
+                    record,
+                    work,
+                    theta,
+                    back.theta[:, i],
+                    (0, 1, 0),
                 )
         store_lane(back.state, lanes, i)
         if back.first and code == DONE:
