@@ -149,9 +149,10 @@ def solve_sde(
         raise complain(
             ValueError, SOLVE, "stream", "left out with `device`, which has one", repr(stream)
         )
-    host = partial(on_host, device)
+    on: Any = device
+    host = partial(on_host, on)
     with device:
-        y0, single = arguments.batch_of(drift, as_state(device, SOLVE, "y0", y0), SOLVE)
+        y0, single = arguments.batch_of(drift, as_state(on, SOLVE, "y0", y0), SOLVE)
         batch, dtype = len(y0), np.dtype(y0.dtype)
         params = _parameters(device, parts, theta, dtype, batch)
         t0, t1 = span_of(host(t_span))

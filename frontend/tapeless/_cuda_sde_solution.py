@@ -8,7 +8,7 @@ from tapeless import _sde_methods as sde_methods
 from tapeless._brownian import BrownianPath
 from tapeless._cuda_solution import Solution
 from tapeless._sde_solution import SdeStats
-from tapeless_kernels.cuda.sde_part import SdeEnsembleSolve, SdeResults
+from tapeless_kernels.cuda.sde_part import SdeEnsembleSolve
 from tapeless_kernels.status import SUCCESS
 from tapeless_kernels.tableaus.stochastic import StochasticMethod
 
@@ -54,17 +54,18 @@ class SdeSolution(Solution):
     stats: SdeStats  # type: ignore[assignment]
 
     def __init__(
-        self, ts: np.ndarray[Any, Any], solve: SdeEnsembleSolve, results: SdeResults, single: bool, final: bool,
+        self, ts: np.ndarray[Any, Any], solve: SdeEnsembleSolve, results: Any, single: bool, final: bool,
         why_not: str, driven: tuple[BrownianPath, StochasticMethod, str],
     ) -> None:  # fmt: skip
         self.ts, self._solve, self._single, self._final = ts, solve, single, final
         self._throw, self._why_not = True, why_not
         self.path, method, self.noise = driven
         self.method = method.name
-        device = solve.setup.device
+        setup: Any = solve.setup
+        device = setup.device
         tried = results.steps + (results.status != SUCCESS)
         uses, start = (
-            solve.setup.kernels.method.uses.sum(axis=1),
+            setup.kernels.method.uses.sum(axis=1),
             int(sde_methods.is_reversible(method)),
         )
         rejected = device.zeros(len(tried), np.int64)

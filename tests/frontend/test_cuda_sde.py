@@ -157,7 +157,7 @@ def test_memory_that_is_short_divides_the_batch(adjoint):
     for a, b in zip((wanted.ys, *bars), (sol.ys, *found), strict=True):
         np.testing.assert_array_equal(a, b)
     with pytest.raises(MemoryError):
-        solve(cuda.StandIn(memory=2000), **how)
+        solve(cuda.StandIn(memory=500), **how)
 
 
 @tapeless.field(1, 1, vjp="symbolic")

@@ -35,6 +35,7 @@ TABLE = pathlib.Path(__file__).parents[2] / "docs/results/gpu_resources_sde.md"
 # What another release of the compilers may need more.
 BUDGET = Resources(registers=16, stack=64, spills=0)
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+FORWARD = sde.sde_kernel  # without a fault
 N, STEPS, THETA = 3, 4, np.array([0.5, 1.0, 0.3, 0.2])
 Y0 = np.array([[1.0, 6.0], [2.0, 7.0], [3.0, 8.0]])
 YS_BAR = np.array([[1.0, -0.5], [0.3, 2.0], [-1.0, 0.7]])
@@ -42,7 +43,7 @@ YS_BAR = np.array([[1.0, -0.5], [0.3, 2.0], [-1.0, 0.7]])
 
 def given(dtype, first=1):
     """Return the arguments of a solve of three trajectories over four steps, and of its transpose."""
-    _, source, _, _, state, kept, ys, _ = sde_arguments(sde.sde_kernel, EULER_MARUYAMA, dtype)
+    _, source, _, _, state, kept, ys, _ = sde_arguments(FORWARD, EULER_MARUYAMA, dtype)
     state = type(state)(
         Y0.T.astype(dtype), state.z, state.f, state.g, np.zeros(N, np.uint8), np.zeros(N, np.int64), np.zeros(N),
     )  # fmt: skip
@@ -105,7 +106,6 @@ FAULTS = {
     "noise of the other sign on the way back": ("sde_kernel_vjp", "go_back(", "record.noise.__imul__(-1); go_back("),
     "another path on the way back": ("sde_kernel_vjp", "local_path(source, i)", "local_path(source, i + 4)"),
     "steps after the end": ("sde_kernel_vjp", "span.last - 1, span.first - 1", "span.last - 2, span.first - 1"),
-    "a step from another time": ("noise_of_thread", "times[n, 0, 0], times[n + 1", "times[0, 0, 0], times[n + 1"),
 }  # fmt: skip
 
 
@@ -128,8 +128,6 @@ def test_planted_faults_are_seen(name, wanted, monkeypatch):
     where = FAULTS[name][0]
     if where in ("sde_kernel", "sde_kernel_vjp"):
         monkeypatch.setattr(sde, where, fault)
-    elif where == "noise_of_thread":
-        kernels._bind["noise_of_step"] = fault
     else:
         kernels._bind[where] = Plain.entry(fault, kernels._bind, {})
     try:

@@ -17,7 +17,6 @@ from ..tableaus.stochastic import (
     HEUN,
     MILSTEIN,
     REVERSIBLE_HEUN,
-    SRIW1,
     StochasticArrays,
 )
 from .report import ARCHITECTURES, DTYPES, LOWEST
@@ -87,10 +86,6 @@ SDE_CASES = (
     (sde_kernel, HEUN, FLOAT64),
     (sde_kernel_vjp, HEUN, FLOAT64),
     (sde_kernel, REVERSIBLE_HEUN, FLOAT32),
-    (sde_unwind_kernel, REVERSIBLE_HEUN, FLOAT32),
-    (sde_pair_kernel_vjp, REVERSIBLE_HEUN, FLOAT32),
-    (sde_kernel, SRIW1, FLOAT32),
-    (sde_kernel_vjp, SRIW1, FLOAT32),
 )
 
 
