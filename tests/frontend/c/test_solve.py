@@ -51,8 +51,13 @@ def check(c, sol, exact_theta):
     np.testing.assert_array_equal(y0_bar, wanted[0])
     if exact_theta:
         np.testing.assert_array_equal(theta_bar, wanted[1])
-    else:  # the trajectories add to it in another order
-        np.testing.assert_allclose(theta_bar, wanted[1], rtol=40 * np.finfo(c.dtype).eps)
+    else:  # the trajectories add to it in another order: to rounding of what is added, which cancels
+        alone = [
+            sol.vjp(np.where(np.arange(len(ys_bar)) == i, ys_bar.T, 0).T)[1]
+            for i in range(len(ys_bar))
+        ]
+        difference = np.abs(theta_bar - wanted[1])
+        assert (difference <= 20 * np.finfo(c.dtype).eps * np.abs(alone).sum(axis=0)).all()
     again = c.vjp(ys_bar)
     np.testing.assert_array_equal(again[2], theta_bar)
 
