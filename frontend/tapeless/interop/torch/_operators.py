@@ -42,8 +42,10 @@ class SpectralConv(_Operator):
 
     Parameters
     ----------
-    in_channels, out_channels, modes : int
-        As of `tapeless.operators.SpectralConv`.
+    in_channels, out_channels : int
+        Channels of x and of the result.
+    modes : int or tuple of int
+        Of each axis, as of `tapeless.operators.SpectralConv`.
     theta : array or Tensor, shape (n_params,), optional
         Where its parameters start; by default at those of ``init``, drawn from torch's generator.
     dtype : torch.dtype, optional
@@ -84,8 +86,10 @@ class FNO(_Operator):
 
     Parameters
     ----------
-    in_channels, out_channels, modes : int
-        As of `tapeless.operators.FNO`.
+    in_channels, out_channels : int
+        Channels of x and of the result.
+    modes : int or tuple of int
+        Of each axis, as of `tapeless.operators.FNO`.
     theta : array or Tensor, shape (n_params,), optional
         Where its parameters start; by default at those of ``init``, drawn from torch's generator.
     dtype : torch.dtype, optional
