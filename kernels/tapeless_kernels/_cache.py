@@ -40,7 +40,8 @@ class _Locator(_CacheLocator):
         return str(cache_folder() / self.get_source_stamp())
 
     def get_source_stamp(self):
-        return content_key(self._name.partition(".")[0])
+        package = self._name.partition(".")[0]
+        return content_key(package if package in ABOVE else "")
 
     def get_disambiguator(self):
         return self._name

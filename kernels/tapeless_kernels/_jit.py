@@ -208,6 +208,10 @@ class Family:
 
     def address(self, function, signature):
         """Return the address of `function` compiled as a C callback of `signature`."""
+        return self.callback(function, signature).address
+
+    def callback(self, function, signature):
+        """Return that callback; of one from the cache on disk there is no IR."""
         with _COMPILING:  # threads may ask for the first time at once
             if function not in self._addresses:
                 rebound = rebind(function, self.bind, self._called, self._compile)
@@ -217,7 +221,7 @@ class Family:
                     callback._cache = KernelCache(rebound)
                 callback.compile()
                 self._addresses[function] = callback
-        return self._addresses[function].address
+        return self._addresses[function]
 
     def _compile(self, function, inline):
         if inline is pasted:

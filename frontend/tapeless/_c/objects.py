@@ -102,8 +102,7 @@ def _compile(entry: Entry, dtype: np.dtype, target: Target) -> bytes:
     kernels, signature = entry.compiled_for(dtype)
     # Apart from the cached family: of what comes from the disk there is no IR.
     apart = Family(f"{kernels.label}_c", kernels.bind, {})
-    apart.address(entry.function, signature)
-    callback = apart._addresses[entry.function]
+    callback = apart.callback(entry.function, signature)
     symbol = entry.symbol(dtype)
     module = llvm.parse_assembly(
         callback.inspect_llvm() + _wrapper(symbol, callback.native_name, signature)
