@@ -14,9 +14,9 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "peers"))
 
-import adapters.neuraloperator_spectral  # noqa: E402, F401
-import adapters.tapeless_torch_adapter  # noqa: E402, F401
-import adapters.torch_ode  # noqa: E402, F401
+import adapters.neuraloperator_spectral  # noqa: E402
+import adapters.tapeless_torch_adapter  # noqa: E402
+import adapters.torch_ode  # noqa: E402
 import adapters.torch_training  # noqa: E402, F401
 import core  # noqa: E402
 import problems as P  # noqa: E402
