@@ -120,6 +120,14 @@ def test_an_anchor_that_was_copied_is_made_again():
     assert all(torch.equal(a, b) for a, b in zip(kept, again, strict=True))
 
 
+def test_cotangents_of_operators_have_the_dtype_of_what_they_belong_to():
+    model = NeuralODE(FIELD, (0.0, 1.0), dtype=torch.float64)
+    tensors = [STATES, model.theta.detach()]
+    ys, anchor = operator(model._problem.handle, tensors, [True, True])
+    bars = operator_vjp(model._problem.handle, tensors, [True, True], anchor, [torch.ones_like(ys)])
+    assert [bar.dtype for bar in bars] == [torch.float32, torch.float64]
+
+
 def test_gradients_of_gradients_raise_in_graphs_too():
     model, x = modules()["ode"]
     x = x.clone().requires_grad_()
