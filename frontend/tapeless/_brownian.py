@@ -125,6 +125,7 @@ class BrownianPath:
         samples, channels = (*self.shape, 1)[0], math.prod(self.shape[1:])
         self._size = samples, channels
         rows, depth = 1 if self.levy_area == "none" else 3, -math.frexp(self.resolution)[1] + 1
+        self._depth = depth
         self._blocks = []
         if samples * channels:
             self._blocks = brownian.blocks(
@@ -176,22 +177,7 @@ class BrownianPath:
         ValueError
             If a time is not in [t0, t1], or s > t.
         """
-        s, t = (as_real("BrownianPath.__call__", name, x) for name, x in (("s", s), ("t", t)))
-        if s.shape != t.shape or s.ndim > 1:
-            wanted = f"a number or a flat array, of the shape of `s`, {s.shape}"
-            raise complain(ValueError, "BrownianPath.__call__", "t", wanted, describe(t))
-        for name, x in (("s", s), ("t", t)):
-            outside = np.atleast_1d(x)[~np.atleast_1d((x >= self.t0) & (x <= self.t1))]
-            if outside.size:
-                wanted = f"within [{self.t0}, {self.t1}], where the path is"
-                raise complain(
-                    ValueError, "BrownianPath.__call__", name, wanted, describe(outside[0])
-                )
-        if (s > t).any():
-            i = np.argmax(np.atleast_1d(s > t))
-            got = f"{np.atleast_1d(t)[i]} with s = {np.atleast_1d(s)[i]}"
-            raise complain(ValueError, "BrownianPath.__call__", "t", "at least `s`", got)
-        begins, ends = (np.array(x, np.float64, ndmin=1) for x in (s, t))
+        begins, ends, lead = self._intervals("BrownianPath.__call__", s, t)
         out = np.empty((len(begins), self._rows, *self._size), self.dtype)
         if threads is None:
             threads = n_cores() if out.size >= FEW else 1
@@ -206,7 +192,28 @@ class BrownianPath:
 
         with self._lock:
             THREADS.map(run, self._blocks, threads)
-        rows = np.moveaxis(out, 1, 0).reshape(self._rows, *s.shape, *self.shape)
+        return self._named(np.moveaxis(out, 1, 0), lead)
+
+    def _intervals(self, caller, s, t):
+        """Return where intervals begin and end, flat arrays, and the leading axes of what is asked for."""
+        s, t = (as_real(caller, name, x) for name, x in (("s", s), ("t", t)))
+        if s.shape != t.shape or s.ndim > 1:
+            wanted = f"a number or a flat array, of the shape of `s`, {s.shape}"
+            raise complain(ValueError, caller, "t", wanted, describe(t))
+        for name, x in (("s", s), ("t", t)):
+            outside = np.atleast_1d(x)[~np.atleast_1d((x >= self.t0) & (x <= self.t1))]
+            if outside.size:
+                wanted = f"within [{self.t0}, {self.t1}], where the path is"
+                raise complain(ValueError, caller, name, wanted, describe(outside[0]))
+        if (s > t).any():
+            i = np.argmax(np.atleast_1d(s > t))
+            got = f"{np.atleast_1d(t)[i]} with s = {np.atleast_1d(s)[i]}"
+            raise complain(ValueError, caller, "t", "at least `s`", got)
+        return *(np.array(x, np.float64, ndmin=1) for x in (s, t)), s.shape
+
+    def _named(self, out, lead):
+        """Return W, or W and its areas, from rows (rows, queries, samples, channels)."""
+        rows = out.reshape(self._rows, *lead, *self.shape)
         if self.levy_area == "none":
             return rows[0]
         return Increment(rows[0], rows[1], rows[2] if self.levy_area == "space-time-time" else None)

@@ -21,6 +21,7 @@ from tapeless._cuda_arguments import (
     on_host,
     parameters,
 )
+from tapeless._cuda_brownian import increments
 from tapeless._cuda_conv import spectral_conv
 from tapeless._cuda_sde import solve_sde
 from tapeless._cuda_sde_solution import SdeSolution
@@ -44,6 +45,7 @@ __all__ = [
     "SdeSolution",
     "Solution",
     "StandIn",
+    "increments",
     "solve_ode",
     "solve_sde",
     "spectral_conv",

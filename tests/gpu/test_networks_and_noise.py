@@ -53,6 +53,19 @@ def test_noise(machine, method):
         assert_near(machine.device, mine, theirs, 1e-9)
 
 
+@pytest.mark.parametrize("levy_area", ["none", "space-time-time"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_increments_of_a_path(machine, dtype, levy_area):
+    shape = machine.size((5, 3), (10_007, 16))
+    path = tapeless.BrownianPath(7, 0.0, 2.0, shape, levy_area, dtype=dtype, first_sample=6)
+    times = np.linspace(0.1, 1.9, machine.size(5, 50))
+    for s, t in ((times[:-1], times[1:]), (0.0, 1.3)):
+        found, wanted = cuda.increments(path, s, t, device=machine.device), path(s, t)
+        pairs = [(found, wanted)] if levy_area == "none" else zip(found, wanted, strict=True)
+        for mine, theirs in pairs:
+            np.testing.assert_array_equal(machine.device.host(mine), theirs)
+
+
 @pytest.mark.parametrize(("dtype", "rtol"), [(np.float32, 1e-4), (np.float64, 1e-12)])
 def test_a_spectral_convolution(machine, dtype, rtol):
     layer = tapeless.operators.SpectralConv(4, 6, modes=(3, 4))
