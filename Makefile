@@ -84,7 +84,7 @@ TORCH_CPU := --extra-index-url https://download.pytorch.org/whl/cpu
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check 'torch==2.13.0+cpu' $(TORCH_CPU) || \
 		echo 'torch could not be installed: the tests of tapeless.interop.torch will be skipped.'
 	@$(BIN)/python -c 'import jax' 2>/dev/null || \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check jax || \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check jax optax || \
 		echo 'jax could not be installed: the tests of tapeless.interop.jax will be skipped.'
 	@touch $@
 

@@ -8,6 +8,7 @@ from numpy.typing import DTypeLike
 from tapeless import _check as check
 from tapeless._complain import complain, describe
 from tapeless._composition import VectorField
+from tapeless._interchange import takes_arrays
 from tapeless._types import ArrayInput, Integer
 from tapeless_kernels.launch import cpu
 
@@ -43,6 +44,7 @@ class CField:
         self.field, self.vjp, self.context = (int(address) for address in source.field[:3])
         self.n_cache, self.lanes = int(source.n_cache), lanes
 
+    @takes_arrays
     def prepare_vjp(self, theta: ArrayInput) -> None:
         """Make ready for a `solve_vjp` with this theta, after the last solve and before the gradient.
 

@@ -46,7 +46,8 @@ WITHOUT_ARRAYS = {
     "Local.prepare", "Network.init", "Optimiser.copy", "Optimiser.fresh", "Optimiser.options", "RNODE.penalty",
     "RNODE.prepare", "Regulariser.penalty", "Regulariser.prepare", "STEER.penalty", "STEER.prepare",
     "Schedule.__call__", "SpectralConv.init", "WarmUp.__call__", "WeightDecay.penalty",
-    "WeightDecay.prepare", "adjoint_memory", "check_tableau", "diffusion", "fft.engine", "fft.engines",
+    "WeightDecay.prepare", "address", "adjoint_memory", "c_declarations", "c_field",
+    "check_tableau", "diffusion", "fft.engine", "fft.engines",
     "fft.fftfreq", "fft.rfftfreq", "fft.set_engine", "field", "fields.MLP", "info.report", "load",
     "methods.alf", "methods.table", "plot.history", "reversible", "spectral.chebyshev_nodes",
     "spectral.chebyshev_weights", "spectral.differentiation_matrix", "spectral.legendre_nodes",
@@ -154,6 +155,7 @@ def operator_objective():
 SAMPLES = {
     "BrownianPath.__init__": lambda of: BrownianPath(3, of(np.array(0.0)), 1.0, (2,))(0.0, 1.0).tolist(),
     "BrownianPath.__call__": lambda of: BrownianPath(3, 0.0, 1.0, (2,), "space-time")(of(TIMES * 0), of(TIMES)),
+    "CField.prepare_vjp": lambda of: tapeless.c_field(FIELD).prepare_vjp(of(THETA)),
     "FNO.__call__": lambda of: FNO(of(SIGNAL), of(OPERATOR)),
     "FNO.groups": lambda of: FNO.groups(of(OPERATOR)),
     "FNO.jvp": lambda of: FNO.jvp(*map(of, (SIGNAL, OPERATOR, SIGNAL, OPERATOR))),

@@ -139,7 +139,7 @@ def test_a_planted_fault_shows(on_cpu, fault):
     ("change", "said"),
     [
         ({"x": np.zeros((2, IN + 1, 8))}, r"`x` must be of shape \(batch, 5, \*grid\)"),
-        ({"x": np.zeros((2, IN, 4))}, "`modes` must be at most"),
+        ({"x": np.zeros((2, IN, 3))}, "`modes` must be at most"),
         ({"x": np.zeros((2, IN, 1 << 17))}, "`x` must be a grid of at most 65536 points"),
         ({"x": np.zeros((2, IN, 8), complex)}, "`x` must be of dtype float32 or float64"),
         ({"theta": np.zeros(3)}, r"`theta` must be of shape \(510,\)"),

@@ -149,7 +149,7 @@ class _KeptPullback:
 
     def __init__(self, name: str, pullback: Any) -> None:
         self._name, self._pullback = name, pullback
-        self.nbytes = _nbytes(pullback.args)
+        self.nbytes = _nbytes(pullback.__wrapped__.args)  # under what converts arrays of others
 
     def jvp(self, dots: list[Any]) -> list[Any]:
         """Complain: there are no tangents."""
