@@ -14,13 +14,11 @@ Work of one step of Dormand and Prince's method on the Lorenz system (dim 3, S =
   but the first of each in the cache.
 """
 
-import numpy as np
-
 from .._jit import kernel
 from ..loops.integrate import integrate
 from ..loops.integrate_vjp import NO_STEP, integrate_vjp, start_vjp
 from ..loops.reversal import RECONSTRUCTION, SIZE, compare_start, take_iteration_back
-from ..loops.start import ACCEPTED, start
+from ..loops.start import ACCEPTED, Time, start
 from ..status import DONE
 from ..tile import Real
 from .arrays import EMITTED, T0, Checked
@@ -159,7 +157,7 @@ def end_at_start(method, given, outputs, bars, work, back, theta, i):
 @kernel
 def missed_by(given, lanes, i):
     """Return how far y0 of trajectory i, as it was made again, is from what it was."""
-    checked = Checked(cuda.local.array((1, DIM), Real), cuda.local.array((1, 3), np.float64))
+    checked = Checked(cuda.local.array((1, DIM), Real), cuda.local.array((1, 3), Time))
     for m in range(DIM):
         checked.y0[0, m] = given.y0[m, i]
     checked.reversal[0, SIZE] = lanes.drift[0, SIZE, 0]
