@@ -46,7 +46,7 @@ def converting(name: str, function: F) -> F:
     all_plain = PLAIN.issuperset
     names: list[
         str
-    ] = []  # of its parameters, once there is something to say of one: they take longer than a call
+    ] = []  # of its parameters, once one is complained of: they take longer than a call
 
     # Written out, as this is what callers with NumPy arrays wait for: 0.5 us with a tuple among four arguments.
     @functools.wraps(function)
@@ -59,14 +59,9 @@ def converting(name: str, function: F) -> F:
                 and is_foreign(x)
             ):
                 return _call_foreign(function, name, names, args, kwargs)
-        if kwargs:
+        if kwargs and not all_plain(map(type, kwargs.values())):
             for x in kwargs.values():
-                cls = type(x)
-                if (
-                    cls not in PLAIN
-                    and not (cls is tuple and all_plain(map(type, x)))
-                    and is_foreign(x)
-                ):
+                if is_foreign(x):
                     return _call_foreign(function, name, names, args, kwargs)
         return function(*args, **kwargs)
 
