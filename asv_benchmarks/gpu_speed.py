@@ -3,9 +3,10 @@
     make test-gpu && python asv_benchmarks/gpu_speed.py
 
 Times are medians by CUDA events after a warm-up, in milliseconds, launches from the host included; compilation is not.
-Peers run on the same card, each at the same number of equal steps of the same method: torchdiffeq, diffrax, and for the
-convolution CuPy's FFT. What is not installed is left out. With --rehearse the CPU plays the device on tiny problems,
-which shows that the script runs and nothing else: its table goes to the terminal.
+Peers run on the same card, with equal steps: diffrax with as many of the same method, torchdiffeq with its RK4 and as
+many evaluations; their errors are not compared. For the convolution it is CuPy's FFT. What is not installed is left
+out. With --rehearse the CPU plays the device on tiny problems, which shows that the script runs and nothing else: its
+table goes to the terminal.
 """
 
 import argparse

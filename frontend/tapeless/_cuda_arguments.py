@@ -18,6 +18,16 @@ from tapeless_kernels.tableaus.reversible import ReversibleMethod
 AnyDevice: TypeAlias = Device | StandIn
 
 
+def device_for(caller: str, stream: Any, device: AnyDevice | None) -> AnyDevice:
+    """Return the device that was given, or the current GPU with this stream."""
+    if device is None:
+        return Device(stream)
+    if stream is not None:
+        wanted = "left out with `device`, which has one"
+        raise complain(ValueError, caller, "stream", wanted, repr(stream))
+    return device
+
+
 def as_state(device: AnyDevice, caller: str, name: str, x: Any) -> Any:
     """Return x as a float32 or float64 array on the device, without a copy if it is one."""
     if not device.holds(x):

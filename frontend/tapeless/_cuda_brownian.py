@@ -4,9 +4,8 @@ from typing import Any
 
 from tapeless._brownian import BrownianPath
 from tapeless._complain import complain, describe
-from tapeless._cuda_arguments import AnyDevice, on_host
+from tapeless._cuda_arguments import AnyDevice, device_for, on_host
 from tapeless_kernels.cuda.brownian import BrownianKernels
-from tapeless_kernels.cuda.device import Device
 
 CALLER = "increments"
 
@@ -41,7 +40,7 @@ def increments(
     """
     if not isinstance(path, BrownianPath):
         raise complain(TypeError, CALLER, "path", "a tapeless.BrownianPath", describe(path))
-    device = Device(stream) if device is None else device
+    device = device_for(CALLER, stream, device)
     with device:
         begins, ends, lead = path._intervals(CALLER, on_host(device, s), on_host(device, t))
         samples, channels = path._size

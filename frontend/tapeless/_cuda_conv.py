@@ -8,7 +8,7 @@ import numpy as np
 
 from tapeless import _check as check
 from tapeless._complain import complain, describe
-from tapeless._cuda_arguments import as_state
+from tapeless._cuda_arguments import as_state, device_for
 from tapeless._kept_modes import check_modes
 from tapeless._spectral_conv import SpectralConv
 from tapeless_kernels.cuda.device import Device
@@ -71,7 +71,7 @@ def spectral_conv(
     if layer.kind != "dense":
         wanted, advice = "of dense weights on a GPU", "On the CPU layers have the others."
         raise complain(ValueError, CALLER, "layer", wanted, f"{layer.kind!r} ones", advice)
-    device = Device(stream) if device is None else device
+    device = device_for(CALLER, stream, device)
     with device:
         x = as_state(device, CALLER, "x", x)
         dtype, n_axes = np.dtype(x.dtype), len(layer.modes)

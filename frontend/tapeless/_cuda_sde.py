@@ -12,7 +12,7 @@ from tapeless import _sde_methods as sde_methods
 from tapeless._brownian import BrownianPath
 from tapeless._complain import check_arrival, complain, describe
 from tapeless._composition import VectorField
-from tapeless._cuda_arguments import as_state, on_host
+from tapeless._cuda_arguments import as_state, device_for, on_host
 from tapeless._cuda_sde_solution import SdeSolution
 from tapeless._memory import check_kept
 from tapeless._noise import kind_of_noise
@@ -143,13 +143,8 @@ def solve_sde(
     noisy: Any = given.noisy_field(drift, diffusion)
     parts = (drift, noisy)
     _check_fields(parts)
-    if device is None:
-        device = Device(stream)
-    elif stream is not None:
-        raise complain(
-            ValueError, SOLVE, "stream", "left out with `device`, which has one", repr(stream)
-        )
-    on: Any = device
+    on: Any = device_for(SOLVE, stream, device)
+    device = on
     host = partial(on_host, on)
     with device:
         y0, single = arguments.batch_of(drift, as_state(on, SOLVE, "y0", y0), SOLVE)

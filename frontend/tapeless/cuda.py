@@ -17,6 +17,7 @@ from tapeless._cuda_arguments import (
     AnyDevice,
     as_state,
     check_network_method,
+    device_for,
     layers_of,
     on_host,
     parameters,
@@ -160,12 +161,7 @@ def solve_ode(
     ([[0.607], [0.607]], [-1.213])
     """
     layers = layers_of(field)
-    if device is None:
-        device = Device(stream)
-    elif stream is not None:
-        raise complain(
-            ValueError, SOLVE, "stream", "left out with `device`, which has one", repr(stream)
-        )
+    device = device_for(SOLVE, stream, device)
     check.one_of(SOLVE, "adjoint", adjoint, ADJOINTS)
     tableau = methods.find(SOLVE, method)
     methods.check_adjoint(SOLVE, tableau, adjoint)

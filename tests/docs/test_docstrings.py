@@ -26,15 +26,18 @@ MODULES = (
 )  # fmt: skip
 
 # Those of a framework, where it is installed.
-OF_JAX = tuple(
-    f"tapeless.interop.jax.{name}" for name in ("_brownian", "_ode", "_operators", "_sde")
+OF_FRAMEWORKS = {
+    "jax": ("_brownian", "_ode", "_operators", "_sde"),
+    "torch": ("_functions", "_modules", "_ode", "_odeint", "_operators", "_sde"),
+}
+
+
+@pytest.mark.parametrize(
+    ("framework", "name"), [(f, name) for f, names in OF_FRAMEWORKS.items() for name in names]
 )
-
-
-@pytest.mark.parametrize("name", OF_JAX)
-def test_examples_of_jax(name):
-    pytest.importorskip("jax")
-    test_examples(name)
+def test_examples_of_frameworks(framework, name):
+    pytest.importorskip(framework)
+    test_examples(f"tapeless.interop.{framework}.{name}")
 
 
 @pytest.mark.parametrize("name", MODULES)

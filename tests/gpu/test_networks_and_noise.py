@@ -30,7 +30,7 @@ def test_a_network(machine, monkeypatch, dtype, rtol):
         assert_near(machine.device, mine, theirs, 10 * rtol)
 
 
-@pytest.mark.parametrize("method", ["euler_maruyama", "milstein", "heun"])
+@pytest.mark.parametrize("method", ["euler_maruyama", "milstein", "milstein_free", "heun"])
 def test_noise(machine, method):
     @tapeless.field(dim=2, n_params=1, vjp="symbolic")
     def drift(t, y, theta, dy):
@@ -49,7 +49,9 @@ def test_noise(machine, method):
     )
     wanted = tapeless.solve_sde(drift, volatility, (0.0, 1.0), np.ones((n, 2)), theta, **how)
     assert_near(machine.device, sol.ys, wanted.ys, 1e-10)
-    if method == "milstein":  # no transpose here: it differentiates the diffusion
+    if (
+        method == "milstein"
+    ):  # which differentiates the diffusion, and has no transpose: milstein_free has
         return
     for mine, theirs in zip(sol.vjp(np.ones((n, 2))), wanted.vjp(np.ones((n, 2))), strict=True):
         assert_near(machine.device, mine, theirs, 1e-9)
@@ -88,3 +90,15 @@ def test_a_functional_of_steps(machine, dtype):
     heuristics = Heuristics(device.xp, dtype, device.raw_module)
     found = heuristics.functional(device.array(h), device.array(x), "sized", "sum")
     assert_near(device, found, (h * x).sum(axis=0), 1e3 * np.finfo(dtype).eps)
+
+
+def test_a_device_has_a_stream_of_its_own():
+    path, layer = tapeless.BrownianPath(0, 0.0, 1.0, ()), tapeless.operators.SpectralConv(1, 1, 1)
+    how = {"stream": object(), "device": cuda.StandIn()}
+    for call in (
+        lambda: cuda.increments(path, 0.0, 1.0, **how),
+        lambda: cuda.spectral_conv(layer, np.ones((1, 1, 4)), np.ones(2), **how),
+        lambda: cuda.solve_ode(MLP(1, ()), (0.0, 1.0), [1.0], np.ones(2), **how),
+    ):
+        with pytest.raises(ValueError, match=r": `stream` must be left out with `device`"):
+            call()

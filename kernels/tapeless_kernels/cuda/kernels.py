@@ -33,7 +33,25 @@ class CudaTarget:
         return _cuda.entry(rebind(kernel, bind, made, _cuda.device))
 
 
-class Kernels:
+class Bound:
+    """Kernels under one binding of their global names, compiled for a target when they are first asked for.
+
+    A class of such sets `_target`, `_bind`, `_made` and `_entries`, which is empty at first.
+    """
+
+    def __call__(self, kernel):
+        """Return one of the kernels, as its target launches it."""
+        if kernel not in self._entries:
+            self._entries[kernel] = self._target.entry(kernel, self._bind, self._made)
+        return self._entries[kernel]
+
+    def ptx(self, kernel, arguments, cc):
+        """Return the PTX of one of the kernels for arguments such as these; needs no GPU."""
+        bound = rebind(kernel, self._bind, self._made, _cuda.device)
+        return _cuda.compile_ptx(bound, _cuda.signature(arguments), cc)
+
+
+class Kernels(Bound):
     """The kernels of this package for trajectories, each compiled when it is first launched.
 
     `sizes` are `arrays.Sizes`; `kept` is what forward solves keep of steps. `time` is the type of the loop's time:
@@ -66,14 +84,3 @@ class Kernels:
             "field_vjp": fields["call_field_vjp"],
             "call_field_vjp": local.field_vjp_if_any,
         }
-
-    def __call__(self, kernel):
-        """Return one of the kernels, as its target launches it."""
-        if kernel not in self._entries:
-            self._entries[kernel] = self._target.entry(kernel, self._bind, self._made)
-        return self._entries[kernel]
-
-    def ptx(self, kernel, arguments, cc):
-        """Return the PTX of one of the kernels for arguments such as these; needs no GPU."""
-        bound = rebind(kernel, self._bind, self._made, _cuda.device)
-        return _cuda.compile_ptx(bound, _cuda.signature(arguments), cc)

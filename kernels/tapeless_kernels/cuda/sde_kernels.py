@@ -1,14 +1,12 @@
 """The CUDA kernels of `sde.py` for one method, pair of fields, dtype and depth of the path's tree."""
 
-from .. import _cuda
-from .._jit import rebind
 from ..drivers import normals
 from ..tableaus.stochastic import REVERSIBLE, arrays_of
-from .kernels import CudaTarget
+from .kernels import Bound, CudaTarget
 from .sde_fields import meanings
 
 
-class SdeKernels:
+class SdeKernels(Bound):
     """The kernels, each compiled on first use.
 
     Parameters
@@ -46,14 +44,3 @@ class SdeKernels:
         fields, self._made = meanings(method, drift, diffusion, sizes, target.compile)
         self._bind = sizes | fields
         self._entries = {}
-
-    def __call__(self, kernel):
-        """Return one of the kernels of `sde.py`, to be launched as `it[blocks, threads](...)`."""
-        if kernel not in self._entries:
-            self._entries[kernel] = self._target.entry(kernel, self._bind, self._made)
-        return self._entries[kernel]
-
-    def ptx(self, kernel, arguments, cc):
-        """Return the PTX of one of the kernels of `sde.py` for arguments such as these; needs no GPU."""
-        bound = rebind(kernel, self._bind, self._made, _cuda.device)
-        return _cuda.compile_ptx(bound, _cuda.signature(arguments), cc)
