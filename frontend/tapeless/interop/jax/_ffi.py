@@ -5,11 +5,14 @@ The layouts are those of ``xla/ffi/api/c_api.h``, below ``jax.ffi.include_dir()`
 has been seen to wait for itself.
 """
 
+import atexit
 import ctypes
 import functools
 import math
+import os
 import secrets
 import threading
+import time
 from ctypes import c_char, c_char_p, c_int, c_int64, c_size_t, c_void_p
 from typing import Any
 
@@ -18,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tapeless.interop.jax._host import Call, execute
+from tapeless_kernels._native import native
 
 TARGET = "tapeless_call"
 # Programs outlive a process in jax's cache on disk, and numbers of calls do not: they begin at random.
@@ -27,8 +31,9 @@ DTYPES = {
     for dtype, code in (("f4", 11), ("f8", 12), ("i4", 4), ("i8", 5), ("u4", 8))
 }
 BY_CODE = {code: dtype for dtype, code in DTYPES.items()}
+CANCELLED = 1
 OF_ERRORS = (
-    (KeyboardInterrupt, 1),
+    (KeyboardInterrupt, CANCELLED),
     (TypeError, 3),
     (ValueError, 3),
     (MemoryError, 8),
@@ -124,4 +129,36 @@ def _handle(address: int) -> Any:
     return None
 
 
-jax.ffi.register_ffi_target(TARGET, jax.ffi.pycapsule(_handle), platform="cpu")
+# XLA may have begun nothing of a program, or half of it, when the interpreter ends: see kernels/src/xla_gate.c.
+_REFUSAL = _ErrorArguments(
+    ctypes.sizeof(_ErrorArguments),
+    None,
+    b"tapeless.interop.jax: the interpreter was ending when this call was due; wait for results before that, "
+    b"as with jax.block_until_ready.",
+    CANCELLED,
+)
+_library = ctypes.CDLL(native().path)
+_library.tapeless_xla_gate_open.argtypes = (c_void_p, c_void_p)
+_library.tapeless_xla_gate_open.restype = None
+_library.tapeless_xla_gate_close.restype = c_int64
+
+
+def _open_gate() -> None:
+    _library.tapeless_xla_gate_open(
+        ctypes.cast(_handle, c_void_p), ctypes.cast(ctypes.pointer(_REFUSAL), c_void_p)
+    )
+
+
+@atexit.register
+def _close_gate() -> None:
+    """Wait for those calls that have begun; later ones end with an error."""
+    while _library.tapeless_xla_gate_close():
+        time.sleep(1e-3)
+
+
+_open_gate()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_open_gate)  # the threads that were inside are not there
+jax.ffi.register_ffi_target(
+    TARGET, jax.ffi.pycapsule(_library.tapeless_xla_gate), platform="cpu"
+)
