@@ -159,6 +159,4 @@ def _close_gate() -> None:
 _open_gate()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_open_gate)  # the threads that were inside are not there
-jax.ffi.register_ffi_target(
-    TARGET, jax.ffi.pycapsule(_library.tapeless_xla_gate), platform="cpu"
-)
+jax.ffi.register_ffi_target(TARGET, jax.ffi.pycapsule(_library.tapeless_xla_gate), platform="cpu")
