@@ -9,6 +9,9 @@ from tapeless import _check as check
 from tapeless._arguments import SOLVE
 from tapeless._complain import complain, describe
 from tapeless._composition import VectorField
+from tapeless._interchange.libraries import Library, kind_of
+from tapeless._interchange.refusals import not_exported
+from tapeless._interchange.views import device_of
 from tapeless.fields import Field, Network
 from tapeless_kernels.cuda.device import Device
 from tapeless_kernels.cuda.network_plan import Layer, network_layers
@@ -21,7 +24,16 @@ AnyDevice: TypeAlias = Device | StandIn
 def device_for(caller: str, stream: Any, device: AnyDevice | None) -> AnyDevice:
     """Return the device that was given, or the current GPU with this stream."""
     if device is None:
+        if stream is not None and not hasattr(stream, "ptr"):
+            wanted, advice = (
+                "a cupy.cuda.Stream",
+                "cupy.cuda.ExternalStream makes one of a pointer.",
+            )
+            raise complain(TypeError, caller, "stream", wanted, describe(stream), advice)
         return Device(stream)
+    if not isinstance(device, (Device, StandIn)):
+        wanted, advice = "a Device or a StandIn", "Left out, it is the current GPU."
+        raise complain(TypeError, caller, "device", wanted, describe(device), advice)
     if stream is not None:
         wanted = "left out with `device`, which has one"
         raise complain(ValueError, caller, "stream", wanted, repr(stream))
@@ -30,6 +42,11 @@ def device_for(caller: str, stream: Any, device: AnyDevice | None) -> AnyDevice:
 
 def as_state(device: AnyDevice, caller: str, name: str, x: Any) -> Any:
     """Return x as a float32 or float64 array on the device, without a copy if it is one."""
+    library = kind_of(type(x))
+    if isinstance(library, Library):
+        device_of(
+            caller, name, x, library
+        )  # which complains of tensors that require grad, and the like
     if not device.holds(x):
         return device.array(check.as_state(caller, name, x))
     other = device.elsewhere(x)
@@ -37,7 +54,11 @@ def as_state(device: AnyDevice, caller: str, name: str, x: Any) -> Any:
         wanted = f"on the current device, {device.index}"
         advice = f"Copy it there, or call within `with cupy.cuda.Device({other}):`."
         raise complain(ValueError, caller, name, wanted, f"an array on device {other}", advice)
-    x = device.array(x)
+    try:
+        x = device.array(x)
+    except (BufferError, TypeError, ValueError, NotImplementedError) as error:
+        assert isinstance(library, Library)
+        raise not_exported(caller, name, x, library, error) from error
     if x.dtype in check.FLOATS:
         return x
     if x.dtype.kind in "iub":

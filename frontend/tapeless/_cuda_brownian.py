@@ -5,11 +5,13 @@ from typing import Any
 from tapeless._brownian import BrownianPath
 from tapeless._complain import complain, describe
 from tapeless._cuda_arguments import AnyDevice, device_for, on_host
+from tapeless._cuda_results import returns_arrays_like
 from tapeless_kernels.cuda.brownian import BrownianKernels
 
 CALLER = "increments"
 
 
+@returns_arrays_like("s", "t")
 def increments(
     path: BrownianPath, s: Any, t: Any, *, stream: Any = None, device: AnyDevice | None = None
 ) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 from tapeless import _check as check
 from tapeless._complain import complain, describe
 from tapeless._cuda_arguments import as_state, device_for
+from tapeless._cuda_results import returns_arrays_like
 from tapeless._kept_modes import check_modes
 from tapeless._spectral_conv import SpectralConv
 from tapeless_kernels.cuda.device import Device
@@ -18,6 +19,7 @@ from tapeless_kernels.cuda.truncated_conv import MOST_POINTS, TruncatedConv
 CALLER = "spectral_conv"
 
 
+@returns_arrays_like("x")
 def spectral_conv(
     layer: SpectralConv,
     x: Any,

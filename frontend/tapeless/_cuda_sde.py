@@ -13,6 +13,7 @@ from tapeless._brownian import BrownianPath
 from tapeless._complain import check_arrival, complain, describe
 from tapeless._composition import VectorField
 from tapeless._cuda_arguments import as_state, device_for, on_host
+from tapeless._cuda_results import returns_arrays_like
 from tapeless._cuda_sde_solution import SdeSolution
 from tapeless._memory import check_kept
 from tapeless._noise import kind_of_noise
@@ -29,6 +30,7 @@ from tapeless_kernels.tableaus.stochastic import StochasticArrays, StochasticMet
 ADJOINTS = ("store", "every", "reversible", None)
 
 
+@returns_arrays_like("y0")
 def solve_sde(
     drift: VectorField,
     diffusion: VectorField,

@@ -6,13 +6,16 @@ import numpy as np
 
 from tapeless import _sde_methods as sde_methods
 from tapeless._brownian import BrownianPath
+from tapeless._cuda_results import returns_arrays_like_self
 from tapeless._cuda_solution import Solution
+from tapeless._interchange import presents_arrays
 from tapeless._sde_solution import SdeStats
 from tapeless_kernels.cuda.sde_part import SdeEnsembleSolve
 from tapeless_kernels.status import SUCCESS
 from tapeless_kernels.tableaus.stochastic import StochasticMethod
 
 
+@presents_arrays
 class SdeSolution(Solution):
     """The states of an ensemble of SDEs solved on a device, and their gradients; `tapeless.cuda.solve_sde` makes it.
 
@@ -84,6 +87,7 @@ class SdeSolution(Solution):
             f"noise={self.noise!r}, success={self.success})"
         )
 
+    @returns_arrays_like_self
     def host_stats(self) -> SdeStats:  # type: ignore[override]
         """Return `stats` as arrays on the host.
 

@@ -7,12 +7,15 @@ import numpy as np
 
 from tapeless._complain import check_reconstruction, complain, describe
 from tapeless._cuda_arguments import as_state
+from tapeless._cuda_results import returns_arrays_like_self
+from tapeless._interchange import presents_arrays
 from tapeless._solution import Stats
 from tapeless.errors import SolverError
 from tapeless_kernels.cuda.ensemble import EnsembleSolve, Results
 from tapeless_kernels.status import SUCCESS
 
 
+@presents_arrays
 class Solution:
     """The states of an ensemble solved on a device, and their gradients; `tapeless.cuda.solve_ode` makes it.
 
@@ -77,6 +80,7 @@ class Solution:
         """The numbers of trajectories in the parts of the last pass."""
         return list(self._solve.sizes)
 
+    @returns_arrays_like_self
     def host_stats(self) -> Stats:
         """Return `stats` as arrays on the host.
 
@@ -87,6 +91,7 @@ class Solution:
         """
         return Stats(*(self._solve.setup.device.host(x) for x in self.stats))
 
+    @returns_arrays_like_self
     def vjp(self, ys_bar: Any) -> tuple[Any, Any]:
         """Return the gradients of a loss with respect to y0 and theta.
 

@@ -24,6 +24,7 @@ from tapeless._cuda_arguments import (
 )
 from tapeless._cuda_brownian import increments
 from tapeless._cuda_conv import spectral_conv
+from tapeless._cuda_results import returns_arrays_like
 from tapeless._cuda_sde import solve_sde
 from tapeless._cuda_sde_solution import SdeSolution
 from tapeless._cuda_solution import Solution
@@ -56,6 +57,7 @@ ADJOINTS = ("store", "reversible", None)
 NETWORK_THREADS = 256  # of a block that integrates a tile of a network's trajectories
 
 
+@returns_arrays_like("y0")
 def solve_ode(
     field: Field | Network,
     t_span: tuple[Any, Any],

@@ -21,6 +21,7 @@ NO_DEVICE = (
     "The NVIDIA driver finds no GPU: look at `nvidia-smi`, and at the environment variable "
     "CUDA_VISIBLE_DEVICES, which can hide them."
 )
+CUDA = 2  # what DLPack calls the memory of a CUDA device
 # A multiplication and an addition contract only where the source says fma (kernels/README.md, 6).
 OPTIONS = ("-std=c++17", "--fmad=false")
 
@@ -60,7 +61,27 @@ def _version(number):
 
 def is_device_array(x):
     """Return whether x is an array on a CUDA device, CuPy's or another's, without an import of CuPy."""
+    # DLPack is asked first: a tensor of torch that requires grad raises when it is asked for the other.
+    if hasattr(type(x), "__dlpack_device__") and x.__dlpack_device__()[0] == CUDA:
+        return True
     return hasattr(x, "__cuda_array_interface__")
+
+
+def as_cupy(cupy, x):
+    """Return an array of another library on a CUDA device as CuPy's, on the same memory; others as they are.
+
+    By DLPack where there is a choice: it is told CuPy's current stream, and has that wait for what the library still
+    does to the array. Of the array interface torch names no stream.
+    """
+    if isinstance(x, cupy.ndarray) or not (hasattr(type(x), "__dlpack__") and is_device_array(x)):
+        return x
+    return cupy.from_dlpack(x)
+
+
+def index_of(cupy, x):
+    """Return the index of the CUDA device that holds an array of any library."""
+    by_dlpack = hasattr(type(x), "__dlpack_device__")
+    return int(x.__dlpack_device__()[1]) if by_dlpack else cupy.asarray(x).device.id
 
 
 def free_bytes(cupy):

@@ -1,77 +1,21 @@
 """The layer over CuPy and Numba, with a CuPy made of NumPy: launches, streams, and what is said to be missing."""
 
-import contextlib
 import importlib
-from types import SimpleNamespace
 
+import fake_cupy
 import numpy as np
 import pytest
+from fake_cupy import Fake, Stream
 
 from tapeless_kernels import _cuda, _cupy
 from tapeless_kernels.cuda.arrays import Given
 from tapeless_kernels.cuda.device import Device
 
 
-class CUDARuntimeError(RuntimeError):
-    """As CuPy's."""
-
-
-class Stream(contextlib.nullcontext):
-    """As CuPy's: `ptr` is 0 for the default one."""
-
-    def __init__(self, ptr):
-        super().__init__()
-        self.ptr, self.waited = ptr, 0
-
-    def synchronize(self):
-        self.waited += 1
-
-
-class Array(np.ndarray):
-    """As CuPy's."""
-
-    @property
-    def __cuda_array_interface__(self):
-        return self.__array_interface__
-
-    @property
-    def device(self):
-        return SimpleNamespace(id=getattr(self, "index", 0))
-
-
-def fake(driver=13000, built_for=13000, count=1):
-    """Return a CuPy of which only what the layer calls is there."""
-
-    def device_count():
-        if count is None:
-            raise CUDARuntimeError
-        return count
-
-    def made(maker):
-        return lambda *arguments: maker(*arguments).view(Array)
-
-    pool = SimpleNamespace(free_bytes=lambda: 5, freed=0)
-    pool.free_all_blocks = lambda: setattr(pool, "freed", pool.freed + 1)
-    runtime = SimpleNamespace(
-        CUDARuntimeError=CUDARuntimeError, driverGetVersion=lambda: driver,
-        runtimeGetVersion=lambda: built_for, getDeviceCount=device_count, memGetInfo=lambda: (100, 200),
-    )  # fmt: skip
-    cuda = SimpleNamespace(
-        runtime=runtime, get_current_stream=lambda: Stream(0), Device=lambda: SimpleNamespace(id=0)
-    )
-    return SimpleNamespace(
-        cuda=cuda, pool=pool, get_default_memory_pool=lambda: pool, zeros=made(np.zeros), full=made(np.full),
-        empty=made(np.empty), asarray=made(np.asarray), ascontiguousarray=made(np.ascontiguousarray),
-        asnumpy=lambda x, stream: np.array(x),
-    )  # fmt: skip
-
-
 @pytest.fixture
 def found(monkeypatch):
     """Return what is installed, and have Numba's side recorded."""
-    cupy = fake()
-    monkeypatch.setattr(_cupy, "cupy", lambda: cupy)
-    monkeypatch.setattr(_cuda, "numba_cuda", lambda: None)
+    cupy = fake_cupy.installed(monkeypatch, Fake())
     monkeypatch.setattr(_cuda, "stream", lambda pointer: f"stream {pointer}")
     monkeypatch.setattr(_cuda, "array", lambda x: ("numba", x.shape))
     return cupy
@@ -109,16 +53,15 @@ def test_memory_and_copies(found):
     assert device.holds(x) and x.flags.c_contiguous and not device.holds(np.ones(2))
     assert type(device.host(x)) is np.ndarray
     assert device.elsewhere(x) is None
-    found.asarray = lambda x: x
     x.index = 2
     assert device.elsewhere(x) == 2
 
 
 REASONS = {
-    "no driver": (fake(driver=0), "no NVIDIA driver.*nvidia-smi"),
-    "driver too old": (fake(driver=12040), r"knows CUDA 12\.4.*built for CUDA 13\.0.*newer driver"),
-    "no device": (fake(count=0), "finds no GPU.*CUDA_VISIBLE_DEVICES"),
-    "no device, said by an error": (fake(count=None), "finds no GPU"),
+    "no driver": (Fake(driver=0), "no NVIDIA driver.*nvidia-smi"),
+    "driver too old": (Fake(driver=12040), r"knows CUDA 12\.4.*built for CUDA 13\.0.*newer driver"),
+    "no device": (Fake(count=0), "finds no GPU.*CUDA_VISIBLE_DEVICES"),
+    "no device, said by an error": (Fake(count=None), "finds no GPU"),
 }
 
 
@@ -131,7 +74,7 @@ def test_what_is_missing_is_said(name, monkeypatch):
 
 
 def test_a_driver_of_an_older_minor_version_will_do():
-    _cupy.check_driver(fake(driver=13000, built_for=13010))
+    _cupy.check_driver(Fake(driver=13000, built_for=13010))
 
 
 def test_missing_cupy_is_named(monkeypatch):

@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 
-from tapeless._complain import complain
+from tapeless._complain import complain, describe
 from tapeless._interchange.libraries import PLAIN, Kind, Library, is_foreign, kind_of
 from tapeless._interchange.refusals import READABLE
-from tapeless._interchange.results import PRESENTED, Giver, rebuilt
+from tapeless._interchange.results import Giver, rebuilt
 from tapeless._interchange.views import device_of, exported
 
 HOST = (1, 0)  # what DLPack calls the CPU, and we all memory that it reads
@@ -21,7 +21,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 TAKES_ARRAYS: dict[str, Callable[..., Any]] = {}
 
 # The functions that arrays on a device are handed to, as "module:function", by the name of the public function. They
-# are called with the very arguments, and their result is returned as it is.
+# are called with the very arguments, and see to the type of their results themselves: `tapeless._cuda_results`.
 ON_DEVICE = {
     "solve_ode": "tapeless.cuda:solve_ode",
     "solve_sde": "tapeless.cuda:solve_sde",
@@ -125,6 +125,19 @@ class _Taking:
         return rebuilt(x, functools.partial(self.take, name)) if kind is Kind.CONTAINER else x
 
 
+def _call_twin(caller: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call the function that arrays on a device are handed to; complain of what it does not have."""
+    module, _, name = ON_DEVICE[caller].partition(":")
+    twin = getattr(importlib.import_module(module), name)
+    offered = inspect.signature(twin).parameters
+    for name, value in kwargs.items():
+        if name not in offered:
+            wanted = "left out for arrays on a device, where it is not offered"
+            advice = "Copy the arrays to the CPU, or see docs/cuda.md for what there is."
+            raise complain(TypeError, caller, name, wanted, describe(value), advice)
+    return twin(*args, **kwargs)
+
+
 def _call_foreign(
     function: Callable[..., Any], caller: str, names: list[str], args: tuple[Any, ...],
     kwargs: dict[str, Any],
@@ -137,8 +150,7 @@ def _call_foreign(
     taking = _Taking(caller)
     on_device = [taking.survey(named[i], given[i]) for i in foreign]
     if any(on_device) and caller in ON_DEVICE:
-        module, _, twin = ON_DEVICE[caller].partition(":")
-        return getattr(importlib.import_module(module), twin)(*args, **kwargs)
+        return _call_twin(caller, args, kwargs)
     for i in foreign:
         given[i] = taking.take(named[i], given[i])
     args, kwargs = tuple(given[: len(args)]), dict(zip(kwargs, given[len(args) :], strict=True))
@@ -147,11 +159,4 @@ def _call_foreign(
         return function(*args, **kwargs)
     giver = Giver(caller, library, taking.device)
     giver.originals = taking.originals
-    try:
-        result = function(*args, **kwargs)
-    except BaseException as error:
-        for name, value in vars(error).items():
-            if type(value) in PRESENTED:  # what was reached
-                setattr(error, name, giver.give(value))
-        raise
-    return giver.give(result)
+    return giver.call(function, args, kwargs)

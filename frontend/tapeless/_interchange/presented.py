@@ -44,7 +44,5 @@ class Presented:
         return f"<{self._itself!r}, in arrays of {self._giver.library.name}>"
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        """Return what makes it again; the device is the library's usual one then."""
-        from tapeless._interchange.results import present
-
-        return present, (self._itself, self._giver.library)
+        """Return what makes it again."""
+        return self._giver.reduced(self._itself)

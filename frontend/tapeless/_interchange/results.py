@@ -1,7 +1,7 @@
 """Results in the caller's arrays: NumPy's memory under another library's name."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import FunctionType
 from typing import Any, TypeVar
 
@@ -38,6 +38,21 @@ class Giver:
     def __init__(self, caller: str, library: Library, device: Any = None) -> None:
         self.caller, self.library, self.device = caller, library, device
         self.originals: dict[int, tuple[NDArray[Any], Any]] = {}
+
+    def call(self, function: Any, args: Any, kwargs: Any) -> Any:
+        """Call a function, and return its result in arrays of the library; so is that of an exception."""
+        try:
+            result = function(*args, **kwargs)
+        except BaseException as error:
+            for name, value in vars(error).items():
+                if type(value) in PRESENTED:  # what was reached
+                    setattr(error, name, self.give(value))
+            raise
+        return self.give(result)
+
+    def reduced(self, value: Any) -> Any:
+        """Return what makes a result that was given again; the device is the library's usual one then."""
+        return present, (value, self.library)
 
     def give(self, value: Any) -> Any:
         """Return a result in arrays of the library; what holds no array is returned as it is."""
@@ -79,19 +94,20 @@ class Giver:
             return array
         if not array.flags.writeable or any(stride < 0 for stride in array.strides):
             array = array.copy()
-        try:
-            out = self.library.from_dlpack(array)
-        except (BufferError, RuntimeError, TypeError, ValueError):
-            out = self._of_copy(array)
+        out = self._handed(array, lambda x: np.array(x, x.dtype.newbyteorder("="), order="C"))
         device = self.device
         if device is not None and getattr(out, "device", device) != device:
             out = out.to_device(device)
         return out
 
-    def _of_copy(self, array: NDArray[Any]) -> Any:
-        native = array.dtype.newbyteorder("=")
+    def _handed(self, array: Any, copied: Callable[[Any], Any]) -> Any:
+        """Return an array as the library makes it one of its own: it itself, or else a copy of it."""
         try:
-            return self.library.from_dlpack(np.array(array, native, order="C"))
+            return self.library.from_dlpack(array)
+        except (BufferError, RuntimeError, TypeError, ValueError):
+            pass  # not in place
+        try:
+            return self.library.from_dlpack(copied(array))
         except (BufferError, RuntimeError, TypeError, ValueError) as error:
             raise TypeError(
                 f"{self.caller}: a result of dtype {array.dtype} must be one that {self.library.name} has, as "

@@ -55,17 +55,24 @@ class Device:
 
     def elsewhere(self, x):
         """Return the index of the device that holds x, None if it is this one."""
-        index = self.xp.asarray(x).device.id
+        index = _cupy.index_of(self.xp, x)
         return index if index != self.index else None
 
     def array(self, x, dtype=None):
-        """Return x on the device, contiguous: a copy if it is on the host, or of another layout or dtype."""
-        x = self.xp.asarray(x, dtype)
-        return x if x.flags.c_contiguous else self.xp.ascontiguousarray(x)
+        """Return x on the device, contiguous: a copy if it is on the host, or of another layout or dtype.
+
+        What another library has on the device is waited for by the stream, not by the host.
+        """
+        with self:
+            x = self.xp.asarray(_cupy.as_cupy(self.xp, x), dtype)
+            return x if x.flags.c_contiguous else self.xp.ascontiguousarray(x)
 
     def host(self, x):
         """Return a copy of x on the host, once all before is done; x itself if it is there."""
-        return self.xp.asnumpy(x, stream=self.stream) if self.holds(x) else x
+        if not self.holds(x):
+            return x
+        with self:
+            return self.xp.asnumpy(_cupy.as_cupy(self.xp, x), stream=self.stream)
 
     def empty(self, shape, dtype):
         """Return an array that nothing was written to; a MemoryError if there is no room."""

@@ -142,7 +142,12 @@ class OnDevice(np.ndarray):
 
     def __getitem__(self, index):
         found = super().__getitem__(index)
-        return np.asarray(found).view(OnDevice) if isinstance(found, np.generic) else found
+        return np.asarray(found).view(type(self)) if isinstance(found, np.generic) else found
+
+    def __setitem__(self, index, value):
+        if type(value) is np.ndarray and value.ndim > 0:
+            raise TypeError("an array on the host is put into one on the device")
+        super().__setitem__(index, value)
 
     def __array_ufunc__(self, ufunc, method, *inputs, out=None, **options):
         for x in (*inputs, *(out or ())):
@@ -152,7 +157,7 @@ class OnDevice(np.ndarray):
         if out is not None:
             options["out"] = tuple(x.view(np.ndarray) for x in out)
         found = getattr(ufunc, method)(*inputs, **options)
-        return np.asarray(found).view(OnDevice)
+        return np.asarray(found).view(type(self))
 
 
 def no_cuda_c(code, options, name_expressions):

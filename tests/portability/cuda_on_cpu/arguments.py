@@ -27,7 +27,7 @@ def carried(name, arguments, signature, guard):
             if (part != PATTERN).any():
                 raise IndexError(f"{name}: a thread wrote {where} argument {i}, {_what(array)}")
         if array.flags.writeable:
-            array[...] = data.view(array.dtype).reshape(array.shape)
+            np.asarray(array)[...] = data.view(array.dtype).reshape(array.shape)
 
 
 def _guarded(name, i, array, copies):
