@@ -27,7 +27,7 @@ def device_for(caller: str, stream: Any, device: AnyDevice | None) -> AnyDevice:
         if stream is not None and not hasattr(stream, "ptr"):
             wanted, advice = (
                 "a cupy.cuda.Stream",
-                "cupy.cuda.ExternalStream makes one of a pointer.",
+                "Its from_external makes one of another library's.",
             )
             raise complain(TypeError, caller, "stream", wanted, describe(stream), advice)
         return Device(stream)

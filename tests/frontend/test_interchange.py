@@ -246,12 +246,14 @@ def test_the_device_is_that_of_the_arguments():
 
 def test_arrays_on_a_device_are_handed_to_a_twin(monkeypatch):
     module = types.ModuleType("twin")
-    module.solve = lambda *args, **kwargs: (args, kwargs)
+    module.solve = lambda *args, n_steps=0: (args, n_steps)
     monkeypatch.setitem(sys.modules, "twin", module)
     monkeypatch.setitem(ON_DEVICE, "solve_ode", "twin:solve")
     y0 = Exporter(Y0, CUDA)
-    args, kwargs = solve(y0, n_steps=3)
-    assert args[0] is FIELD and args[2] is y0 and args[3] is THETA and kwargs == {"n_steps": 3}
+    args, n_steps = solve(y0, n_steps=3)
+    assert args[0] is FIELD and args[2] is y0 and args[3] is THETA and n_steps == 3
+    with pytest.raises(TypeError, match="`workers` must be left out for arrays on a device"):
+        solve(y0, workers=2)
     with pytest.raises(BufferError, match=r"`theta` must be on the device of `y0`, \(2, 0\)"):
         solve(y0, Exporter(THETA))
 

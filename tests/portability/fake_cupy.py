@@ -3,13 +3,16 @@
 `test_cupy_api.py` holds that CuPy itself has all of it, with these names of parameters.
 """
 
-from types import SimpleNamespace
-
 import numpy as np
 
 from tapeless_kernels import _cuda, _cupy
 from tapeless_kernels.cuda.device import Device
 from tapeless_kernels.cuda.stand_in import OnDevice, Plain, StandIn
+
+# What tests ask, and CuPy has not: how often a stream was waited for, and a pool emptied; where an array is.
+OURS = {"waited", "freed", "index"}
+ASKED = set()  # names that arrays were asked for
+WAITS = []  # pairs of streams: the first was made to wait for the second
 
 
 class CUDARuntimeError(RuntimeError):
@@ -19,23 +22,21 @@ class CUDARuntimeError(RuntimeError):
 class Stream:
     """As CuPy's: `ptr` is 0 for the default one."""
 
-    current: list["Stream"] = []  # noqa: RUF012
-
     def __init__(self, ptr):
         self.ptr, self.waited = ptr, 0
 
     def __enter__(self):
-        self.current.append(self)
+        ENTERED.append(self)
         return self
 
     def __exit__(self, *reason):
-        assert self.current.pop() is self
+        assert ENTERED.pop() is self
 
     def synchronize(self):
         self.waited += 1
 
 
-Stream.current.append(Stream(0))
+ENTERED = [Stream(0)]  # the last is the current one
 
 
 class Capsule:
@@ -45,15 +46,22 @@ class Capsule:
         self.memory = memory
 
 
+class Card:
+    """As cupy.cuda.Device."""
+
+    attributes = {"MaxSharedMemoryPerBlockOptin": 227 * 1024}  # noqa: RUF012
+
+    def __init__(self, index=0):
+        self.id = index
+
+
 class Array(OnDevice):
-    """As CuPy's; what is asked of it, and who is to wait for which stream, is recorded."""
+    """As CuPy's."""
 
     index = 0
-    asked: set[str] = set()  # noqa: RUF012
-    waits: list[tuple[int, int]] = []  # noqa: RUF012
 
     def __getattribute__(self, name):
-        Array.asked.add(name)
+        ASKED.add(name)
         return super().__getattribute__(name)
 
     @property
@@ -62,20 +70,21 @@ class Array(OnDevice):
 
     @property
     def device(self):
-        return SimpleNamespace(id=self.index)
+        return Card(self.index)
 
     def __dlpack_device__(self):
         return _cupy.CUDA, self.index
 
     def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
-        self.waits.append((stream, Stream.current[-1].ptr))
+        WAITS.append((stream, ENTERED[-1].ptr))
         return Capsule(self.view(np.ndarray))
 
 
 class Pool:
-    """As CuPy's pool of memory."""
+    """As cupy.cuda.MemoryPool."""
 
-    freed = 0
+    def __init__(self):
+        self.freed = 0
 
     def free_bytes(self):
         return 5
@@ -110,16 +119,13 @@ class Runtime:
 class Cuda:
     """As cupy.cuda."""
 
-    Stream = Stream
+    Device = Card
 
     def __init__(self, runtime):
         self.runtime = runtime
 
     def get_current_stream(self):
-        return Stream.current[-1]
-
-    def Device(self):
-        return SimpleNamespace(id=0, attributes={"MaxSharedMemoryPerBlockOptin": 227 * 1024})
+        return ENTERED[-1]
 
 
 class Fake:
@@ -128,10 +134,10 @@ class Fake:
     __name__, ndarray = "cupy", Array
 
     def __init__(self, driver=13000, built_for=13000, count=1, free=100):
-        self.cuda, self.pool = Cuda(Runtime(driver, built_for, count, free)), Pool()
+        self.cuda, self._pool = Cuda(Runtime(driver, built_for, count, free)), Pool()
 
     def get_default_memory_pool(self):
-        return self.pool
+        return self._pool
 
     def empty(self, shape, dtype):
         return np.empty(shape, dtype).view(Array)
@@ -146,7 +152,7 @@ class Fake:
         if isinstance(a, Array):
             return a if dtype is None else a.astype(dtype, copy=False)
         if hasattr(a, "__cuda_array_interface__"):
-            shared = SimpleNamespace(__array_interface__=a.__cuda_array_interface__, owner=a)
+            shared = _Interface(a.__cuda_array_interface__, a)
             return np.asarray(shared, dtype).view(Array)
         return np.array(a, dtype).view(Array)
 
@@ -161,19 +167,26 @@ class Fake:
 
     def asnumpy(self, a, stream=None):
         if not isinstance(a, Array):
-            raise TypeError("not of CuPy")
+            raise TypeError("CuPy reads the memory of a GPU as that of the host here, or copies without the stream")
         return np.array(a.view(np.ndarray))
 
     def from_dlpack(self, array):
         kind, _ = array.__dlpack_device__()
         if kind != _cupy.CUDA:
             raise TypeError(f"Unsupported array type: {kind}")
-        stream = Stream.current[-1].ptr or 1  # the array API's word for the default one
+        stream = ENTERED[-1].ptr or 1  # the array API's word for the default one
         try:
             capsule = array.__dlpack__(stream=stream, max_version=(1, 0), copy=None)
         except TypeError:
             capsule = array.__dlpack__(stream=stream)
         return capsule.memory.view(Array)
+
+
+class _Interface:
+    """Memory in the words of NumPy, and who keeps it alive."""
+
+    def __init__(self, interface, owner):
+        self.__array_interface__, self.owner = interface, owner
 
 
 class Played(Device):

@@ -48,7 +48,7 @@ def test_memory_and_copies(found):
     assert device.stream.ptr == 0
     assert device.free_bytes() == 105
     device.give_back()
-    assert found.pool.freed == 1
+    assert found.get_default_memory_pool().freed == 1
     x = device.array(np.asfortranarray(np.ones((2, 3))))
     assert device.holds(x) and x.flags.c_contiguous and not device.holds(np.ones(2))
     assert type(device.host(x)) is np.ndarray
