@@ -220,7 +220,10 @@ def main():
         check(device)
         print("\n".join(lines(device, ())))
         return
-    device = problems.device()
+    try:
+        device = problems.device()
+    except (ImportError, RuntimeError) as reason:
+        parser.exit(1, f"{parser.prog} needs an NVIDIA GPU; --rehearse does without. {reason}\n")
     check(device)
     properties = device.xp.cuda.runtime.getDeviceProperties(device.index)
     driver = device.xp.cuda.runtime.driverGetVersion()

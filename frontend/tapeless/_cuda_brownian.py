@@ -31,7 +31,8 @@ def increments(
     Returns
     -------
     device array or Increment
-        W, or W and its areas, of the path's shape; with a leading axis of length n for arrays of times.
+        W, or W and its areas, of the path's shape; with a leading axis of length n for arrays of times. They are of
+        the library of times on the device, CuPy's if all are on the host.
 
     Raises
     ------

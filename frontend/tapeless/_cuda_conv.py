@@ -31,7 +31,8 @@ def spectral_conv(
 ) -> tuple[Any, Callable[[Any], tuple[Any, Any]]]:
     """Return the convolved field, on the device, and a function that takes its cotangent back.
 
-    Modes are found by products with waves, and those that are not kept are never computed.
+    Modes are found by products with waves, and those that are not kept are never computed. Results are arrays of the
+    library of `x`, or CuPy's if that is on the host.
 
     Parameters
     ----------

@@ -55,9 +55,10 @@ def solve_sde(
 ) -> SdeSolution:
     r"""Integrate :math:`dy = f(t, y, \theta) \, dt + g(t, y, \theta) \, dW` for an ensemble on a GPU.
 
-    Arguments that `tapeless.solve_sde` has mean what they mean there. Arrays are on the device (CuPy's, or any with
-    ``__cuda_array_interface__``) or on the host, from where they are copied; results are on the device. Trajectory i
-    has the path that sample i of `path` has on the CPU, to a few units in the last place.
+    Arguments that `tapeless.solve_sde` has mean what they mean there. Arrays are on the device, of any library that
+    offers DLPack or ``__cuda_array_interface__``, or on the host, from where they are copied. Results are on the
+    device, in arrays of the library of `y0`: CuPy's if that is on the host. Trajectory i has the
+    path that sample i of `path` has on the CPU, to a few units in the last place.
 
     Parameters
     ----------
@@ -103,7 +104,7 @@ def solve_sde(
     Returns
     -------
     SdeSolution
-        With `ys`, `y`, `stats` and `vjp`, whose arrays are on the device, and `path`.
+        With `ys`, `y`, `stats` and `vjp`, whose arrays are on the device and of the library of `y0`, and `path`.
 
     Raises
     ------
@@ -113,6 +114,8 @@ def solve_sde(
         If CuPy or numba-cuda is missing.
     RuntimeError
         If there is no driver, it is too old, or it finds no device.
+    BufferError
+        If arrays are on two devices, or one does not export its memory.
     MemoryError
         If the device has no room for the results, or for a single trajectory.
     SolverError

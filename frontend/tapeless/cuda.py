@@ -81,8 +81,9 @@ def solve_ode(
 ) -> Solution:
     """Integrate dy/dt = f(t, y, theta) for an ensemble on a GPU, ready to be differentiated.
 
-    Arguments that `tapeless.solve_ode` has mean what they mean there. Arrays are on the device (CuPy's, or any with
-    ``__cuda_array_interface__``) or on the host, from where they are copied; results are on the device.
+    Arguments that `tapeless.solve_ode` has mean what they mean there. Arrays are on the device, of any library that
+    offers DLPack or ``__cuda_array_interface__``, or on the host, from where they are copied. Results are on the
+    device, in arrays of the library of `y0`: CuPy's if that is on the host.
 
     Parameters
     ----------
@@ -126,7 +127,7 @@ def solve_ode(
     Returns
     -------
     Solution
-        With `ys`, `y`, `stats` and `vjp`, whose arrays are on the device.
+        With `ys`, `y`, `stats` and `vjp`, whose arrays are on the device and of the library of `y0`.
 
     Raises
     ------
@@ -136,6 +137,8 @@ def solve_ode(
         If CuPy or numba-cuda is missing.
     RuntimeError
         If there is no driver, it is too old, or it finds no device.
+    BufferError
+        If arrays are on two devices, or one does not export its memory.
     MemoryError
         If the device has no room for the results, or for a single trajectory.
     SolverError

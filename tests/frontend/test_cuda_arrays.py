@@ -84,9 +84,7 @@ def test_streams_wait_for_each_other(field, tensors, device):
     assert y0.streams == [OURS] and theta.streams == [OURS]
     WAITS.clear()
     sol.ys  # noqa: B018
-    assert WAITS == [
-        (THEIRS, OURS)
-    ]  # in that of the solve, whichever is current where it is read
+    assert WAITS == [(THEIRS, OURS)]  # in that of the solve, whichever is current where it is read
     WAITS.clear()
     sol.vjp(bar)
     assert bar.streams == [OURS] and WAITS == [(THEIRS, OURS)] * 2

@@ -167,7 +167,9 @@ class Fake:
 
     def asnumpy(self, a, stream=None):
         if not isinstance(a, Array):
-            raise TypeError("CuPy reads the memory of a GPU as that of the host here, or copies without the stream")
+            raise TypeError(
+                "CuPy reads the memory of a GPU as that of the host here, or copies without the stream"
+            )
         return np.array(a.view(np.ndarray))
 
     def from_dlpack(self, array):

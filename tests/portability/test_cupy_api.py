@@ -57,7 +57,13 @@ def named(thing):
     """Return what is public of an object, and what its class has for Python."""
     found = vars(thing if isinstance(thing, type) else type(thing)).keys()
     found |= set() if isinstance(thing, (type, np.ndarray)) else vars(thing).keys()
-    protocols = {"__dlpack__", "__dlpack_device__", "__cuda_array_interface__", "__enter__", "__exit__"}
+    protocols = {
+        "__dlpack__",
+        "__dlpack_device__",
+        "__cuda_array_interface__",
+        "__enter__",
+        "__exit__",
+    }
     return {x for x in found if not x.startswith("_") or x in protocols} - OURS
 
 
@@ -71,7 +77,9 @@ def test_cupy_has_what_the_one_made_of_numpy_has(name):
         if callable(ours) and not isinstance(ours, type) and not attribute.startswith("__e"):
             mine, wanted = parameters(ours), parameters(theirs)
             keywords = [
-                x.name for x in inspect.signature(ours).parameters.values() if x.kind is x.KEYWORD_ONLY
+                x.name
+                for x in inspect.signature(ours).parameters.values()
+                if x.kind is x.KEYWORD_ONLY
             ]
             positional = [x for x in mine if x not in keywords]
             assert wanted[: len(positional)] == positional, attribute
