@@ -6,6 +6,7 @@ import fake_cupy
 import numpy as np
 import pytest
 from fake_cupy import Fake, Stream
+from foreign_arrays import Tensor
 
 from tapeless_kernels import _cuda, _cupy
 from tapeless_kernels.cuda.arrays import Given
@@ -53,6 +54,10 @@ def test_memory_and_copies(found):
     assert device.holds(x) and x.flags.c_contiguous and not device.holds(np.ones(2))
     assert type(device.host(x)) is np.ndarray
     assert device.elsewhere(x) is None
+    device, far = Device(Stream(77)), Tensor(np.ones(2))
+    for take in (device.array, device.host):
+        take(far)
+        assert far.streams.pop() == 77  # also where another stream is the current one
     x.index = 2
     assert device.elsewhere(x) == 2
 
