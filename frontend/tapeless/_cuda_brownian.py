@@ -38,6 +38,8 @@ def increments(
     ------
     TypeError, ValueError
         If `path` is none, a time is not within it, or s > t.
+    BufferError
+        If arrays are on two devices, or one does not export its memory.
     ImportError, RuntimeError
         If CuPy is missing, or there is no driver, it is too old, or it finds no device.
     """

@@ -60,6 +60,8 @@ def spectral_conv(
     ------
     TypeError, ValueError
         If an argument is not what it must be, or weights are separable or of low rank.
+    BufferError
+        If arrays are on two devices, or one does not export its memory.
     ImportError, RuntimeError
         If CuPy is missing, or there is no driver, it is too old, or it finds no device.
 

@@ -125,13 +125,16 @@ class _Taking:
         return rebuilt(x, functools.partial(self.take, name)) if kind is Kind.CONTAINER else x
 
 
-def _call_twin(caller: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Call the function that arrays on a device are handed to; complain of what it does not have."""
+def _call_twin(
+    function: Callable[..., Any], caller: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """Call the function that arrays on a device are handed to; complain of what is asked and it does not have."""
     module, _, name = ON_DEVICE[caller].partition(":")
     twin = getattr(importlib.import_module(module), name)
-    offered = inspect.signature(twin).parameters
-    for name, value in kwargs.items():
-        if name not in offered:
+    known, offered = (inspect.signature(f).parameters for f in (function, twin))
+    for name in kwargs.keys() - offered.keys():
+        value = kwargs.pop(name)
+        if name not in known or value is not known[name].default:
             wanted = "left out for arrays on a device, where it is not offered"
             advice = "Copy the arrays to the CPU, or see docs/cuda.md for what there is."
             raise complain(TypeError, caller, name, wanted, describe(value), advice)
@@ -150,7 +153,7 @@ def _call_foreign(
     taking = _Taking(caller)
     on_device = [taking.survey(named[i], given[i]) for i in foreign]
     if any(on_device) and caller in ON_DEVICE:
-        return _call_twin(caller, args, kwargs)
+        return _call_twin(function, caller, args, kwargs)
     for i in foreign:
         given[i] = taking.take(named[i], given[i])
     args, kwargs = tuple(given[: len(args)]), dict(zip(kwargs, given[len(args) :], strict=True))
