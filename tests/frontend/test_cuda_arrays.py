@@ -192,7 +192,10 @@ def test_a_single_state_and_a_copy_of_a_solution(field, tensors, device):
 
 
 def test_plain_functions_hand_tensors_on(field, tensors, device, monkeypatch):
-    monkeypatch.setattr("tapeless._cuda_results.device_for", lambda *_: device)
+    for module in ("cuda", "_cuda_results"):
+        monkeypatch.setattr(f"tapeless.{module}.device_for", lambda *_: device)
+    ours = tapeless.solve_ode(field, SPAN, device.array(Y0), device.array(THETA), **HOW)
+    assert all(type(x) is Array for x in (ours.ys, *ours.stats, *ours.vjp(ours.ys)))
     sol = tapeless.solve_ode(field, SPAN, tensors.Tensor(Y0), THETA, **HOW)
     assert type(sol.ys) is tensors.Tensor and isinstance(sol, cuda.Solution)
     noisy = tapeless.solve_sde(
@@ -235,7 +238,7 @@ MIXES = {
     ("a library's, on the GPU", "an array that offers DLPack alone"): "the library's",
     ("a library's, on the GPU", "a library's, on the CPU"): "the library's",
     ("NumPy's", "a library's, on the GPU"): "the library's",
-    ("CuPy's", "a library's, on the GPU"): "the library's",
+    ("CuPy's", "a library's, on the GPU"): "CuPy's",
     ("CuPy's", "NumPy's"): "CuPy's",
     ("NumPy's", "NumPy's"): "CuPy's",
     ("a library's, on the CPU", "NumPy's"): "CuPy's",
