@@ -3,21 +3,8 @@
 import numpy as np
 import pytest
 
-
-class Exporter:
-    """Offers its memory by DLPack, and nothing else; as before version 1 unless `versioned`."""
-
-    def __init__(self, x, versioned=False):
-        self.x, self.versioned = x.copy(), versioned
-        self.x.flags.writeable = not versioned  # none but a versioned capsule says so
-
-    def __dlpack_device__(self):
-        return (1, 0)
-
-    def __dlpack__(self, **how):
-        if not self.versioned and how:
-            raise TypeError("__dlpack__() got an unexpected keyword argument")
-        return self.x.__dlpack__(**how)
+from array_exporters import Exporter
+from layouts import read_only
 
 
 def torch_tensor():
@@ -40,6 +27,7 @@ LIBRARIES = {
     "torch": torch_tensor,
     "jax": jax_array,
     "array_api_strict": strict_array,
-    "DLPack alone": lambda: (Exporter, np.ndarray),
-    "DLPack alone, read-only": lambda: (lambda x: Exporter(x, versioned=True), np.ndarray),
+    # As before version 1 of the protocol; none but a versioned capsule says that memory is read-only.
+    "DLPack alone": lambda: (lambda x: Exporter(x.copy(), knows=()), np.ndarray),
+    "DLPack alone, read-only": lambda: (lambda x: Exporter(read_only(x)), np.ndarray),
 }

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import tapeless
+from array_exporters import address
 from array_libraries import LIBRARIES
 from array_samples import SAMPLES, WITHOUT_ARRAYS
 from tapeless import pde
@@ -125,10 +126,6 @@ def shared(name):
     return notes[1] == address(taken), *(
         address(x) == y.ctypes.data for x, y in zip(found, out, strict=True)
     )
-
-
-def address(x):
-    return np.from_dlpack(x).ctypes.data
 
 
 SHARED = {(True, True): "the same", (True, False): "the same if aligned to 64 bytes, else a copy"}

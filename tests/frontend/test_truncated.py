@@ -3,6 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
+from layouts import layouts
 from tapeless import _transform_cost as cost
 from tapeless import fft
 
@@ -182,17 +183,6 @@ def test_modes_of_one_grid_give_the_field_on_another(method):
         y = fft.truncated_fftn(1j * field(*coarse), (3, 4), **options)
         x = fft.truncated_ifftn(y, fine, **options)
         np.testing.assert_allclose(x, 1j * field(*fine), atol=1e-13)
-
-
-def layouts(x):
-    """Yield arrays of equal numbers that lie in memory in different ways."""
-    yield np.repeat(x, 2, axis=0)[::2]
-    yield np.asfortranarray(x)
-    yield x[::-1, ::-1].copy()[::-1, ::-1]
-    yield x.astype(x.dtype.newbyteorder(">"))
-    record = np.zeros(x.shape, [("byte", np.int8), ("x", x.dtype)])
-    record["x"] = x
-    yield record["x"]
 
 
 @names

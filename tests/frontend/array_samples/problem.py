@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tapeless import Objective, fields, losses
+from tapeless import Objective, fields, losses, solve_ode
 
 FIELD = fields.MLP(2, [3])
 THETA = FIELD.init(rng=0)
@@ -11,6 +11,10 @@ TWICE = np.concatenate([THETA, THETA])  # of two such fields
 Y0 = np.random.default_rng(0).standard_normal((4, 2))
 TIMES = np.array([0.25, 1.0])
 OBJECTIVE = Objective(FIELD, (0.0, 1.0), losses.mse)
+
+
+def solve(y0=Y0, theta=THETA, **how):
+    return solve_ode(FIELD, (0.0, 1.0), y0, theta, **how)
 
 
 def decay(t, y):

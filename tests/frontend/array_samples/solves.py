@@ -3,13 +3,13 @@
 import numpy as np
 
 import tapeless
-from array_samples.problem import FIELD, THETA, TIMES, TWICE, Y0, decay, drawn
+from array_samples.problem import FIELD, THETA, TIMES, TWICE, Y0, decay, drawn, solve
 from tapeless import BrownianPath, fields, solve_ivp, solve_ode, solve_sde, testing
 from tapeless.regularise import Functional
 
 
 def solved(of, **how):
-    return solve_ode(FIELD, (0.0, 1.0), of(Y0), of(THETA), **how)
+    return solve(of(Y0), of(THETA), **how)
 
 
 def noisy(of, **how):
