@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from tapeless import _fft_libraries, fft
 from tapeless.fields import MLP
 
 
@@ -27,3 +28,14 @@ def jax():
     jax = pytest.importorskip("jax")
     with jax.enable_x64(True):
         yield jax
+
+
+@pytest.fixture(params=[*fft.engines(), "public"])
+def engine(request, monkeypatch):
+    """Run a test on each engine of the transforms, and on scipy.fft's public functions."""
+    name = request.param
+    if name == "public":
+        name = "scipy"
+        monkeypatch.setitem(_fft_libraries._engines, name, _fft_libraries.scipy_public())
+    with fft.engine(name):
+        yield
