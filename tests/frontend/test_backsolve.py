@@ -244,6 +244,7 @@ def test_times_have_cotangents():
 
 MEMORY = """
 import numpy as np, tapeless
+from resident import resident
 field = tapeless.fields.MLP(2, [50, 50])
 theta, y0 = field.init(rng=0), np.ones((256, 2))
 
@@ -253,14 +254,10 @@ def gradient(n):
     sol.vjp(y0)
     return sol.nbytes_adjoint
 
-def peak():
-    lines = open("/proc/self/status").read().splitlines()
-    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
-
 kept = gradient(50)
-before = peak()
+before = resident()
 assert gradient(1000) == kept
-print(peak() - before)
+print(resident() - before)
 """
 
 
