@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import tapeless
+from differences import central_difference
 from forward_cases import NETWORK, OWN, THETA, lorenz
 from tapeless.fields import (
     MLP,
@@ -82,8 +83,7 @@ def test_times_are_differences_of_solves(field, batch):
         options = {"t_eval": at, "n_steps": 40, "method": "rk4"}
         return tapeless.solve_ode(field, span, y0, theta, **options)
 
-    h = 1e-5
-    wanted = (solved(h).ys - solved(-h).ys) / (2 * h)
+    wanted = central_difference(lambda x: solved(x).ys, 1e-5)
     found = solved(0.0).jvp(**direction)
     np.testing.assert_allclose(found, wanted, rtol=1e-6, atol=1e-6 * np.abs(wanted).max())
     at_once = solved(0.0).jvp(**{k: np.stack([x, 0 * x]) for k, x in direction.items()})
@@ -94,13 +94,12 @@ def test_times_of_each():
     y0 = np.random.default_rng(0).normal(size=(40, 3))
     t0, t1 = np.linspace(0.0, 0.1, 40), np.linspace(0.5, 0.4, 40)
     t0_dot, t1_dot = np.random.default_rng(1).normal(size=(2, 40))
-    h = 1e-5
 
     def solved(x):
         span = t0 + x * t0_dot, t1 + x * t1_dot
         return tapeless.solve_ode(lorenz, span, y0, OWN[0], n_steps=50, method="heun21")
 
-    wanted = (solved(h).ys - solved(-h).ys) / (2 * h)
+    wanted = central_difference(lambda x: solved(x).ys, 1e-5)
     found = solved(0.0).jvp(t0_dot=t0_dot, t1_dot=t1_dot)
     np.testing.assert_allclose(found, wanted, rtol=1e-6, atol=1e-6 * np.abs(wanted).max())
 
