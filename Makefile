@@ -18,17 +18,17 @@ DOCUMENTED = _address _adjoint_memory _brownian _c_field _composition _cuda_brow
 FRONTEND = $(shell find frontend -name '[!_]*.py' -not -path '*/_*') $(DOCUMENTED:%=frontend/tapeless/%.py)
 C_SOURCES = $(shell find kernels tests examples -name '*.[ch]' -o -name '*.inc' -o -name '*.cu' -o -name '*.cuh')
 
-.PHONY: help demo test test-gpu slow lint ctest bench peers docs clean
+.PHONY: help demo test test-gpu slow lint compile ctest bench peers docs clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s%s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s%s\n", $$1, $$2 }' Makefile
 
 demo: .venv/installed-demo ## train a neural ODE on handwritten digits
 	$(BIN)/tapeless demo
 
-test: lint ctest .venv/installed-interop ## lint, the C tests, pytest
-	@echo 'Compiling the kernels that the tests need, if the cache lacks them.'
-	-$(BIN)/tapeless compile > /dev/null
+test: .venv/installed-test .venv/installed-interop ## lint, the C tests, pytest
+	@echo 'Compiling the kernels that the tests need, if the cache lacks them, beside lint and the C tests.'
+	$(MAKE) --jobs=2 lint ctest compile
 	$(BIN)/pytest -q -n auto --dist worksteal -m 'not slow'
 
 test-gpu: .venv/installed-test .venv/installed-cuda ## what needs an NVIDIA GPU, on one
@@ -44,6 +44,9 @@ lint: .venv/installed-test ## ruff, docstrings, types, layers, clang-format
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/clang-format --dry-run -Werror $(C_SOURCES)
+
+compile: .venv/installed-test
+	-$(BIN)/tapeless compile > /dev/null
 
 ctest: .venv/installed-test ## the C library's own tests
 	$(CMAKE) -S . -B build/native -DTAPELESS_BUILD_TESTS=ON -DCMAKE_C_FLAGS=-Werror

@@ -11,6 +11,7 @@ from sklearn.model_selection import GridSearchCV, train_test_split
 from tapeless.plot import history
 from tapeless.sklearn import NeuralODEClassifier
 
+QUICK = "--quick" in sys.argv  # less of everything, for the tests
 images, labels = load_digits(return_X_y=True)
 split = train_test_split(
     images.astype(np.float32), labels, test_size=450, random_state=0, stratify=labels
@@ -20,7 +21,7 @@ x, x_test, y, y_test = split
 # Any tool of scikit-learn takes the estimator: here three folds choose a width and a tolerance.
 classifier = NeuralODEClassifier(noise=0.5, batch_size=128, max_iter=30, random_state=0)
 grid = {"hidden_layer_sizes": [(16,), (64,)], "rtol": [1e-1, 1e-3]}
-search = GridSearchCV(classifier, grid, cv=3).fit(x, y)
+search = GridSearchCV(classifier, grid, cv=2 if QUICK else 3).fit(x, y)
 for options, score in zip(
     search.cv_results_["params"], search.cv_results_["mean_test_score"], strict=True
 ):
@@ -40,4 +41,5 @@ right.hist(p.max(axis=1)[predicted == y_test], bins=np.linspace(0, 1, 21), label
 right.hist(p.max(axis=1)[predicted != y_test], bins=np.linspace(0, 1, 21), label="wrong")
 right.set(xlabel="probability of the class that is chosen", ylabel="test digits", yscale="log")
 right.legend(frameon=False)
-figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "digits_estimator.png", dpi=100)
+name = next((a for a in sys.argv[1:] if a != "--quick"), "digits_estimator.png")
+figure.savefig(name, dpi=100)

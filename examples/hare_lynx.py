@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 import tapeless
 
+QUICK = "--quick" in sys.argv  # less of everything, for the tests
 # Pelts of hare and lynx, in thousands, every year from 1900 to 1920.
 hare = [30, 47.2, 70.2, 77.4, 36.3, 20.6, 18.1, 21.4, 22, 25.4, 27.1]
 hare += [40.3, 57, 76.6, 52.3, 19.5, 11.2, 7.6, 14.6, 16.2, 24.7]
@@ -40,7 +41,9 @@ def loss(theta):
 
 
 rng = np.random.default_rng(0)
-x = np.log([0.5, 0.025, 0.025, 0.8]) + 0.7 * rng.normal(size=(2000, 4))  # logarithms of theta
+x = np.log([0.5, 0.025, 0.025, 0.8]) + 0.7 * rng.normal(
+    size=(200 if QUICK else 2000, 4)
+)  # logarithms of theta
 starts, adam, n_steps = np.exp(x), tapeless.optim.Adam(lr=0.1, betas=(0.9, 0.99)), 300
 loss(starts)  # compiles
 begin = time.perf_counter()
@@ -76,4 +79,5 @@ right.annotate(note, theta[best, [0, 3]], (0.006, 6), arrowprops={"arrowstyle": 
 figure.colorbar(dots, label="loss")
 right.set(xlabel="alpha, growth of hares per year", ylabel="gamma, death of lynx per year")
 right.set(title="Starts, grey, and where they end", xlim=(3e-4, 30), ylim=(0.03, 50))
-figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "hare_lynx.png", dpi=130)
+name = next((a for a in sys.argv[1:] if a != "--quick"), "hare_lynx.png")
+figure.savefig(name, dpi=130)

@@ -6,6 +6,7 @@ Kernels come from the user's cache, which knows them by their content: a second 
 import functools
 import itertools
 import os
+import pathlib
 import subprocess
 import sys
 
@@ -49,7 +50,12 @@ def plain():
 
 @pytest.fixture(scope="session")
 def run_python():
-    """Run a script in a fresh interpreter, in which warnings are errors, and return what it prints."""
+    """Run a script in a fresh interpreter, in which warnings are errors, and return what it prints.
+
+    It may import what is in tests/support.
+    """
+    support = str(pathlib.Path(__file__).with_name("support"))
+    path = os.pathsep.join(filter(None, [support, os.environ.get("PYTHONPATH")]))
 
     def run(script, *arguments, timeout=300, **environment):
         done = subprocess.run(
@@ -57,7 +63,7 @@ def run_python():
             capture_output=True,
             text=True,
             timeout=timeout,
-            env=os.environ | environment,
+            env=os.environ | {"PYTHONPATH": path} | environment,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout

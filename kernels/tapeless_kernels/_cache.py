@@ -116,6 +116,15 @@ def cache_folder():
     return pathlib.Path(home) / "tapeless"
 
 
+def keep_file(path, content):
+    """Write a file of the cache in one piece, if it can be; `clear_cache` looks for NAME.nbc.KIND."""
+    with contextlib.suppress(OSError):  # `tapeless info` shows whether the folder can be written
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new = path.with_name(f"{path.name}.{os.getpid()}")
+        new.write_bytes(content)
+        new.replace(path)
+
+
 def clear_cache():
     """Delete every compiled kernel on disk and return the number of bytes freed."""
     files = [path for path in cache_folder().rglob("*.nb[ic]*") if path.is_file()]

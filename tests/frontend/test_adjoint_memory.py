@@ -119,6 +119,7 @@ def test_prediction_is_what_was_kept(keep):
 
 PEAK = """
 import numpy as np, tapeless, sys
+from resident import peak_from_here, resident
 field = tapeless.fields.MLP(2, [50, 50])
 theta, y0 = field.init(rng=0), np.ones((256, 2))
 options = {"method": "rk4", "threads": 1}
@@ -130,15 +131,10 @@ if sys.argv[1] != "store":
 def gradient(n):
     tapeless.solve_ode(field, (0.0, 1.0), y0, theta, n_steps=n, **options, **keep).vjp(y0)
 
-def peak():
-    lines = open("/proc/self/status").read().splitlines()
-    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
-
 gradient(1)
-open("/proc/self/clear_refs", "w").write("5")  # the peak from here on
-before = peak()
+before = peak_from_here()
 gradient(n_steps)
-print(peak() - before, tapeless.adjoint_memory(field, 256, n_steps, **options, **keep).total)
+print(resident() - before, tapeless.adjoint_memory(field, 256, n_steps, **options, **keep).total)
 """
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import tapeless
+from differences import central_difference
 from tapeless import Backsolve, SolverError, solve_ode
 from tapeless_kernels.status import NON_FINITE, SUCCESS
 
@@ -232,10 +233,9 @@ def test_times_have_cotangents():
         return solve_ode(relax, (t0, 1.0), y0, theta, t_eval=[first, last], **TIGHT, **how)
 
     def slope(**step):
-        ends = (
-            np.sum(bar * solved(**{k: x + d for k, x in step.items()}).ys) for d in (1e-5, -1e-5)
+        return central_difference(
+            lambda e: np.sum(bar * solved(**{k: x + e for k, x in step.items()}).ys), 1e-5
         )
-        return np.subtract(*ends) / 2e-5
 
     found = solved(adjoint="backsolve", backsolve=Backsolve(resets=2)).vjp(bar, times=True)
     wanted = [slope(first=0.2), slope(last=0.6), slope(t0=0.0)]
@@ -244,6 +244,7 @@ def test_times_have_cotangents():
 
 MEMORY = """
 import numpy as np, tapeless
+from resident import resident
 field = tapeless.fields.MLP(2, [50, 50])
 theta, y0 = field.init(rng=0), np.ones((256, 2))
 
@@ -253,14 +254,10 @@ def gradient(n):
     sol.vjp(y0)
     return sol.nbytes_adjoint
 
-def peak():
-    lines = open("/proc/self/status").read().splitlines()
-    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
-
 kept = gradient(50)
-before = peak()
+before = resident()
 assert gradient(1000) == kept
-print(peak() - before)
+print(resident() - before)
 """
 
 

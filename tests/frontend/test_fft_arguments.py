@@ -10,14 +10,11 @@ import pytest
 import scipy.fft
 from numpydoc.validate import validate
 
+from fft_cases import functions
 from tapeless import _fft_engine, _fft_libraries, fft
 from tapeless._fft_table import FOURIER, REAL
 
 names = pytest.mark.parametrize("row", (*fft.TRANSFORMS, *fft.TRUNCATED), ids=lambda row: row.name)
-
-
-def functions(row):
-    return getattr(fft, row.name), getattr(fft, f"{row.name}_vjp")
 
 
 @pytest.mark.parametrize("row", FOURIER, ids=lambda row: row.name)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import tapeless
+from differences import central_difference
 from tapeless import fields, solve_ivp, solve_ode
 from tapeless.fields import (
     LAYERS,
@@ -66,10 +67,9 @@ def test_tangent_and_transpose_are_of_one_matrix(kind):
     pulled = np.vdot(y_dot, y_bar) + np.vdot(theta_dot, theta_bar)
     np.testing.assert_allclose(np.vdot(dy_dot, dy_bar), pulled, rtol=1e-10)
     assert dy.tobytes() == fields.evaluate(field, 0.3, Y0, theta).tobytes()
-    h = 1e-6
-    ends = [fields.evaluate(field, 0.3 + s, Y0, theta) for s in (h, -h)]
     _, slope = fields.jvp(field, 0.3, Y0, theta, t_dot=1.0)
-    np.testing.assert_allclose(slope, (ends[0] - ends[1]) / (2 * h), atol=1e-8)
+    wanted = central_difference(lambda s: fields.evaluate(field, 0.3 + s, Y0, theta), 1e-6)
+    np.testing.assert_allclose(slope, wanted, atol=1e-8)
 
 
 @every_layer
@@ -81,18 +81,15 @@ def test_second_derivatives_are_those_of_differences_of_the_transpose(kind):
     if kind is FourierFeatures:  # which has no cotangent of these
         dots["theta_dot"][: 3 * 4 + 4] = 0
     found = fields.vjp_jvp(field, 0.3, Y0, theta, bar, t_dot=0.7, **dots)
-    h = 2e-5
-    ends = [
-        fields.vjp(
-            field, 0.3 + 0.7 * s, Y0 + s * dots["y_dot"], theta + s * dots["theta_dot"],
-            bar + s * dots["dy_bar_dot"],
-        )
-        for s in (0.0, h, -h, 2 * h, -2 * h)
-    ]  # fmt: skip
-    for x, expected in zip(found[:2], ends[0], strict=True):
+
+    def pulled(s):
+        y, parameters = Y0 + s * dots["y_dot"], theta + s * dots["theta_dot"]
+        return fields.vjp(field, 0.3 + 0.7 * s, y, parameters, bar + s * dots["dy_bar_dot"])
+
+    for x, expected in zip(found[:2], pulled(0.0), strict=True):
         assert x.tobytes() == expected.tobytes()
-    for x, a, b, c, d in zip(found[2:], *ends[1:], strict=True):
-        slope = (8 * (a - b) - (c - d)) / (12 * h)
+    for i, x in enumerate(found[2:]):
+        slope = central_difference(lambda s, i=i: pulled(s)[i], 2e-5, order=4)
         np.testing.assert_allclose(x, slope, rtol=0, atol=1e-8 * (1 + abs(slope).max(initial=0)))
 
 
@@ -122,16 +119,17 @@ def test_solves_have_the_gradient_of_differences_and_their_dtype(kind, dtype):
     _, theta_bar = sol.vjp(2 * sol.ys)
     assert theta_bar.dtype == dtype
     y64, theta64 = y0.astype(np.float64), theta.astype(np.float64)
-    dot, h = np.random.default_rng(3).standard_normal(len(theta)), 1e-6
+    dot = np.random.default_rng(3).standard_normal(len(theta))
     if kind is FourierFeatures:
         field.unflatten(dot)["fourier0.weight"][...] = 0
         field.unflatten(dot)["fourier0.bias"][...] = 0
         assert not field.unflatten(theta_bar)["fourier0.weight"].any()
-    loss = [
-        np.sum(solve_ode(field, (0, 1), y64, theta64 + s * dot, method="rk4", n_steps=10).ys ** 2)
-        for s in (h, -h)
-    ]
-    slope = (loss[0] - loss[1]) / (2 * h)
+
+    def loss(s):
+        moved = theta64 + s * dot
+        return np.sum(solve_ode(field, (0, 1), y64, moved, method="rk4", n_steps=10).ys ** 2)
+
+    slope = central_difference(loss, 1e-6)
     tolerance = 1e-3 if dtype is np.float32 else 1e-7
     np.testing.assert_allclose(dot @ theta_bar, slope, rtol=tolerance, atol=tolerance)
 

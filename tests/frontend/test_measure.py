@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import tapeless
+from differences import central_difference
 from tapeless.regularise import Functional
 
 FIELD = tapeless.fields.MLP(2, [16], time=True)
@@ -87,8 +88,7 @@ def test_functionals_agree_with_differences_on_fixed_steps(kind, reduce, coupled
             moved[at] = moved[at] + e * v
             return functional.value(solve(*moved, **options).steps).sum()
 
-        near, far = ((loss(e) - loss(-e)) / (2 * e) for e in (3e-5, 6e-5))
-        slope = (4 * near - far) / 3
+        slope = central_difference(loss, 3e-5, order=4)
         np.testing.assert_allclose(np.vdot(x_bar, v), slope, rtol=1e-5)
 
 
@@ -117,10 +117,10 @@ def test_gradients_of_times_agree_with_differences(batch, interpolate):
     sol = solve(Y0[:batch], t_eval=times, time_gradients=True, **options)
     found = sol.vjp(np.ones_like(sol.ys), times=True)
     e = 1e-5
-    wanted = (loss(t0=e) - loss(t0=-e)) / (2 * e)
+    wanted = central_difference(lambda s: loss(t0=s), e)
     np.testing.assert_allclose(found.t0, wanted, rtol=1e-6)
-    for i, step in enumerate(e * np.eye(3)):
-        wanted = (loss(t_eval=times + step) - loss(t_eval=times - step)) / (2 * e)
+    for i, unit in enumerate(np.eye(3)):
+        wanted = central_difference(lambda s, unit=unit: loss(t_eval=times + s * unit), e)
         np.testing.assert_allclose(found.t_eval[i], wanted, rtol=1e-6)
     assert abs(found.t1) < 1e-6  # nothing is asked for there
 
@@ -156,18 +156,13 @@ def test_the_time_of_a_first_passage_is_differentiated(batch):
     sol = passages(y0, 1.0)
     weights = np.linspace(1.0, 2.0, batch)
     g = sol.vjp(None, first_passage_bar=weights, times=True)
-    e = 1e-5
-    for found, up, down in (
-        (g.theta[0], passages(y0, 1 + e), passages(y0, 1 - e)),
-        (
-            g.y0[:, 0].sum(),
-            passages(y0 + np.array([e, 0]), 1.0),
-            passages(y0 - np.array([e, 0]), 1.0),
-        ),
-        (g.t0, passages(y0, 1.0, e), passages(y0, 1.0, -e)),
+    for found, moved in (
+        (g.theta[0], lambda e: passages(y0, 1 + e)),
+        (g.y0[:, 0].sum(), lambda e: passages(y0 + np.array([e, 0]), 1.0)),
+        (g.t0, lambda e: passages(y0, 1.0, e)),
     ):
-        difference = weights @ (up.reduced.first_passage - down.reduced.first_passage) / (2 * e)
-        np.testing.assert_allclose(found, difference, rtol=1e-4)
+        slope = central_difference(lambda e, moved=moved: moved(e).reduced.first_passage, 1e-5)
+        np.testing.assert_allclose(found, weights @ slope, rtol=1e-4)
     never = tapeless.solve_ode(decay, (0, 1), y0, [0.01], first_passage=(0, 0.5))
     assert not any(x.any() for x in never.vjp(None, first_passage_bar=weights))
 

@@ -198,6 +198,7 @@ def test_memory_is_that_of_the_times():
 
 PEAK = """
 import numpy as np, tapeless
+from resident import peak_from_here, resident
 field = tapeless.fields.MLP(2, [50, 50])
 theta, y0 = field.init(rng=0), np.ones((32, 2))
 
@@ -207,15 +208,10 @@ def gradient(n):
         adjoint="reversible",
     ).vjp(y0)
 
-def peak():
-    lines = open("/proc/self/status").read().splitlines()
-    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
-
 gradient(50)
-open("/proc/self/clear_refs", "w").write("5")  # the peak from here on
-before = peak()
+before = peak_from_here()
 gradient(5000)
-print(peak() - before)
+print(resident() - before)
 """
 
 

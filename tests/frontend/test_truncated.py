@@ -1,36 +1,26 @@
+"""Truncated transforms against NumPy's, their transposes, and what the modes stand for."""
+
 import itertools
 
 import numpy as np
 import pytest
 
+import fft_cases
+from fft_cases import LENGTHS, NORMS, dtypes, functions, normal
+from layouts import layouts
 from tapeless import _transform_cost as cost
 from tapeless import fft
 
-NORMS = ("backward", "ortho", "forward")
-LENGTHS = (1, 2, 3, 4, 7, 8, 13, 30, 97)
 GRIDS = (
     (2, 1), (3, 2), (4, 6), (5, 7), (8, 9), (13, 12),
     (2, 2, 1), (4, 5, 6), (7, 8, 3),
 )  # fmt: skip
 names = pytest.mark.parametrize("row", fft.TRUNCATED, ids=lambda row: row.name)
-dtypes = pytest.mark.parametrize("dtype", ["float32", "float64"])
 methods = pytest.mark.parametrize("method", ["product", "fft"])
-
-
-def functions(row):
-    return getattr(fft, row.name), getattr(fft, f"{row.name}_vjp")
 
 
 def numpys(row):
     return getattr(np.fft, row.name.removeprefix("truncated_"))
-
-
-def normal(shape, dtype="float64", is_complex=False, seed=0):
-    rng = np.random.default_rng(seed)
-    x = rng.standard_normal(shape)
-    if is_complex:
-        x = x + 1j * rng.standard_normal(shape)
-    return x.astype(np.result_type(dtype, np.complex64) if is_complex else dtype)
 
 
 def cases(row):
@@ -95,10 +85,8 @@ def setting(row, grid, modes, dtype="float64", seed=0):
 
 
 def assert_close(got, wanted, rounding=30):
-    """Compare to a few units of rounding of the largest number."""
-    assert got.dtype == wanted.dtype and got.shape == wanted.shape and got.flags.c_contiguous
-    eps = np.finfo(got.dtype).eps
-    assert np.abs(got - wanted).max() <= rounding * eps * np.abs(wanted).max()
+    assert got.flags.c_contiguous
+    fft_cases.assert_close(got, wanted, rounding)
 
 
 @names
@@ -182,17 +170,6 @@ def test_modes_of_one_grid_give_the_field_on_another(method):
         y = fft.truncated_fftn(1j * field(*coarse), (3, 4), **options)
         x = fft.truncated_ifftn(y, fine, **options)
         np.testing.assert_allclose(x, 1j * field(*fine), atol=1e-13)
-
-
-def layouts(x):
-    """Yield arrays of equal numbers that lie in memory in different ways."""
-    yield np.repeat(x, 2, axis=0)[::2]
-    yield np.asfortranarray(x)
-    yield x[::-1, ::-1].copy()[::-1, ::-1]
-    yield x.astype(x.dtype.newbyteorder(">"))
-    record = np.zeros(x.shape, [("byte", np.int8), ("x", x.dtype)])
-    record["x"] = x
-    yield record["x"]
 
 
 @names

@@ -46,3 +46,31 @@ def predator():
         dy[1] = y[0] * y[1] - theta[1] * y[1]
 
     return lotka_volterra
+
+
+@pytest.fixture
+def solve(network):
+    """Return a solve of y0 and theta, which are float32, as a function, and both."""
+    jax = pytest.importorskip("jax")
+    import tapeless.interop.jax as tj
+
+    field, theta, y0 = network
+
+    def solve(y0, theta, **options):
+        return tj.solve_ode(field, (0.0, 1.0), y0, theta, **options)
+
+    return solve, jax.numpy.asarray(y0, "float32"), jax.numpy.asarray(theta, "float32")
+
+
+@pytest.fixture
+def y0():
+    torch = pytest.importorskip("torch")
+    return torch.tensor(np.random.default_rng(1).standard_normal((3, 2)), requires_grad=True)
+
+
+@pytest.fixture
+def theta():
+    torch = pytest.importorskip("torch")
+    from torch_problem import FIELD
+
+    return torch.tensor(FIELD.init(rng=0), requires_grad=True)

@@ -1,14 +1,38 @@
-import functools
+"""Activations and their first two derivatives: in units of the last place, at their limits, and as vector code."""
+
 import re
-from typing import NamedTuple
 
 import mpmath
-import numba
 import numpy as np
 import pytest
-from scipy import special
 
-from tapeless_kernels._jit import OPTIONS, Family, retarget
+from activation_kernels import (
+    BITS,
+    CURVED,
+    applied,
+    both,
+    compiled,
+    curved,
+    derivative,
+    edges,
+    every,
+    in_plain_python,
+    samples,
+    second,
+    thinned,
+    ulps,
+)
+from activation_references import (
+    CURVATURES,
+    DTYPES,
+    GELU_ZERO,
+    REFERENCES,
+    SILU_ZERO,
+    ULPS,
+    WIDER,
+    of_normal,
+)
+from differences import central_difference
 from tapeless_kernels.activations import (
     ACTIVATIONS,
     KEEPS_OUTPUT,
@@ -17,99 +41,8 @@ from tapeless_kernels.activations import (
     activate_vjp_jvp,
     bindings,
 )
-from tapeless_kernels.ieee import bits_of, exact_fma, float_of
 
-DTYPES = (np.float32, np.float64)
-WIDER = {np.float32: np.float64, np.float64: np.longdouble}
-BITS = {np.float32: np.int32, np.float64: np.int64}
-ULPS = 4
-PLAIN = {"fma": exact_fma, "to_bits": bits_of, "from_bits": float_of}
-CURVED = [a for a in ACTIVATIONS if a.name != "identity"]
 SILU = [a.name for a in CURVED].index("silu")
-SILU_ZERO = mpmath.findroot(lambda x: 1 + x + mpmath.exp(x), -1.28)
-GELU_ZERO = mpmath.findroot(lambda x: mpmath.ncdf(x) + x * mpmath.npdf(x), -0.75)
-
-every = pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda a: a.name)
-curved = pytest.mark.parametrize("activation", CURVED, ids=lambda a: a.name)
-both = pytest.mark.parametrize("dtype", DTYPES, ids=lambda d: d.__name__)
-
-
-def sigmoid(x):
-    e = np.exp(-abs(x))
-    return np.where(x < 0, e, 1) / (1 + e)
-
-
-def softplus(x):
-    return np.maximum(x, 0) + np.log1p(np.exp(-abs(x)))
-
-
-def silu(x):
-    return np.maximum(x, -20000) * sigmoid(x)  # 0 inf otherwise
-
-
-def silu_derivative(x):
-    x = np.clip(x, -20000, 20000)
-    e = np.exp(-abs(x))
-    return np.where(x < 0, e * (1 + x + e), 1 + e * (1 + x)) / (1 + e) ** 2
-
-
-@functools.cache
-def _exact_normal(x):
-    """Return the normal distribution, and with x times its density, of a float64 in 30 digits."""
-    with mpmath.workdps(30):
-        x = mpmath.mpf(x)
-        distribution = mpmath.erfc(-x / mpmath.sqrt(2)) / 2
-        return x * distribution, distribution + x * mpmath.npdf(x)
-
-
-def of_normal(place, x):
-    if x.dtype == np.float64:  # for float32
-        density = np.exp(-x * x / 2) / np.sqrt(2 * np.pi)
-        return x * special.ndtr(x) if place == 0 else special.ndtr(x) + x * density
-    y = np.where(x > 0, x if place == 0 else 1, 0 * x)
-    for i in np.flatnonzero(abs(x) < 40):
-        y[i] = np.longdouble(mpmath.nstr(_exact_normal(float(x[i]))[place], 25))
-    return y
-
-
-def one(x):
-    return np.ones_like(x)
-
-
-class Reference(NamedTuple):
-    """An activation by libm, its limits, its derivative, and where they are asked for."""
-
-    function: object
-    limits: tuple  # at -inf and inf
-    derivative: object
-    domain: tuple = (-np.inf, np.inf)  # of the derivative's argument
-    within: float = np.inf  # bound on the function's argument
-    ulps: float = ULPS
-    every: int = 1  # of the samples in float64
-
-
-REFERENCES = {
-    "identity": Reference(lambda x: x, (-np.inf, np.inf), one),
-    "tanh": Reference(np.tanh, (-1, 1), lambda y: (1 - y) * (1 + y), (-1, 1)),
-    "softplus": Reference(softplus, (0, np.inf), lambda y: -np.expm1(-y), (0, np.inf)),
-    "silu": Reference(silu, (0, np.inf), silu_derivative),
-    "relu": Reference(lambda x: np.maximum(x, 0), (0, np.inf), lambda y: y > 0, (0, np.inf)),
-    "sigmoid": Reference(sigmoid, (0, 1), lambda y: y * (1 - y), (0, 1)),
-    "sin": Reference(np.sin, (np.nan, np.nan), np.cos, (-1e5, 1e5), within=1e5),
-    "elu": Reference(
-        lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
-        (-1, np.inf),
-        lambda y: np.where(y > 0, 1, y + 1),
-        (-1, np.inf),
-    ),
-    "gelu": Reference(
-        functools.partial(of_normal, 0),
-        (0, np.inf),
-        functools.partial(of_normal, 1),
-        ulps=8.5,
-        every=5,
-    ),
-}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -118,79 +51,6 @@ def empty_cache(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TAPELESS_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
         yield
-
-
-@functools.cache
-def family(dtype):
-    return Family(f"test_activations_{dtype.__name__}", bindings(dtype))
-
-
-def compiled(function, dtype):
-    return family(dtype)(function)
-
-
-def in_plain_python(function, dtype):
-    return retarget(function, {**bindings(dtype), **PLAIN}, {}, lambda f, inline: f)
-
-
-def applied(activation, x, place=compiled):
-    out = np.empty_like(x)
-    place(activate, x.dtype.type)(activation.code, x, 0, out, 0, x.size)
-    return out
-
-
-def derivative(activation, value, place=compiled):
-    bar = np.ones_like(value)
-    place(activate_vjp, value.dtype.type)(activation.code, value, 0, bar, 0, value.size)
-    return bar
-
-
-def second(activation, value, place=compiled):
-    """Return the second derivative as what `activate_vjp_jvp` makes of tangents and cotangents of 1."""
-    bar, bar_dot, dot = np.ones_like(value), np.zeros_like(value), np.ones_like(value)
-    place(activate_vjp_jvp, value.dtype.type)(
-        activation.code, value, dot, 0, bar, bar_dot, 0, value.size
-    )
-    np.testing.assert_array_equal(bar, derivative(activation, value, place))
-    return bar_dot
-
-
-def ulps(y, exact, dtype):
-    """Errors in spacings of `dtype` at the exact value, those of its subnormals included."""
-    info = np.finfo(dtype)
-    exponent = np.where(exact == 0, info.minexp, np.frexp(exact)[1] - 1)
-    spacing = np.ldexp(exact.dtype.type(1), np.maximum(exponent, info.minexp) - info.nmant)
-    return np.where(np.isnan(y), np.inf, abs(y.astype(exact.dtype) - exact) / spacing)
-
-
-def samples(dtype):
-    """Every 4001st float32; in float64 random bits, and dense samples of where things happen."""
-    if dtype is np.float32:
-        x = np.arange(0, 2**32, 4001).astype(np.uint32).view(dtype)
-    else:
-        rng = np.random.default_rng(0)
-        n = 20000
-        signs = rng.choice([-1.0, 1.0], n)
-        x = [rng.integers(0, 2**64, n, dtype=np.uint64).view(dtype)]
-        x += [rng.uniform(-width, width, n) for width in (1, 4, 40, 760)]
-        x += [signs * 10 ** rng.uniform(-20, 5, n), signs * 2.0 ** rng.integers(-1074, 17, n)]
-        x = np.concatenate(x)
-    return x[np.isfinite(x)]
-
-
-def thinned(x, reference):
-    """Return fewer samples where the reference is slow; contiguous, for kernels have one signature."""
-    return x[:: reference.every].copy() if x.dtype == np.float64 else x
-
-
-def edges(dtype):
-    """Powers of two and what lies beside them and beside the clamps."""
-    info = np.finfo(dtype)
-    powers = 2.0 ** np.arange(info.minexp - info.nmant, info.maxexp)
-    clamps = [9.1, 17.3, 18.2, 20, 36.7, 40, 87.3, 88.7, 103.3, 104, 120, 708.4, 745.1, 746, 800]
-    x = np.concatenate([powers, clamps, [info.max]]).astype(dtype)
-    x = np.concatenate([np.nextafter(x, dtype(0)), x, np.nextafter(x, dtype(info.max))])
-    return np.concatenate([-x, x])
 
 
 def test_registry():
@@ -230,31 +90,6 @@ def test_derivatives(activation, dtype):
     assert error[worst] <= reference.ulps, (value[worst], y[worst], exact[worst])
 
 
-def silu_curvature(x):
-    a = np.minimum(abs(x), 20000)
-    e = np.exp(-a)
-    return e * (2 * (1 + e) - a * (1 - e)) / (1 + e) ** 3
-
-
-def gelu_curvature(x):
-    a = np.minimum(abs(x), 200)
-    return (2 - a * a) * np.exp(-a * a / 2) / np.sqrt(2 * x.dtype.type(np.pi))
-
-
-# By the argument of the first derivative; with the largest error, in ulps or, where it crosses 0, in eps.
-CURVATURES = {
-    "identity": (np.zeros_like, 0),
-    "tanh": (lambda y: -2 * y, 0),
-    "softplus": (lambda y: np.exp(-y), 2),
-    "silu": (silu_curvature, None),
-    "relu": (np.zeros_like, 0),
-    "sigmoid": (lambda y: 1 - 2 * y, 0.5),
-    "sin": (lambda x: -np.sin(x), ULPS),
-    "elu": (lambda y: np.where(y > 0, 0, one(y)), 0),
-    "gelu": (gelu_curvature, None),
-}
-
-
 @every
 @both
 def test_second_derivatives(activation, dtype):
@@ -275,7 +110,6 @@ def test_second_derivatives(activation, dtype):
 def test_second_derivatives_are_those_of_the_first(activation):
     """Along a tangent: by central differences of what `activate_vjp` returns, in float64."""
     x = np.linspace(-4.03, 3.99, 200)
-    h = 1e-5
     rng = np.random.default_rng(0)
     dots, bars, bar_dots = rng.standard_normal((3, x.size))
 
@@ -284,7 +118,7 @@ def test_second_derivatives_are_those_of_the_first(activation):
         value = applied(activation, at) if activation.keeps_output else at
         return (bars + step * bar_dots) * derivative(activation, value)
 
-    slope = (first(h) - first(-h)) / (2 * h)
+    slope = central_difference(first, 1e-5)
     value, dot = (
         (applied(activation, x), dots * first(0) / bars) if activation.keeps_output else (x, dots)
     )
@@ -403,52 +237,3 @@ def test_loops_are_vectorised(dtype):
         assert "pred.store" not in llvm and "maskmov" not in asm  # vector code, 4 times slower
         if dtype is np.float32:
             assert "double" not in llvm
-
-
-@numba.njit(**OPTIONS)
-def loop_of(exp, log, power, x, e, exps, logs, powers):
-    for i in range(x.size):
-        exps[i] = exp(x[i])
-        logs[i] = log(x[i])
-        powers[i] = power(abs(x[i]), e)
-
-
-def exp_log_power(x, e):
-    functions = (family(x.dtype.type).bind[name] for name in ("exp", "log", "power"))
-    out = np.empty_like(x), np.empty_like(x), np.empty_like(x)
-    loop_of(*functions, x, x.dtype.type(e), *out)
-    return out
-
-
-@both
-def test_exp_log_and_power(dtype):
-    info = np.finfo(dtype)
-    x = np.concatenate([samples(dtype), edges(dtype)])
-    exact = x.astype(WIDER[dtype])
-    with np.errstate(over="ignore"):
-        exps, bounded = np.exp(exact), abs(exact) < np.log(WIDER[dtype](info.max))
-    for e, tolerance in ((0.1, 5e-7), (0.5, 5e-7), (-0.7, 5e-7), (1, 5e-7), (-4, 1e-6)):
-        if dtype is np.float64:
-            tolerance *= 1e-7
-        got_exps, got_logs, got_powers = exp_log_power(x, e)
-        with np.errstate(over="ignore", divide="ignore"):
-            powers = abs(exact) ** WIDER[dtype](dtype(e))
-        normal = (powers >= info.smallest_normal) & (powers < 2.0 ** (info.maxexp - 1))
-        normal &= abs(x) >= info.smallest_normal
-        assert (abs(got_powers[normal] / powers[normal] - 1) < tolerance).all()
-    assert ulps(got_exps[bounded], exps[bounded], dtype).max() <= 2
-    assert (got_exps[(x > 0) & ~bounded] == np.inf).all()
-    assert ulps(got_logs[x > 0], np.log(exact[x > 0]), dtype).max() <= 2
-
-
-@both
-def test_exp_log_and_power_at_the_ends(dtype):
-    x = np.array([-np.inf, -1, 0, 1, np.inf, np.nan], dtype)
-    exps, logs, powers = exp_log_power(x, 0.5)
-    np.testing.assert_array_equal(exps[[0, 2, 4, 5]], [0, 1, np.inf, np.nan])
-    np.testing.assert_array_equal(logs, [np.nan, np.nan, -np.inf, 0, np.inf, np.nan])
-    np.testing.assert_array_equal(powers[[1, 3, 5]], [1, 1, np.nan])
-    huge = np.array([1e30, 1e-30], dtype)
-    np.testing.assert_array_equal(exp_log_power(huge, 1000)[2], [np.inf, 0])
-    np.testing.assert_array_equal(exp_log_power(huge, -1000)[2], [0, np.inf])
-    np.testing.assert_array_equal(exp_log_power(huge, 0)[2], [1, 1])

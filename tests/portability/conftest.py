@@ -6,6 +6,8 @@ import pytest
 from cuda_on_cpu import OnCpu, missing_compiler, missing_sanitizer, sanitized_environment
 from cuda_on_cpu.module import ORDERS
 
+from tapeless import cuda
+
 
 @pytest.fixture(scope="session")
 def on_cpu():
@@ -42,3 +44,9 @@ def sanitized(run_python, on_cpu):
         return run_python(script, file, sanitize, **sanitized_environment(sanitize))
 
     return run
+
+
+@pytest.fixture
+def blocks_of_64(monkeypatch, on_cpu):
+    """Have several rounds of a product for each thread, at widths that tests can afford."""
+    monkeypatch.setattr(cuda, "NETWORK_THREADS", 64)

@@ -7,6 +7,7 @@ import pytest
 from cuda_on_cpu import SANITIZERS
 from cuda_on_cpu.module import ORDERS
 
+from differences import central_difference
 from tapeless._functionals import Functional
 from tapeless._steps import Steps
 from tapeless_kernels.cuda.heuristics import (
@@ -90,7 +91,7 @@ def test_transpose_of_estimates_against_differences(module, n_errors, coupled):
             rng.standard_normal(x.shape) if i == j else np.zeros(x.shape)
             for j, x in enumerate(flat)
         ]
-        slope = (shifted(eps, way) - shifted(-eps, way)) / (2 * eps)
+        slope = central_difference(lambda s, way=way: shifted(s, way), eps)
         assert np.sum(bar * way[i]) == pytest.approx(slope, rel=1e-6, abs=1e-8), i
 
 

@@ -1,22 +1,17 @@
-"""The network ODE in CUDA C, run on the CPU and in `tapeless.cuda`, against the solver of the CPU.
-
-Products, sums over stages and control are the CPU's chains of fma; activations are of another library, to a few ulps.
-So states and gradients agree to 1e-12 in float64 and 1e-5 in float32, relative to the largest, and steps are equal
-wherever error estimates are above rounding.
-"""
+"""The network ODE in CUDA C, run on the CPU and in `tapeless.cuda`, against the solver of the CPU."""
 
 import re
-from typing import NamedTuple
 
 import numpy as np
 import pytest
-from cuda_on_cpu import SANITIZERS, OnCpu
-from cuda_on_cpu.module import ORDERS, LaunchError
+from cuda_on_cpu import OnCpu
+from cuda_on_cpu.module import ORDERS
+from network_runs import CASES, TIMES, Module, Played, assert_agrees, assert_close, case, solved
 
 import tapeless
 from tapeless import cuda
 from tapeless.errors import SolverError
-from tapeless.fields import MLP, Activation, ConcatTime, Dense, LayerNorm, Network, SpectralDense
+from tapeless.fields import Activation, ConcatTime, Dense, LayerNorm, Network, SpectralDense
 from tapeless_kernels._cupy import code_of
 from tapeless_kernels.activations import ACTIVATIONS
 from tapeless_kernels.cuda import network_ode, network_plan, nvrtc
@@ -24,97 +19,7 @@ from tapeless_kernels.elementary_constants import FLOAT32, FLOAT64
 from tapeless_kernels.status import MAX_STEPS, NON_FINITE, SUCCESS
 from tapeless_kernels.tableaus.explicit import EXPLICIT
 
-TOLERANCES = {np.dtype(np.float64): 1e-12, np.dtype(np.float32): 1e-5}
-# One library for all tests: of float64 in tiles of both widths, of float32 in the wider.
-BUILT = tuple(x for x in network_ode.INSTANCES if not re.search(r"float, double, 16", x))
-# Of float64 in the wider tiles, for what is built again: with a bug, or a sanitizer.
-WIDE = tuple(x for x in BUILT if "float" not in x and ", 16" not in x)
-TIMES = (0.0, 0.3, 0.5, 0.5, 1.5)
-
-
-class Module(NamedTuple):
-    """Makes modules of some instances at once, with parts of the source exchanged."""
-
-    on_cpu: OnCpu = OnCpu()
-    exchanged: tuple = ()
-    instances: tuple = BUILT
-
-    def __call__(self, code, options=(), name_expressions=()):
-        for old, new in self.exchanged:
-            assert old in code, old
-            code = code.replace(old, new)
-        return self.on_cpu(code, options, self.instances)
-
-
-class Played(cuda.StandIn):
-    """A device that the CPU plays, whose blocks have so much shared memory."""
-
-    def __init__(self, module=None, shared=227 * 1024, memory=1 << 30):
-        super().__init__(memory, raw_module=Module() if module is None else module)
-        self.shared = shared
-
-    def shared_bytes(self):
-        return self.shared
-
-
-@pytest.fixture(autouse=True)
-def blocks_of_64(monkeypatch, on_cpu):
-    """Have several rounds of a product for each thread, at widths that tests can afford."""
-    monkeypatch.setattr(cuda, "NETWORK_THREADS", 64)
-
-
-def case(dtype=np.float64, dim=3, hidden=(20, 9), n=37, seed=0, **how):
-    field = MLP(dim, hidden, **how)
-    y0 = np.random.default_rng(seed).standard_normal((n, dim)).astype(dtype)
-    return field, field.init(rng=seed + 1, dtype=dtype), y0
-
-
-def solved(device, field, theta, y0, span=(0.0, 1.5), **how):
-    """Solve on the device and on the CPU; return both with their gradients, all on the host."""
-    sol = cuda.solve_ode(field, span, y0, theta, device=device, **how)
-    how.pop("chunk", None)
-    if how.get("t_eval") is not None:
-        how["interpolate"] = False
-    wanted = tapeless.solve_ode(field, span, y0, theta, **how)
-    if how.get("adjoint", "store") is None:
-        return sol, [device.host(sol.ys)], wanted, [wanted.ys]
-    bar = np.random.default_rng(5).standard_normal(wanted.ys.shape).astype(y0.dtype)
-    found = [device.host(x) for x in (sol.ys, *sol.vjp(bar))]
-    return sol, found, wanted, (wanted.ys, *wanted.vjp(bar))
-
-
-def assert_close(found, wanted):
-    for x, y in zip(found, wanted, strict=True):
-        assert x.dtype == y.dtype and x.shape == y.shape
-        assert np.array_equal(np.isnan(x), np.isnan(y))
-        size = max(1.0, np.nanmax(abs(y), initial=0.0))
-        assert np.nanmax(abs(x - y), initial=0.0) <= TOLERANCES[x.dtype] * size
-
-
-def assert_same_steps(sol, wanted):
-    stats = sol.host_stats()
-    for name in ("nfe", "accepted", "rejected", "status"):
-        assert np.array_equal(getattr(stats, name), getattr(wanted.stats, name)), name
-    np.testing.assert_allclose(stats.t, wanted.stats.t, rtol=1e-5)
-
-
-def assert_agrees(device, field, theta, y0, **how):
-    sol, found, wanted, theirs = solved(device, field, theta, y0, **how)
-    assert_same_steps(sol, wanted)
-    assert_close(found, theirs)
-    return found
-
-
-CASES = {
-    "tsit5": (case(time=True, activation="silu"), {"t_eval": TIMES}, 227),
-    # Of low order, so that error estimates are above the rounding of float32.
-    "float32": (case(np.float32), {"t_eval": TIMES, "method": "bosh3", "rtol": 1e-4, "atol": 1e-4}, 227),
-    "one": (case(n=1, dim=2, hidden=[50, 50]), {"method": "bosh3"}, 227),
-    "ragged": (case(n=70, dim=5, hidden=[33], time=True), {"method": "dop853", "rtol": 1e-7}, 227),
-    "panels": (case(np.float32, n=33, hidden=[120, 120]), {"method": "rk4", "n_steps": 2}, 80),
-    "narrow": (case(n=17, time=True, final_activation="sin"), {"t_eval": TIMES}, 24),
-    "slopes off chip": (case(n=17, dim=24, hidden=[24]), {"method": "dop853", "n_steps": 2}, 52),
-}  # fmt: skip
+pytestmark = pytest.mark.usefixtures("blocks_of_64")
 
 
 @pytest.mark.parametrize("order", ORDERS)
@@ -263,69 +168,6 @@ def test_what_the_kernel_lacks_is_said():
         cuda.solve_ode(field, (0.0, 1.5), y0, theta, device=Played(shared=1000))
     with pytest.raises(ValueError, match=r"`theta` must be of shape"):
         cuda.solve_ode(field, (0.0, 1.5), y0, np.tile(theta, (37, 1)), device=Played())
-
-
-AT_PANEL = "const T* panel"
-PLANTED = {
-    "no barrier between layers": (
-        "__syncthreads();\n        product<T, LANES, false>",
-        "product<T, LANES, false>",
-    ),
-    "a race between stages": (
-        "    }\n    __syncthreads();\n}\n\n// W_bar",
-        "    }\n}\n\n// W_bar",
-    ),
-    "no barrier before a panel is read": (
-        f"__syncthreads();\n                {AT_PANEL}",
-        AT_PANEL,
-    ),
-    "a wrong bound in the last tile": ("const bool there = i < n;", "const bool there = i <= n;"),
-    "no cotangent of a bias": ("if (k <= n_in && m < n_out)", "if (k < n_in && m < n_out)"),
-    "cotangents of outputs left out": ("asked[left - 1] == t_next)", "asked[left] == t_next)"),
-}
-
-
-@pytest.mark.parametrize("bug", PLANTED)
-def test_planted_bugs_show(bug):
-    backward, panels = (
-        bug in ("no cotangent of a bias", "cotangents of outputs left out"),
-        "panel" in bug,
-    )
-    module = Module(exchanged=(PLANTED[bug],), instances=WIDE if backward else WIDE[:1])
-    problem = case(n=37, time=True) if not panels else case(n=37, dim=24, hidden=[24])
-    shown = []
-    for order in ORDERS:
-        on_cpu = module._replace(on_cpu=OnCpu(order, 7))
-        device = Played(on_cpu, (60 if panels else 227) * 1024)
-        try:
-            how = {"adjoint": "store" if backward else None, "method": "dop853"}
-            assert_agrees(device, *problem, t_eval=TIMES, **how)
-        except (AssertionError, LaunchError, IndexError, SolverError) as fault:
-            shown.append(fault)
-    assert shown
-
-
-def test_a_wrong_dtype_shows(monkeypatch):
-    layout = network_ode.steps_layout
-    monkeypatch.setattr(
-        network_ode, "steps_layout", lambda c, d, n, dtype: layout(c, d, n, np.dtype(np.float32))
-    )
-    with pytest.raises(TypeError, match="must be an array of f8"):
-        cuda.solve_ode(MLP(2, [4]), (0.0, 1.0), np.ones((2, 2)), np.zeros(22), device=Played())
-
-
-def exercise(on_cpu):
-    """Solve and differentiate in each way to lie in memory."""
-    cuda.NETWORK_THREADS = 64
-    module = Module(on_cpu, instances=WIDE)
-    for name, kilobytes in (("ragged", 227), ("slopes off chip", 60)):
-        problem, how, _ = CASES[name]
-        assert_agrees(Played(module, kilobytes * 1024), *problem, **how)
-
-
-@pytest.mark.parametrize("sanitize", SANITIZERS)
-def test_under_a_sanitizer(sanitize, sanitized):
-    sanitized(__file__, sanitize)
 
 
 def test_float32_has_no_double_but_time():

@@ -196,9 +196,8 @@ def test_loop_by_address_has_the_bits_of_plain_python(name, dtype, lanes, monkey
     assert all(found[key] == one[key] for key in ("ys", "counts", "last", "y0_bar", "times_bar"))
 
 
-@pytest.mark.parametrize(
-    "dtype", [pytest.param(DTYPES[0], marks=pytest.mark.slow), DTYPES[1]], ids=str
-)
+@pytest.mark.slow
+@dtypes
 def test_loop_with_the_field_inlined_has_the_bits_of_plain_python(dtype):
     for name, case in CASES.items():
         assert by(inlined(dtype), case, dtype, 1) == by_python(name, dtype, 1), name

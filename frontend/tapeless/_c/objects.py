@@ -5,7 +5,6 @@
 
 import functools
 import hashlib
-import os
 import pathlib
 import sys
 import threading
@@ -17,7 +16,7 @@ import numpy as np
 from numba import types
 
 from tapeless._c.entries import ENTRIES, Entry
-from tapeless_kernels._cache import cache_folder, content_key
+from tapeless_kernels._cache import cache_folder, content_key, keep_file
 from tapeless_kernels._jit import Family
 
 IR_TYPES = {types.int32: "i32", types.int64: "i64"}
@@ -56,13 +55,13 @@ class Target:
 
 def object_code(entry: Entry, dtype: np.dtype, target: Target) -> bytes:
     """Return the object code of a function, compiled or from the cache."""
-    name = f"c_{entry.full_name(dtype)}_{target.key}.nbc.o"  # as clear-cache looks for
+    name = f"c_{entry.full_name(dtype)}_{target.key}.nbc.o"
     path = cache_folder() / content_key("capi") / name
     try:
         return path.read_bytes()
     except OSError:
         code = _compile(entry, dtype, target)
-    _keep(path, code)
+    keep_file(path, code)
     return code
 
 
@@ -85,17 +84,6 @@ def _loaded(entry: Entry, dtype: np.dtype) -> int:
     engine.finalize_object()
     _ENGINES.append(engine)
     return int(engine.get_function_address(entry.symbol(dtype)))
-
-
-def _keep(path: pathlib.Path, code: bytes) -> None:
-    """Write a file of the cache in one piece, if it can be."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        new = path.with_name(f"{path.name}.{os.getpid()}")
-        new.write_bytes(code)
-        new.replace(path)
-    except OSError:  # `tapeless info` shows whether the folder can be written
-        pass
 
 
 def _compile(entry: Entry, dtype: np.dtype, target: Target) -> bytes:

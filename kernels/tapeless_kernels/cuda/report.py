@@ -19,6 +19,7 @@ from . import arrays
 from .arrays import NOTHING, STORED, TIMED, sizes_of
 from .example_fields import FIELDS
 from .kernels import Kernels
+from .remembered import remembered
 from .steps import step_kernel, step_vjp_kernel
 from .sums import sum_kernel
 from .trajectories import solve_kernel, solve_vjp_kernel, take_back_vjp_kernel
@@ -76,7 +77,7 @@ def row(name, dim, dtype, cc):
     return Row(name, dim, dtype.name, f"sm_{cc[0]}{cc[1]}", found)
 
 
-@functools.cache
+@remembered
 def ptx(name, dim, dtype, cc=LOWEST, time=np.float64):
     """Return the PTX of one kernel for the field of this dimension."""
     kernel, kept, method = VARIANTS[name]

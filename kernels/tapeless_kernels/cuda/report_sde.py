@@ -19,6 +19,7 @@ from ..tableaus.stochastic import (
     REVERSIBLE_HEUN,
     StochasticArrays,
 )
+from .remembered import remembered
 from .report import ARCHITECTURES, DTYPES, LOWEST
 from .sde import sde_kernel, sde_kernel_vjp, sde_pair_kernel_vjp, sde_unwind_kernel
 from .sde_arrays import Cotangents, Ensemble, PathSource, Span, StepGrid
@@ -115,7 +116,7 @@ def sde_row(kernel, method, dtype, cc):
     return SdeRow(kernel.__name__, method.name, dtype.name, f"sm_{cc[0]}{cc[1]}", found)
 
 
-@functools.cache
+@remembered
 def sde_ptx(kernel, method, dtype):
     """Return the PTX of one kernel, for the lowest architecture."""
     return sde_kernels(method, dtype).ptx(kernel, sde_arguments(kernel, method, dtype), LOWEST)

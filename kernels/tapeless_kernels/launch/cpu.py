@@ -330,12 +330,12 @@ class Chunk:
         """Return the table of the reverse pass: as that of the solve at its end, but for what both write."""
         if self._bars is None:
             self._bars = carve(bars_layout(self.plan, self.tiles, self._source.n_cache))
+            self._bars_at = np.array([array.ctypes.data for array in self._bars])
             self._bytes += sum(array.nbytes for array in self._bars)
         if self._reverse is None:
             table, n = self.table.copy(), at.QUEUE - at.BARS
-            addresses = [array.ctypes.data for array in self._bars]
-            table[at.BARS : at.QUEUE], table[at.OUTPUTS] = addresses[:n], addresses[n]
-            table[at.HEAD : at.WORK] = addresses[n + 1 :]
+            table[at.BARS : at.QUEUE], table[at.OUTPUTS] = self._bars_at[:n], self._bars_at[n]
+            table[at.HEAD : at.WORK] = self._bars_at[n + 1 :]
             self._reverse = table
         return self._reverse
 

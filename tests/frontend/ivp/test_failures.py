@@ -168,13 +168,14 @@ def test_ctrl_c_keeps_what_was_reached(compiled):
     assert "KeyboardInterrupt was raised" in partial.message
 
 
-def test_ten_thousand_random_small_problems():
+@pytest.mark.parametrize("n_problems", [2_500, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_random_small_problems(n_problems):
     """None hangs, crashes, leaks or returns without a reason."""
     generator = np.random.default_rng(3)
     cubic = numba.njit(lambda t, y, a, b: a @ y + b * y**3 - 0.1 * np.sin(5 * t) * y)
     methods = ["RK23", "RK45", "DOP853", "tsit5", "vern6", "vern7", "rkf45", "cash_karp", "heun21"]
     before = None
-    for i in range(10_000):
+    for i in range(n_problems):
         n = int(generator.integers(1, 5))
         y0 = generator.normal(size=n) * 10.0 ** generator.integers(-8, 8)
         t0, t1 = generator.normal(size=2) * 10.0 ** generator.integers(-6, 3)
@@ -196,11 +197,11 @@ def test_ten_thousand_random_small_problems():
         assert sol.success == (sol.status == 0) and sol.message
         assert np.isfinite(sol.y).all()
         assert not sol.success or len(sol.t) == 0 or sol.t[-1] == t1
-        if i == 2000:
+        if i == n_problems // 5:
             gc.collect()
             tracemalloc.start()
             before = tracemalloc.take_snapshot(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        if i == 4000:
+        if i == n_problems // 5 * 2:
             tracemalloc.stop()
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before[1]
     assert grown < 50_000  # kB

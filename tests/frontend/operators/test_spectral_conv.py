@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from layouts import layouts
 from tapeless.operators import SpectralConv
 from tapeless_kernels import _cache
 
@@ -101,19 +102,6 @@ def test_imaginary_parts_of_the_mean_and_nyquist_change_nothing(method):
     theta_bar = conv.vjp(x, theta, np.cos(3 * y))[1]
     w_bar = conv.unflatten(theta_bar)["weights"]
     assert abs(w_bar[..., [0, 4]].imag).max() < 1e-14 < abs(w_bar[..., 1:4].imag).min()
-
-
-def layouts(x):
-    """Yield an array in other layouts, with the same numbers."""
-    wide = np.zeros((*x.shape[:-1], 2 * x.shape[-1]), x.dtype)
-    wide[..., ::2] = x
-    frozen = x.copy()
-    frozen.flags.writeable = False
-    room = np.empty(x.nbytes + 1, np.uint8)
-    unaligned = np.frombuffer(room, np.uint8)[1:].view(x.dtype).reshape(x.shape)
-    unaligned[...] = x
-    yield from (wide[..., ::2], x[::-1].copy()[::-1], np.asfortranarray(x), frozen, unaligned)
-    yield x.astype(x.dtype.newbyteorder())
 
 
 @every_method
