@@ -8,15 +8,15 @@ import copy
 import pathlib
 import re
 
-import fake_cupy
-import foreign_arrays
 import numpy as np
 import pytest
 from cuda_on_cpu import OnCpu, missing_compiler
+
+import fake_cupy
+import foreign_arrays
+import tapeless
 from fake_cupy import ENTERED, WAITS, Array, Played, Stream
 from foreign_arrays import Exporter, OfNumba
-
-import tapeless
 from tapeless import cuda
 from tapeless._interchange.refusals import REFUSALS
 from tapeless.errors import SolverError

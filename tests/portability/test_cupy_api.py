@@ -8,13 +8,13 @@ import inspect
 import pathlib
 import re
 
-import fake_cupy
 import numpy as np
 import pytest
 from cuda_on_cpu import Function, OnCpu
-from fake_cupy import OURS, Card, Fake, Played, Stream
 
+import fake_cupy
 import tapeless
+from fake_cupy import OURS, Card, Fake, Played, Stream
 from tapeless import cuda
 from tapeless_kernels import _cupy
 

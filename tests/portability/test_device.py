@@ -2,12 +2,12 @@
 
 import importlib
 
-import fake_cupy
 import numpy as np
 import pytest
+
+import fake_cupy
 from fake_cupy import Fake, Stream
 from foreign_arrays import Tensor
-
 from tapeless_kernels import _cuda, _cupy
 from tapeless_kernels.cuda.arrays import Given
 from tapeless_kernels.cuda.device import Device

@@ -4,8 +4,8 @@ import sys
 from types import ModuleType
 
 import numpy as np
-from fake_cupy import Capsule
 
+from fake_cupy import Capsule
 from tapeless_kernels._cupy import CUDA
 
 
