@@ -26,6 +26,12 @@ from tapeless._spectral_ops.chebyshev_points import (
 )
 from tapeless._spectral_ops.clenshaw import series_evaluate, series_evaluate_vjp
 from tapeless._spectral_ops.filters import dealias, dealias_vjp, filter, filter_vjp
+from tapeless._spectral_ops.laplacian import (
+    inverse_laplacian,
+    inverse_laplacian_vjp,
+    laplacian,
+    laplacian_vjp,
+)
 from tapeless._spectral_ops.legendre import (
     legendre_inverse,
     legendre_inverse_vjp,
@@ -60,10 +66,6 @@ from tapeless._spectral_ops.vector import (
     divergence_vjp,
     gradient,
     gradient_vjp,
-    inverse_laplacian,
-    inverse_laplacian_vjp,
-    laplacian,
-    laplacian_vjp,
 )
 
 __all__ = [
