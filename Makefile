@@ -83,13 +83,16 @@ clean: ## remove all that these targets made
 # Frameworks that we are called from, built for the CPU: torch's usual build brings gigabytes for GPUs along.
 TORCH_CPU := --extra-index-url https://download.pytorch.org/whl/cpu
 .venv/installed-interop: .venv/installed-test
-	@echo 'Installing torch and jax for the CPU into .venv, for the tests of tapeless.interop.'
+	@echo 'Installing torch and jax for the CPU into .venv, and CuPy, for the tests that ask them.'
 	@$(BIN)/python -c 'import torch' 2>/dev/null || \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check 'torch==2.13.0+cpu' $(TORCH_CPU) || \
 		echo 'torch could not be installed: the tests of tapeless.interop.torch will be skipped.'
 	@$(BIN)/python -c 'import jax' 2>/dev/null || \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check jax optax || \
 		echo 'jax could not be installed: the tests of tapeless.interop.jax will be skipped.'
+	@$(BIN)/python -c 'import cupy' 2>/dev/null || \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check 'cupy-cuda13x>=14' || \
+		echo 'CuPy could not be installed: tests/portability/test_cupy_api.py will be skipped.'
 	@touch $@
 
 $(BIN)/python:
