@@ -9,7 +9,7 @@ BUILT_FROM := pyproject.toml CMakeLists.txt $(wildcard kernels/include/* kernels
 DOCUMENTED = _adam _address _adjoint_memory _brownian _c_field _check_tableau _composition _cuda_brownian _cuda_conv \
 	_cuda_sde _cuda_sde_solution _cuda_solution _diffusion _fft_engine _fft_frequencies _fft_table _field _fit _fno \
 	_kinetic _lbfgs _momentum _network _objective _ode _operator_objective _parameters _portrait _save _sde \
-	_sde_solution _second _solution _spectral_conv _training_result \
+	_sde_solution _second _solution _spectral_conv _stats _training_result \
 	$(addprefix _ivp/,dense public result) \
 	$(addprefix _pde/,coefficients exponential public random_field solution) \
 	$(addprefix _spectral_ops/,calculus chebyshev chebyshev_points clenshaw filters laplacian legendre norms parseval points \

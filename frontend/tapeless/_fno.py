@@ -1,54 +1,27 @@
 """The Fourier neural operator: lifting, spectral layers with a pointwise path, projection."""
 
 import functools
-import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
 from tapeless import _check as check
-from tapeless import _recycled as recycled
+from tapeless._convolution import Floats
 from tapeless._flat import checked, parameters
+from tapeless._fno_passes import Dense, Passes, Step
 from tapeless._interchange import converting, takes_arrays
-from tapeless._kept_modes import check_modes, kept, threads_for
+from tapeless._kept_modes import check_modes
 from tapeless._operator_arguments import as_cotangent, as_field, as_tangent
 from tapeless._spectral_conv import Pullback, SpectralConv
 from tapeless._types import RNG, ArrayInput, Integer
 from tapeless_kernels.activations import ACTIVATIONS
-from tapeless_kernels.spectral import launch
 
-Floats = NDArray[np.floating]
 CODES = {activation.name: activation for activation in ACTIVATIONS}
 
 
-class _Dense(NamedTuple):
-    """A dense layer at every point, and where its parameters are in theta."""
-
-    name: str
-    n_in: int
-    n_out: int
-    at: int
-    activation: int
-
-    @property
-    def end(self) -> int:
-        """Where its parameters end."""
-        return self.at + (self.n_in + 1) * self.n_out
-
-
-class _Step(NamedTuple):
-    """What one dense layer leaves for its transpose, with the spectral path beside it if there is one."""
-
-    dense: _Dense
-    x: Floats
-    slopes: Floats  # of the activation, if there is one
-    conv: Any
-    conv_at: int
-
-
-class FNO:
+class FNO(Passes):
     """A Fourier neural operator: an operator between functions on a periodic grid, at any resolution.
 
     ``v = P(x, coordinates)``; ``v = act(SpectralConv(v) + W^T v + b)`` in each layer, the last one without the
@@ -128,15 +101,15 @@ class FNO:
         }  # fmt: skip
         self.conv = SpectralConv(self.width, self.width, self.modes, **options)
         code, n_lifted = self.activation.code, self.in_channels + self.coordinates * len(self.modes)
-        self._lift = _Dense("lift", n_lifted, self.width, 0, 0)
+        self._lift = Dense("lift", n_lifted, self.width, 0, 0)
         at, self._layers = self._lift.end, []
         for i in range(self.n_layers):
             act = code if i < self.n_layers - 1 else 0
-            dense = _Dense(f"layer{i}", self.width, self.width, at + self.conv.n_params, act)
+            dense = Dense(f"layer{i}", self.width, self.width, at + self.conv.n_params, act)
             self._layers.append((at, dense))
             at = dense.end
-        self._first = _Dense("projection0", self.width, hidden, at, code)
-        self._second = _Dense("projection1", hidden, self.out_channels, self._first.end, 0)
+        self._first = Dense("projection0", self.width, hidden, at, code)
+        self._second = Dense("projection1", hidden, self.out_channels, self._first.end, 0)
         self.n_params = self._second.end
 
     def __repr__(self) -> str:
@@ -297,104 +270,19 @@ class FNO:
         y, steps, values = self._forward("FNO.jvp", x, theta, keep=True)
         moved = as_tangent("FNO.jvp", x_dot, (len(y), self.in_channels, *y.shape[2:]), y.dtype)
         dots = parameters("FNO.jvp", theta_dot, self.n_params, y.dtype, "theta_dot")
-        dot = self._lifted(moved, zeros=True)
-        for step in steps:
-            out = np.zeros((len(dot), step.dense.n_out, dot.shape[2]), y.dtype)
-            none = out[:0]
-            without_bias = np.array(values[step.dense.at : step.dense.end])
-            without_bias[step.dense.n_in * step.dense.n_out :] = 0
-            launch.points(without_bias, 0, dot, out, none, 0, 1)
-            launch.points(dots, step.dense.at, step.x, out, none, 0, 0)
-            if step.conv is not None:
-                part = slice(step.conv_at, step.conv_at + self.conv.n_params)
-                grid = step.conv.source.shape
-                _, moved = self.conv.jvp(
-                    step.x.reshape(*step.x.shape[:2], *grid), values[part],
-                    dot.reshape(*dot.shape[:2], *grid), dots[part],
-                )  # fmt: skip
-                out += moved.reshape(out.shape)
-            if step.dense.activation:
-                out *= step.slopes
-            dot = out
-        return y, dot.reshape(y.shape)
-
-    def _all_dense(self) -> tuple[_Dense, ...]:
-        return (self._lift, *(dense for _, dense in self._layers), self._first, self._second)
-
-    def _lifted(self, x: Floats, zeros: bool = False) -> Floats:
-        """Return x (batch, channels, points) with the coordinates after it, or zeros in their place."""
-        batch, grid = len(x), x.shape[2:]
-        out = np.empty((batch, self._lift.n_in, *grid), x.dtype)
-        out[:, : self.in_channels] = x
-        for i, n in enumerate(grid[: len(grid) * self.coordinates]):
-            axis = np.zeros(n) if zeros else np.arange(n) / n
-            out[:, self.in_channels + i] = axis.reshape(-1, *(1,) * (len(grid) - 1 - i))
-        return out.reshape(batch, self._lift.n_in, math.prod(grid))
+        return y, self._tangent(steps, values, moved, dots).reshape(y.shape)
 
     def _forward(
         self, caller: str, x: ArrayInput, theta: ArrayInput, keep: bool
-    ) -> tuple[Floats, list[_Step], Floats]:
+    ) -> tuple[Floats, list[Step], Floats]:
         found = as_field(caller, x, self.in_channels, len(self.modes))
         grid = found.shape[2:]
         check_modes(caller, self.modes, grid)
         values = parameters(caller, theta, self.n_params, found.dtype)
-        threads = threads_for("FNO", self.threads, found.size * self.width)
-        modes = kept(grid, self.modes, found.dtype)
-        steps: list[_Step] | None = [] if keep else None
-        v = self._lifted(found)
-        v = self._dense(self._lift, values, v, None, threads, steps)
-        for at, dense in self._layers:
-            weights = self.conv._weights.dense(values[at : at + self.conv.n_params])
-            field = v.reshape(len(v), self.width, *grid)
-            pre, left = self.conv._apply(field, weights, modes, modes)
-            v = self._dense(dense, values, v, pre.reshape(v.shape), threads, steps, left, at)
-        for dense in (self._first, self._second):
-            v = self._dense(dense, values, v, None, threads, steps)
-        return v.reshape(len(v), self.out_channels, *grid), steps or [], values
-
-    def _dense(
-        self, dense: _Dense, theta: Floats, x: Floats, out: Floats | None, threads: int,
-        steps: list[_Step] | None, conv: Any = None, conv_at: int = 0,
-    ) -> Floats:  # fmt: skip
-        """Return act(out + W^T x + b), and note what its transpose needs, if `steps` are wanted."""
-        fresh = out is None
-        if out is None:
-            out = recycled.empty((len(x), dense.n_out, x.shape[2]), x.dtype)
-        code = dense.activation
-        after = recycled.empty(out.shape, x.dtype) if code else out[:0]
-        launch.points(
-            theta, dense.at, x, out, after, code if steps is None else -code, int(fresh), threads
-        )
-        if steps is not None:
-            steps.append(_Step(dense, x, out, conv, conv_at))
-        return after if code else out
+        return *self._run(found, values, keep), values
 
     def _pullback(
-        self, steps: list[_Step], theta: Floats, shape: tuple[int, ...], y_bar: ArrayInput
+        self, steps: list[Step], theta: Floats, shape: tuple[int, ...], y_bar: ArrayInput
     ) -> tuple[Floats, Floats]:
         bar = as_cotangent("FNO.pullback", y_bar, shape, theta.dtype)
-        return self._backward(steps, theta, bar)
-
-    def _backward(self, steps: list[_Step], theta: Floats, bar: Floats) -> tuple[Floats, Floats]:
-        grid, threads = bar.shape[2:], threads_for("FNO", self.threads, bar.size * self.width)
-        theta_bar = np.zeros(self.n_params, theta.dtype)
-        bar = bar.reshape(*bar.shape[:2], math.prod(grid))
-        for step in reversed(steps):
-            dense, conv = step.dense, step.conv
-            slopes = step.slopes if dense.activation else step.slopes[:0]
-            if conv is None:
-                x_bar = recycled.empty(step.x.shape, step.x.dtype)
-            else:
-                if dense.activation:  # the convolution's transpose takes all of it
-                    bar *= slopes  # never the caller's: the last step has no activation
-                    slopes = slopes[:0]
-                x_bar, weights_bar = self.conv._apply_vjp(conv, bar.reshape(*bar.shape[:2], *grid))
-                part = slice(step.conv_at, step.conv_at + self.conv.n_params)
-                theta_bar[part] = self.conv._weights.dense_vjp(theta[part], weights_bar)
-                x_bar = x_bar.reshape(step.x.shape)
-            theta_bar[dense.at : dense.end] = launch.points_vjp(
-                theta, dense.at, step.x, slopes, bar, x_bar, int(conv is None), threads
-            )
-            bar = x_bar
-        x_bar = bar[:, : self.in_channels].reshape(len(bar), self.in_channels, *grid)
-        return x_bar, theta_bar
+        return self._run_vjp(steps, theta, bar)

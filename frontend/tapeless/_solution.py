@@ -1,18 +1,17 @@
-"""What a solve returns: states, statistics, and the transpose of the map from y0 and theta to them."""
+"""What a solve returns: states, and the derivatives of the map from y0, theta and times to them."""
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, overload
+from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tapeless._check import as_state
-from tapeless._complain import check_reconstruction, complain, describe
-from tapeless._gradient import Gradient, gradient_of
+from tapeless._gradient import Gradient
 from tapeless._interchange import presents_arrays, takes_arrays
+from tapeless._pulled_back import pulled_back
+from tapeless._stats import Floats, Reduced, Stats
 from tapeless._steps import StepLog, Steps, StepsBar, looks_stiff
 from tapeless._types import ArrayInput, Integer
-from tapeless.errors import SolverError
 from tapeless_kernels.tableaus.explicit import EXPLICIT
 
 if TYPE_CHECKING:  # they import this module, or matplotlib
@@ -22,62 +21,6 @@ if TYPE_CHECKING:  # they import this module, or matplotlib
     from tapeless._backward import Backward
     from tapeless._forward import Forward
     from tapeless._solve import Reverse
-
-Floats: TypeAlias = NDArray[np.floating]
-
-
-class Stats(NamedTuple):
-    """What happened to each trajectory: arrays of shape (batch,), or scalars for a single one.
-
-    Attributes
-    ----------
-    nfe : ndarray of int64
-        Evaluations of the field.
-    accepted, rejected : ndarray of int64
-        Steps that were taken, and steps that were tried and made shorter.
-    last_step : ndarray of float64
-        Size of the last accepted step, negative backward in time.
-    status : ndarray of uint8
-        A code of `tapeless_kernels.status`: 1 is success.
-    t : ndarray of float64
-        The time reached.
-    drift : ndarray of float64
-        Of a reversible method, the largest distance of its two states from each other, by the component in which
-        they differ most. 0 of other methods.
-    reconstruction : ndarray of float64
-        With ``adjoint="reversible"``, once `Solution.vjp` has been called, the largest error of a component of the
-        y0 that was made again, relative to the largest of y0 (or to a thousandth of the largest state of the
-        trajectory, if that is more). NaN before, and of reversible methods with another adjoint. 0 of other methods.
-    """
-
-    # Scalars have the attributes of arrays, so that one type does for both.
-    nfe: NDArray[np.int64]
-    accepted: NDArray[np.int64]
-    rejected: NDArray[np.int64]
-    last_step: NDArray[np.float64]
-    status: NDArray[np.uint8]
-    t: NDArray[np.float64]
-    drift: NDArray[np.float64]
-    reconstruction: NDArray[np.float64]
-
-
-class Reduced(NamedTuple):
-    """What `solve_ode` keeps of whole trajectories if it is asked to; what was not asked for is None.
-
-    Between the ends of steps a trajectory is its cubic Hermite interpolant.
-
-    Attributes
-    ----------
-    mean, min, max : ndarray, shape (batch, dim)
-        Mean over the time from t0 to where the trajectory ended, least and largest value, of each component.
-    first_passage : ndarray of float64, shape (batch,)
-        The time at which the component first reached its level, NaN if it did not.
-    """
-
-    mean: Floats | None = None
-    min: Floats | None = None
-    max: Floats | None = None
-    first_passage: Floats | None = None
 
 
 @presents_arrays
@@ -326,56 +269,7 @@ class Solution:
         called any number of times.
         With ``adjoint="backsolve"`` it is the continuous adjoint, solved backward to the tolerances.
         """
-        if self._reverse is None:
-            if self._adjoint == "forward":
-                raise ValueError(
-                    "Solution.vjp: `adjoint` must be 'store', 'every', 'binomial', 'reversible' or 'backsolve' in "
-                    "solve_ode; got 'forward', which has `jvp` alone."
-                )
-            if self._without_vjp:
-                raise ValueError(
-                    f"Solution.vjp: the field has no `vjp` in {', '.join(map(str, self._without_vjp))}, and "
-                    'solve_ode kept nothing to differentiate; give tapeless.field a `vjp`, say "symbolic".'
-                )
-            raise ValueError(
-                "Solution.vjp: solve_ode was called with adjoint=None, and kept nothing to differentiate; call "
-                "it with adjoint='store'."
-            )
-        if ys_bar is None:
-            ys_bar = np.zeros_like(self.ys)
-        ys_bar = as_state("Solution.vjp", "ys_bar", ys_bar).astype(self.ys.dtype, copy=False)
-        if ys_bar.shape != self.ys.shape:
-            wanted = f"of the shape of `ys`, {self.ys.shape}"
-            raise complain(ValueError, "Solution.vjp", "ys_bar", wanted, describe(ys_bar))
-        spread = None
-        if steps_bar is not None:
-            spread = self._measured().spread(steps_bar)
-            if not self._reverse.keeps_slopes:
-                raise ValueError(
-                    "Solution.vjp: `steps_bar` must be left out after a solve by a reversible method or with "
-                    "adjoint='backsolve', which measures steps and keeps none of their slopes; it goes with adjoint="
-                    "'store', 'every' and 'binomial' of other methods."
-                )
-        passage_bar = None
-        if first_passage_bar is not None:
-            passage_bar = self._passage_bar(first_passage_bar)
-        if times and not self._reverse.time_gradients:
-            raise ValueError(
-                "Solution.vjp: `times` needs slopes that were not kept; call solve_ode with time_gradients=True."
-            )
-        try:
-            bars = self._reverse(
-                ys_bar[None] if self._single else ys_bar, spread, passage_bar, times
-            )
-        except SolverError as error:  # on the way back
-            error.solution = self
-            raise
-        errors = self._reverse.reconstruction()
-        if errors is not None:
-            self.stats = check_reconstruction(self, errors, self._reverse.throw, self._single)
-        if times:
-            return gradient_of(bars, self._reverse.shared, self._single, self._reverse.final)
-        return (bars.y0[0] if self._single else bars.y0), bars.theta
+        return pulled_back(self, ys_bar, steps_bar, first_passage_bar, times)
 
     def _steps_vjp(self, steps_bar: StepsBar, *, hold_start: bool) -> tuple[Floats, Floats]:
         """Return the gradients of what depends on steps alone, the first slope constant if `hold_start`."""
@@ -387,24 +281,6 @@ class Solution:
             hold_start=hold_start,
         )
         return (bars.y0[0] if self._single else bars.y0), bars.theta
-
-    def _passage_bar(self, given: ArrayInput) -> Floats:
-        """Return the cotangent of the first passages, 0 where there is none."""
-        passage = self.reduced.first_passage
-        if passage is None:
-            raise ValueError(
-                "Solution.vjp: `first_passage_bar` must be left out, unless solve_ode is called with first_passage."
-            )
-        bar = as_state("Solution.vjp", "first_passage_bar", given)
-        if bar.shape != np.shape(passage):
-            wanted = f"of shape {np.shape(passage)}"
-            raise complain(ValueError, "Solution.vjp", "first_passage_bar", wanted, describe(bar))
-        bar = np.atleast_1d(np.where(np.isnan(passage), 0.0, bar))
-        if not np.isfinite(bar).all():
-            raise complain(
-                ValueError, "Solution.vjp", "first_passage_bar", "finite", "NaN or inf in it"
-            )
-        return bar
 
     @takes_arrays
     def jvp(

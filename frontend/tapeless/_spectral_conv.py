@@ -2,38 +2,24 @@
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tapeless import _check as check
-from tapeless import _recycled as recycled
 from tapeless._complain import complain, describe
+from tapeless._convolution import Convolution, Floats, Forward
 from tapeless._flat import parameters
 from tapeless._interchange import converting, takes_arrays
-from tapeless._kept_modes import METHODS, Modes, check_modes, kept, threads_for
+from tapeless._kept_modes import METHODS, check_modes, kept
 from tapeless._mode_weights import KINDS, Weights
 from tapeless._operator_arguments import as_cotangent, as_field, as_tangent
 from tapeless._types import RNG, ArrayInput, Integer
-from tapeless_kernels.spectral import launch
 
-Floats = NDArray[np.floating]
 Pullback = Callable[[ArrayInput], tuple[Floats, Floats]]
 
 
-class _Forward(NamedTuple):
-    """What a forward pass leaves for its transpose."""
-
-    x_modes: Floats  # (modes, 2, batch, in)
-    weights: Floats
-    source: Modes
-    target: Modes
-    methods: tuple[str, str]
-    threads: int
-
-
-class SpectralConv:
+class SpectralConv(Convolution):
     """A convolution with kernels that have few Fourier modes, as Fourier neural operators have them.
 
     A field of `in_channels` is transformed, of each axis the lowest modes are kept, channels are mixed mode by mode
@@ -303,7 +289,7 @@ class SpectralConv:
 
     def _forward(
         self, caller: str, x: ArrayInput, theta: ArrayInput, shape: tuple[int, ...] | None
-    ) -> tuple[Floats, _Forward]:
+    ) -> tuple[Floats, Forward]:
         x = as_field(caller, x, self.in_channels, len(self.modes))
         grid = x.shape[2:]
         check_modes(caller, self.modes, grid)
@@ -319,74 +305,8 @@ class SpectralConv:
         target = source if shape is None else kept(shape, self.modes, x.dtype)
         return self._apply(x, weights, source, target)
 
-    def _pullback(self, kept: _Forward, theta: Floats, y_bar: ArrayInput) -> tuple[Floats, Floats]:
+    def _pullback(self, kept: Forward, theta: Floats, y_bar: ArrayInput) -> tuple[Floats, Floats]:
         shape = (kept.x_modes.shape[3], self.out_channels, *kept.target.shape)
         bar = as_cotangent("SpectralConv.pullback", y_bar, shape, theta.dtype)
         x_bar, weights_bar = self._apply_vjp(kept, bar)
         return x_bar, self._weights.dense_vjp(theta, weights_bar)
-
-    def _apply(
-        self, x: Floats, weights: Floats, source: Modes, target: Modes, out: Floats | None = None
-    ) -> tuple[Floats, _Forward]:
-        """Return the convolved field and what its transpose needs; nothing is checked."""
-        batch, n_in = x.shape[:2]
-        threads = threads_for("SpectralConv", self.threads, x.size)
-        methods = self.method or source.faster, self.method or target.faster
-        modes = source.analyse(x.reshape(batch * n_in, *source.shape), "plain", methods[0], threads)
-        modes = modes.reshape(*modes.shape[:3], batch, n_in)
-        mixed = self._mixed(modes, weights, source, threads)
-        if target is not source:  # modes are sums over the points of the first grid
-            factor = x.dtype.type(target.n_points / source.n_points)
-            mixed[:, :, source.places] *= factor  # what pads them is not initialised
-        flat = None if out is None else out.reshape(mixed.shape[3], *target.shape)
-        y = target.synthesise(mixed, "scaled", methods[1], threads, flat)
-        kept = _Forward(modes, weights, source, target, methods, threads)
-        return y.reshape(batch, self.out_channels, *target.shape), kept
-
-    def _mixed(self, x_modes: Floats, weights: Floats, source: Modes, threads: int) -> Floats:
-        """Return the modes of the result, (waves, 2, row, batch * out)."""
-        *lead, batch, _ = x_modes.shape
-        if self._weights.separable:
-            x = self._channelwise(source.unpack(x_modes.reshape(*lead, -1)))
-            return source.pack((x * _as_complex(weights)).reshape(-1, *source.counts))
-        out = recycled.empty((*lead, batch, self.out_channels), x_modes.dtype)
-        return launch.mixed(x_modes, weights, out, self.modes, threads).reshape(*lead, -1)
-
-    def _mixed_vjp(self, kept: _Forward, bars: Floats) -> tuple[Floats, Floats]:
-        """Return the cotangents of the modes of x and of the weights: the transpose of `_mixed`."""
-        x_modes, weights, source = kept.x_modes, kept.weights, kept.source
-        *lead, batch, _ = x_modes.shape
-        if self._weights.separable:
-            x = self._channelwise(source.unpack(x_modes.reshape(*lead, -1)))
-            bar = self._channelwise(source.unpack(bars))
-            x_bar = source.pack((bar * _as_complex(weights).conj()).reshape(-1, *source.counts))
-            of_weights = (x.conj() * bar).sum(axis=0).T
-            return x_bar, np.stack([of_weights.real, of_weights.imag], axis=1)
-        x_bar = recycled.empty(x_modes.shape, x_modes.dtype)
-        if batch == 0:  # kernels add up at least one sample
-            return x_bar.reshape(*lead, 0), np.zeros_like(weights)
-        weights_bar = np.empty_like(weights)
-        bars = bars.reshape(*lead, batch, self.out_channels)
-        launch.mixed_vjp(x_modes, weights, bars, x_bar, weights_bar, self.modes, kept.threads)
-        return x_bar.reshape(*lead, -1), weights_bar
-
-    def _channelwise(self, modes: NDArray[np.complexfloating]) -> NDArray[np.complexfloating]:
-        """Return complex modes (batch * channels, ...) of separable weights as (batch, channels, modes)."""
-        n = self.in_channels
-        return modes.reshape(len(modes) // n, n, self._weights.n_modes)
-
-    def _apply_vjp(self, kept: _Forward, y_bar: Floats) -> tuple[Floats, Floats]:
-        """Return the cotangents of x and of the weights: the transpose of `_apply`."""
-        (batch, n_in), threads = kept.x_modes.shape[3:], kept.threads
-        flat = y_bar.reshape(batch * self.out_channels, *kept.target.shape)
-        bars = kept.target.analyse(flat, "scaled", kept.methods[1], threads)
-        if kept.target is not kept.source:
-            bars *= y_bar.dtype.type(kept.target.n_points / kept.source.n_points)
-        modes_bar, weights_bar = self._mixed_vjp(kept, bars)
-        x_bar = kept.source.synthesise(modes_bar, "plain", kept.methods[0], threads)
-        return x_bar.reshape(batch, n_in, *kept.source.shape), weights_bar
-
-
-def _as_complex(weights: Floats) -> NDArray[np.complexfloating]:
-    """Return separable weights (modes, 2, channels) as complex ones (channels, modes)."""
-    return (weights[:, 0] + 1j * weights[:, 1]).T.astype(np.result_type(weights, np.complex64))

@@ -4,19 +4,13 @@ import numpy as np
 import pytest
 
 import tapeless
+from equations import lorenz
 from tapeless_kernels.launch.schedule import next_checkpoint, steps_again
 
 RNG = np.random.default_rng(5)
 NETWORK = tapeless.fields.MLP(3, [8])
 THETA = NETWORK.init(rng=1)
 TIMES = np.linspace(0.0, 1.0, 4)
-
-
-@tapeless.field(dim=3, n_params=3, vjp="symbolic")
-def lorenz(t, y, theta, dy):
-    dy[0] = theta[0] * (y[1] - y[0])
-    dy[1] = y[0] * (theta[1] - y[2]) - y[1]
-    dy[2] = y[0] * y[1] - theta[2] * y[2]
 
 
 SUM = lorenz + NETWORK

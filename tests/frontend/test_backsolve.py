@@ -7,6 +7,7 @@ import pytest
 
 import tapeless
 from differences import central_difference
+from equations import lorenz
 from tapeless import Backsolve, SolverError, solve_ode
 from tapeless_kernels.status import NON_FINITE, SUCCESS
 
@@ -15,13 +16,6 @@ NETWORK = tapeless.fields.MLP(3, [8], time=True)
 THETA = NETWORK.init(rng=1)
 TIMES = np.array([0.0, 0.25, 0.25, 0.6, 0.9])
 TIGHT = {"rtol": 1e-11, "atol": 1e-11}
-
-
-@tapeless.field(dim=3, n_params=3, vjp="symbolic")
-def lorenz(t, y, theta, dy):
-    dy[0] = theta[0] * (y[1] - y[0])
-    dy[1] = y[0] * (theta[1] - y[2]) - y[1]
-    dy[2] = y[0] * y[1] - theta[2] * y[2]
 
 
 @tapeless.field(dim=1, n_params=1, vjp="symbolic")

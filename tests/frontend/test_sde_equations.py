@@ -6,17 +6,12 @@ import numpy as np
 import pytest
 
 import tapeless
+from equations import lorenz
 from sde_problem import SPAN
 from tapeless import SolverError, solve_sde
 
 
 def test_lorenz_with_additive_noise_keeps_to_its_attractor():
-    @tapeless.field(dim=3, n_params=3)
-    def lorenz(t, y, theta, dy):
-        dy[0] = theta[0] * (y[1] - y[0])
-        dy[1] = y[0] * (theta[1] - y[2]) - y[1]
-        dy[2] = y[0] * y[1] - theta[2] * y[2]
-
     @tapeless.diffusion(dim=3)
     def noise(t, y, theta, dg):
         dg[0] = dg[1] = dg[2] = 0.5

@@ -91,7 +91,8 @@ def test_ctrl_c_keeps_what_was_learnt(monkeypatch):
 
 
 def test_without_scikit_learn_it_says_what_to_install(monkeypatch):
-    monkeypatch.delitem(sys.modules, "tapeless.sklearn")
+    for name in ("sklearn", "_estimator", "_sklearn"):
+        monkeypatch.delitem(sys.modules, f"tapeless.{name}")
     monkeypatch.setitem(sys.modules, "sklearn.base", None)
     with pytest.raises(ImportError, match=r"pip install 'tapeless\[demo\]'"):
         import tapeless.sklearn  # noqa: F401
