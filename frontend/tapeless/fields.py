@@ -16,7 +16,7 @@ from tapeless._kinetic import Kinetic
 from tapeless._parameters import Frozen, Slice
 from tapeless._second import vjp_jvp
 from tapeless._spectral import normalised, normalised_jvp, normalised_vjp, normalised_vjp_jvp
-from tapeless._symbolic import derived_jvp, derived_vjp
+from tapeless._symbolic import derived_jvp, derived_vjp, derived_vjp_jvp
 from tapeless._types import RNG, ArrayInput, Integer
 from tapeless_kernels.activations import ACTIVATIONS
 from tapeless_kernels.fields.layers import (
@@ -34,7 +34,7 @@ from tapeless_kernels.fields.layers import (
     SpectralDense,
 )
 from tapeless_kernels.fields.lower import lower
-from tapeless_kernels.launch.user_field import UserProgram, gives_time_bar
+from tapeless_kernels.launch.user_field import Derived, UserProgram, gives_time_bar
 
 __all__ = [
     "LAYERS",
@@ -305,6 +305,9 @@ class Field(VectorField):
                 wanted = "a positive integer" if least else "an integer of at least 0"
                 raise complain(ValueError, "field", name, wanted, describe(number))
         _check_function("fun", fun, "f(t, y, theta, dy)")
+        second = None
+        if vjp == jvp == "symbolic":
+            second = Derived(derived_vjp_jvp, (fun, int(dim), int(n_params)))
         if vjp == "symbolic":
             vjp = derived_vjp(fun, int(dim), int(n_params))
         elif vjp is not None:
@@ -316,7 +319,7 @@ class Field(VectorField):
         self.fun, self.dim, self.n_params = fun, int(dim), int(n_params)
         self.vjp: Callable[..., None] | None = vjp
         self.jvp: Callable[..., None] | None = jvp
-        self.program = UserProgram(fun, vjp, self.dim, self.n_params, jvp)
+        self.program = UserProgram(fun, vjp, self.dim, self.n_params, jvp, second=second)
 
     takes_own_theta = True
 
@@ -329,6 +332,11 @@ class Field(VectorField):
     def without_jvp(self) -> tuple[VectorField, ...]:
         """The field itself, if it has no tangent."""
         return () if self.jvp else (self,)
+
+    @property
+    def without_vjp_jvp(self) -> tuple[VectorField, ...]:
+        """The field itself, unless SymPy derives both its transpose and its tangent."""
+        return () if self.program.second else (self,)
 
     @property
     def without_time_bar(self) -> tuple[VectorField, ...]:
