@@ -160,6 +160,11 @@ class Sum(VectorField):
         return tuple(part for field in self.fields for part in field.without_jvp)
 
     @property
+    def without_vjp_jvp(self) -> tuple[VectorField, ...]:
+        """The terms whose transpose has no derivative."""
+        return tuple(part for field in self.fields for part in field.without_vjp_jvp)
+
+    @property
     def without_time_bar(self) -> tuple[VectorField, ...]:
         """The terms whose transpose does not give the cotangent of time."""
         return tuple(part for field in self.fields for part in field.without_time_bar)
