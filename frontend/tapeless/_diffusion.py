@@ -13,7 +13,7 @@ from tapeless._symbolic import derived_jvp, derived_vjp, derived_vjp_jvp
 from tapeless._types import RNG, Integer
 from tapeless.fields import Network, _check_function
 from tapeless_kernels.fields.lower import lower
-from tapeless_kernels.launch.user_field import Derived, UserProgram
+from tapeless_kernels.launch.user_field import Derived, UserProgram, gives_time_bar
 from tapeless_kernels.tableaus.stochastic import NOISES
 
 Noise = Literal["additive", "scalar", "diagonal", "commutative", "diagonal-general", "general"]
@@ -125,6 +125,11 @@ class Diffusion(VectorField):
     def without_jvp(self) -> tuple[VectorField, ...]:
         """The diffusion itself, if it has no tangent."""
         return () if self.jvp else (self,)
+
+    @property
+    def without_time_bar(self) -> tuple[VectorField, ...]:
+        """The diffusion itself, unless its transpose gives the cotangent of time too."""
+        return () if self.vjp and gives_time_bar(self.vjp) else (self,)
 
     @property
     def without_vjp_jvp(self) -> tuple[VectorField, ...]:
