@@ -67,7 +67,7 @@ def differences(field: Any, t: float, point: Floats, bar: Floats) -> Floats:
     """Return what `transpose_of` does, that of time the last."""
 
     def paired(x: Floats) -> float:
-        dy = np.full(field.dim, np.nan)
+        dy = np.full(len(bar), np.nan)
         field.fun(x[-1], x[: field.dim].copy(), x[field.dim : -1].copy(), dy)
         return float(bar @ dy)
 

@@ -74,7 +74,9 @@ def check_vjp(
     centre = centre_of("check_vjp", field, y, theta)
     for _ in range(int(n_points)):
         point = centre + 0.3 * draw.standard_normal(dim + n_params)
-        bar = draw.standard_normal(dim)
+        bar = draw.standard_normal(
+            getattr(field.program, "n_rows", 0) or dim
+        )  # of a diffusion others
         found = transpose_of(functions, t, point, bar)
         expected = differences(functions, t, point, bar)[: len(found)]
         i = differing(found, expected, rtol, bar)

@@ -54,35 +54,21 @@ def tangent_of_matrix(tangent, t, y, theta, cache, t_dot, y_dot, theta_dot, dy_d
 
 @kernel
 def vjp_along_of_field(along, t, y, theta, cache, dy_bar, y_dot, y_bar, y_bar_dot, theta_bar_dot):
-    """Run the transpose of a diffusion that is a vector and its tangent along y_dot, unless the cotangent is 0."""
-    if clear_unless_any(dy_bar, y_bar, y_bar_dot):
-        user_field_vjp_jvp(
-            t[0], y[:, 0], theta, dy_bar[:, 0], y_dot[:, 0], y_bar[:, 0], y_bar_dot[:, 0], theta_bar_dot
-        )  # fmt: skip
+    """Run the transpose of a diffusion that is a vector and its tangent along y_dot."""
+    user_field_vjp_jvp(
+        t[0], y[:, 0], theta, dy_bar[:, 0], y_dot[:, 0], y_bar[:, 0], y_bar_dot[:, 0], theta_bar_dot
+    )  # fmt: skip
     return 0
 
 
 @kernel
 def vjp_along_of_matrix(along, t, y, theta, cache, dy_bar, y_dot, y_bar, y_bar_dot, theta_bar_dot):
-    """Run the transpose of a diffusion that is a matrix and its tangent along y_dot, unless the cotangent is 0."""
-    if clear_unless_any(dy_bar, y_bar, y_bar_dot):
-        bar = dy_bar.reshape((DIM, CHANNELS))
-        user_field_vjp_jvp(
-            t[0], y[:, 0], theta, bar, y_dot[:, 0], y_bar[:, 0], y_bar_dot[:, 0], theta_bar_dot
-        )  # fmt: skip
+    """Run the transpose of a diffusion that is a matrix and its tangent along y_dot."""
+    bar = dy_bar.reshape((DIM, CHANNELS))
+    user_field_vjp_jvp(
+        t[0], y[:, 0], theta, bar, y_dot[:, 0], y_bar[:, 0], y_bar_dot[:, 0], theta_bar_dot
+    )  # fmt: skip
     return 0
-
-
-@kernel
-def clear_unless_any(dy_bar, y_bar, y_bar_dot):
-    """Return whether a cotangent is other than 0; if it is not, what it makes is set to 0: not 0 inf."""
-    any_ = False
-    for m in range(dy_bar.shape[0]):
-        any_ = any_ or dy_bar[m, 0] != Real(0)
-    if not any_:
-        for m in range(DIM):
-            y_bar[m, 0] = y_bar_dot[m, 0] = Real(0)
-    return any_
 
 
 @kernel
