@@ -18,6 +18,7 @@ import tapeless
 from tapeless import (
     BrownianPath,
     Objective,
+    diffusion,
     fft,
     fields,
     fit,
@@ -144,7 +145,14 @@ def falling_vjp(t, y, theta, dy_bar, y_bar, theta_bar):
     theta_bar[0] += -y[0] * dy_bar[0]
 
 
+def falling_vjp_jvp(t, y, theta, dg_bar, y_dot, y_bar, y_bar_dot, theta_bar_dot):
+    y_bar[0] = -theta[0] * dg_bar[0]
+    y_bar_dot[0] = 0.0
+    theta_bar_dot[0] -= y_dot[0] * dg_bar[0]
+
+
 FALLING = fields.field(1, 1, vjp=falling_vjp)(falling)
+VOLATILITY = diffusion(1, None, 1, vjp=falling_vjp, vjp_jvp=falling_vjp_jvp)(falling)
 
 
 def operator_objective():
@@ -209,6 +217,7 @@ SAMPLES = {
     "VectorField.effective": lambda of: fields.Field(still, 2).effective(of(THETA)),
     "testing.check_gradient": lambda of: testing.check_gradient(FIELD, (0.0, 1.0), of(Y0), of(THETA)),
     "testing.check_vjp": lambda of: testing.check_vjp(FALLING, y=of(Y0[0, :1]), n_points=1),
+    "testing.check_vjp_jvp": lambda of: testing.check_vjp_jvp(VOLATILITY, y=of(Y0[0, :1]), n_points=1),
     "losses.cross_entropy": lambda of: losses.cross_entropy(of(Y0), of(LABELS)),
     "pde.etdrk4_coefficients": exponential,
     "fields.evaluate": lambda of: fields.evaluate(FIELD, 0.0, of(Y0), of(THETA)),
