@@ -34,6 +34,11 @@ class VectorField:
         return ()
 
     @property
+    def without_vjp_jvp(self) -> "tuple[VectorField, ...]":
+        """The parts whose transpose has no derivative, for whose lack Milstein's method has no gradients."""
+        return () if hasattr(self.program, "operations") else (self,)
+
+    @property
     def without_time_bar(self) -> "tuple[VectorField, ...]":
         """The parts whose transpose does not give the cotangent of time."""
         return ()
@@ -153,6 +158,11 @@ class Sum(VectorField):
     def without_jvp(self) -> tuple[VectorField, ...]:
         """The terms that have no tangent."""
         return tuple(part for field in self.fields for part in field.without_jvp)
+
+    @property
+    def without_vjp_jvp(self) -> tuple[VectorField, ...]:
+        """The terms whose transpose has no derivative."""
+        return tuple(part for field in self.fields for part in field.without_vjp_jvp)
 
     @property
     def without_time_bar(self) -> tuple[VectorField, ...]:

@@ -165,10 +165,8 @@ def solve_sde(
         noise = kind_of_noise(SOLVE, noisy, host(y0[:1]), t0, example)
         correction = given.correction_of(found, calculus, noise, convert)
         sde_methods.check_method(SOLVE, found, calculus, noise, False, convert)
-        no_transpose = bool(correction) or not sde_methods.has_transpose(found)
-        if no_transpose:
-            asked = None if adjoint == "store" else adjoint
-            sde_methods.check_tangent(SOLVE, found, noise, noisy.without_jvp, correction, asked)
+        if sde_methods.differentiates(found, correction):
+            sde_methods.check_tangent(SOLVE, found, noise, noisy, correction, adjoint)
         times, places, equal = grid_of(t0, t1, outputs, host(dt), n_steps)
         n = len(times) - 1
         every = _kept(found, adjoint, stride, n)

@@ -9,16 +9,17 @@ from numpy.typing import DTypeLike, NDArray
 from tapeless._check import one_of
 from tapeless._complain import complain, describe
 from tapeless._composition import VectorField
-from tapeless._symbolic import derived_jvp, derived_vjp
+from tapeless._symbolic import derived_jvp, derived_vjp, derived_vjp_jvp
 from tapeless._types import RNG, Integer
 from tapeless.fields import Network, _check_function
 from tapeless_kernels.fields.lower import lower
-from tapeless_kernels.launch.user_field import UserProgram
+from tapeless_kernels.launch.user_field import Derived, UserProgram, gives_time_bar
 from tapeless_kernels.tableaus.stochastic import NOISES
 
 Noise = Literal["additive", "scalar", "diagonal", "commutative", "diagonal-general", "general"]
 MATRICES = ("additive", "scalar", "commutative", "general")
 VECTORS = ("additive", "diagonal", "diagonal-general")
+SECOND = "t, y, theta, dg_bar, y_dot, y_bar, y_bar_dot, theta_bar_dot"  # what `vjp_jvp` is given
 
 
 class Diffusion(VectorField):
@@ -42,7 +43,14 @@ class Diffusion(VectorField):
     vjp : callable or "symbolic", optional
         ``vjp(t, y, theta, dg_bar, y_bar, theta_bar)``, as that of a `Field`; dg_bar has the shape of dg.
     jvp : callable or "symbolic", optional
-        ``jvp(t, y, theta, t_dot, y_dot, theta_dot, dg_dot)``, as that of a `Field`; Milstein's method asks for it.
+        ``jvp(t, y, theta, t_dot, y_dot, theta_dot, dg_dot)``, as that of a `Field`; Milstein's method asks for it, and
+        ``convert=True``.
+    vjp_jvp : callable or "symbolic", optional
+        ``vjp_jvp(t, y, theta, dg_bar, y_dot, y_bar, y_bar_dot, theta_bar_dot)``, the derivative of `vjp` along y_dot at
+        a fixed dg_bar: it fills y_bar as `vjp` does and y_bar_dot with the derivative of y_bar, and adds that of what
+        `vjp` adds to theta_bar to theta_bar_dot. Gradients through what calls `jvp` ask for it. Where both `vjp` and
+        `jvp` are ``"symbolic"`` it is derived too, when it is first asked for. `tapeless.testing.check_vjp_jvp` checks
+        one.
 
     Attributes
     ----------
@@ -79,11 +87,19 @@ class Diffusion(VectorField):
         self, fun: Callable[..., None], dim: Integer, channels: Integer | None = None, n_params: Integer = 0,
         noise: Noise | None = None, vjp: Callable[..., None] | Literal["symbolic"] | None = None,
         jvp: Callable[..., None] | Literal["symbolic"] | None = None,
+        vjp_jvp: Callable[..., None] | Literal["symbolic"] | None = None,
     ) -> None:  # fmt: skip
         self.dim, self.channels, self.mixes, self.noise = _sizes("diffusion", dim, channels, noise)
         self.n_params = _whole("diffusion", "n_params", n_params, 0)
         columns = self.channels if self.mixes else 0
         _check_function("fun", fun, "g(t, y, theta, dg)")
+        second: Any = vjp_jvp
+        if vjp_jvp == "symbolic":
+            second = derived_vjp_jvp(fun, self.dim, self.n_params, columns)
+        elif vjp_jvp is not None:
+            _check_function("vjp_jvp", vjp_jvp, f"vjp_jvp({SECOND})")
+        elif vjp == jvp == "symbolic":
+            second = Derived(derived_vjp_jvp, (fun, self.dim, self.n_params, columns))
         if vjp == "symbolic":
             vjp = derived_vjp(fun, self.dim, self.n_params, columns)
         elif vjp is not None:
@@ -93,7 +109,12 @@ class Diffusion(VectorField):
         elif jvp is not None:
             _check_function("jvp", jvp, "jvp(t, y, theta, t_dot, y_dot, theta_dot, dg_dot)")
         self.fun, self.vjp, self.jvp = fun, vjp, jvp
-        self.program = UserProgram(fun, vjp, self.dim, self.n_params, jvp, columns)
+        self.program = UserProgram(fun, vjp, self.dim, self.n_params, jvp, columns, second=second)
+
+    @property
+    def vjp_jvp(self) -> Callable[..., None] | None:
+        """The derivative of the transpose along a direction of y, if there is one."""
+        return self.program.vjp_jvp
 
     @property
     def without_vjp(self) -> tuple[VectorField, ...]:
@@ -104,6 +125,16 @@ class Diffusion(VectorField):
     def without_jvp(self) -> tuple[VectorField, ...]:
         """The diffusion itself, if it has no tangent."""
         return () if self.jvp else (self,)
+
+    @property
+    def without_time_bar(self) -> tuple[VectorField, ...]:
+        """The diffusion itself, unless its transpose gives the cotangent of time too."""
+        return () if self.vjp and gives_time_bar(self.vjp) else (self,)
+
+    @property
+    def without_vjp_jvp(self) -> tuple[VectorField, ...]:
+        """The diffusion itself, if its transpose has no derivative."""
+        return () if self.program.second else (self,)
 
     def __repr__(self) -> str:
         name = getattr(self.fun, "__name__", "fun")
@@ -127,6 +158,7 @@ def diffusion(
     noise: Noise | None = None,
     vjp: Callable[..., None] | Literal["symbolic"] | None = None,
     jvp: Callable[..., None] | Literal["symbolic"] | None = None,
+    vjp_jvp: Callable[..., None] | Literal["symbolic"] | None = None,
 ) -> Callable[[Callable[..., None]], Diffusion]:
     """Return a decorator that makes a `Diffusion` of a Python function.
 
@@ -140,8 +172,8 @@ def diffusion(
         Length of its part of theta.
     noise : str, optional
         What it is, as in `Diffusion`.
-    vjp, jvp : callable or "symbolic", optional
-        Its transpose and its tangent, as in `Diffusion`.
+    vjp, jvp, vjp_jvp : callable or "symbolic", optional
+        Its transpose, its tangent and that of its transpose, as in `Diffusion`.
 
     Returns
     -------
@@ -153,7 +185,7 @@ def diffusion(
     TypeError, ValueError
         As `Diffusion`.
     """
-    return lambda fun: Diffusion(fun, dim, channels, n_params, noise, vjp, jvp)
+    return lambda fun: Diffusion(fun, dim, channels, n_params, noise, vjp, jvp, vjp_jvp)
 
 
 class DiffusionNetwork(VectorField):

@@ -8,9 +8,9 @@ import numpy as np
 
 from tapeless._complain import complain, describe
 from tapeless._composition import VectorField
-from tapeless._symbolic import derived_jvp, derived_vjp
+from tapeless._symbolic import derived_jvp, derived_vjp, derived_vjp_jvp
 from tapeless._types import Integer
-from tapeless_kernels.launch.user_field import UserProgram, gives_time_bar
+from tapeless_kernels.launch.user_field import Derived, UserProgram, gives_time_bar
 
 
 class Field(VectorField):
@@ -84,6 +84,9 @@ class Field(VectorField):
                 wanted = "a positive integer" if least else "an integer of at least 0"
                 raise complain(ValueError, "field", name, wanted, describe(number))
         _check_function("fun", fun, "f(t, y, theta, dy)")
+        second = None
+        if vjp == jvp == "symbolic":
+            second = Derived(derived_vjp_jvp, (fun, int(dim), int(n_params)))
         if vjp == "symbolic":
             vjp = derived_vjp(fun, int(dim), int(n_params))
         elif vjp is not None:
@@ -95,7 +98,7 @@ class Field(VectorField):
         self.fun, self.dim, self.n_params = fun, int(dim), int(n_params)
         self.vjp: Callable[..., None] | None = vjp
         self.jvp: Callable[..., None] | None = jvp
-        self.program = UserProgram(fun, vjp, self.dim, self.n_params, jvp)
+        self.program = UserProgram(fun, vjp, self.dim, self.n_params, jvp, second=second)
 
     takes_own_theta = True
 
@@ -108,6 +111,11 @@ class Field(VectorField):
     def without_jvp(self) -> tuple[VectorField, ...]:
         """The field itself, if it has no tangent."""
         return () if self.jvp else (self,)
+
+    @property
+    def without_vjp_jvp(self) -> tuple[VectorField, ...]:
+        """The field itself, unless SymPy derives both its transpose and its tangent."""
+        return () if self.program.second else (self,)
 
     @property
     def without_time_bar(self) -> tuple[VectorField, ...]:

@@ -79,6 +79,11 @@ class Slice(VectorField):
         return self.field.without_jvp
 
     @property
+    def without_vjp_jvp(self) -> tuple[VectorField, ...]:
+        """The part of the field whose transpose has no derivative."""
+        return self.field.without_vjp_jvp
+
+    @property
     def without_time_bar(self) -> tuple[VectorField, ...]:
         """The parts whose transpose does not give the cotangent of time."""
         return self.field.without_time_bar
@@ -213,6 +218,11 @@ class Frozen(VectorField):
     def without_jvp(self) -> tuple[VectorField, ...]:
         """The field, if it has no tangent."""
         return self.field.without_jvp
+
+    @property
+    def without_vjp_jvp(self) -> tuple[VectorField, ...]:
+        """The part of the field whose transpose has no derivative."""
+        return self.field.without_vjp_jvp
 
     @property
     def without_time_bar(self) -> tuple[VectorField, ...]:

@@ -78,7 +78,7 @@ def solve_sde(
     convert : bool
         Whether a method of the other sense than `calculus` may be used: what they differ by, half the sum over k of
         the derivative of g's column k along itself, is added to the drift then, or taken from it, by the diffusion's
-        `jvp`. There are no gradients through that.
+        `jvp`; gradients ask for its `vjp_jvp`.
     dt : float or array (n + 1,), optional
         The size of steps, of which the last is shortened to end at t1; or the times between which they are.
     n_steps : int, optional
@@ -169,10 +169,8 @@ def solve_sde(
         found = given.usual_adaptive(found.calculus, noise) or found
     correction = given.correction_of(found, calculus, noise, convert)
     sde_methods.check_method(SOLVE, found, calculus, noise, adaptive, convert)
-    no_transpose = bool(correction) or not sde_methods.has_transpose(found)
-    if no_transpose:
-        asked = None if adjoint == "store" else adjoint
-        sde_methods.check_tangent(SOLVE, found, noise, noisy.without_jvp, correction, asked)
+    if sde_methods.differentiates(found, correction):
+        sde_methods.check_tangent(SOLVE, found, noise, noisy, correction, adjoint)
     given.check_adjoint(found, adjoint, stride, budget, noise)
     times = places = equal = None
     if not adaptive:
@@ -186,11 +184,11 @@ def solve_sde(
     source = source_of(path, t0, t1, batch, noisy.channels, single, found.area, n, dtype)
     workers = n_cores() if threads is None else check.positive_int(SOLVE, "threads", threads)
     lanes = lanes_for(batch, [part.program for part in parts], adaptive, dtype)
-    transpose = adjoint is not None and not given.without_transpose(parts) and not no_transpose
+    why_not = given.why_no_transpose(parts, found, adjoint, correction)
     programs = (None, None, drift.program) if joint else (drift.program, noisy.program, None)
     plan = given.plan_of(
         dtype, lanes, programs, 0 if joint else drift.n_params, params.shape[-1], params.ndim > 1, found, drift.dim,
-        noisy.channels, noisy.mixes, transpose, adaptive, correction,
+        noisy.channels, noisy.mixes, not why_not, adaptive, correction,
     )  # fmt: skip
     how = None
     if adaptive:
@@ -207,7 +205,6 @@ def solve_sde(
     solve = SdeSolve(plan, source, start, used, grid, how, memory, workers)
 
     def solution() -> SdeSolution:
-        why_not = given.why_no_transpose(parts, found, adjoint, correction)
         reverse: Any = why_not or SdeReverse(solve, pull)
         arrays = given.evaluations(plan, solve)
         first: Any = 0 if single else slice(None)

@@ -129,20 +129,18 @@ def not_finite() -> Exception:
     return complain(ValueError, SOLVE, "theta", "finite", "NaN or inf in it")
 
 
-def without_transpose(parts):
-    return [field for part in parts for field in part.without_vjp]
-
-
 def why_no_transpose(parts: Any, method: StochasticMethod, adjoint: Any, correction: int) -> str:
     """Return why a solve has no transpose, empty if it has one."""
     if adjoint is None:
         return "`adjoint` must not be None in solve_sde for its gradient; nothing was kept."
-    if correction or not sde_methods.has_transpose(method):
-        why = "convert=True" if correction else f"method={method.name!r}"
-        return f"there is no transpose with {why}, which differentiates the diffusion; milstein_free has one."
-    if without_transpose(parts):
-        names = ", ".join(map(str, without_transpose(parts)))
+    without = [field for part in parts for field in part.without_vjp]
+    if without:
+        names = ", ".join(map(str, without))
         return f"`vjp` must be given for every field; got none for {names}. vjp='symbolic' may derive it."
+    bent = parts[-1].without_vjp_jvp
+    if bent and sde_methods.differentiates(method, correction):
+        why = "convert=True" if correction else f"method={method.name!r}"
+        return f"{why} differentiates the diffusion. {sde_methods.why_no_second(bent)}"
     return ""
 
 

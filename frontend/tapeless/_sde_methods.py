@@ -1,5 +1,7 @@
 """Which methods solve an SDE: by calculus, by noise, with steps that adapt; and what to say where none does."""
 
+from typing import Any
+
 from tapeless._complain import complain, describe
 from tapeless_kernels.tableaus.stochastic import (
     DERIVATIVE,
@@ -82,15 +84,11 @@ def error_order(method: StochasticMethod, noise: str) -> float:
 
 
 def check_tangent(
-    caller: str,
-    method: StochasticMethod,
-    noise: str,
-    without: tuple[object, ...],
-    correction: int,
-    adjoint: str | None,
-) -> None:
+    caller: str, method: StochasticMethod, noise: str, field: Any, correction: int, adjoint: str | None
+) -> None:  # fmt: skip
     """Complain of a method, or of a conversion, that differentiates the diffusion where that is not possible."""
     argument, got = ("convert", "true") if correction else ("method", repr(method.name))
+    without = field.without_jvp
     if correction and noise == "diagonal-general":
         wanted = "false with 'diagonal-general' noise; write the diffusion as a matrix (dim, dim)"
         raise complain(ValueError, caller, argument, wanted, got)
@@ -105,15 +103,25 @@ def check_tangent(
             else "one that does not differentiate"
         )
         raise complain(ValueError, caller, argument, wanted, got, advice)
-    if adjoint is not None:
-        wanted = f"None with {argument}={got}, which has no transpose"
-        advice = "" if correction else "milstein_free has one."
+    if adjoint not in ("store", None) and field.without_vjp_jvp:
+        wanted = f"None with {argument}={got} and this diffusion"
+        advice = why_no_second(field.without_vjp_jvp)
         raise complain(ValueError, caller, "adjoint", wanted, repr(adjoint), advice)
 
 
-def has_transpose(method: StochasticMethod) -> bool:
-    """Return whether gradients can be taken through the method."""
-    return method.kind != DERIVATIVE
+def why_no_second(without: tuple[object, ...]) -> str:
+    """Return what is to be done where the transpose of a tangent is asked for and is not there."""
+    names = ", ".join(map(str, without))
+    return (
+        f"Its gradient takes the derivative of the diffusion's transpose, which {names} has not: make it a "
+        "tapeless.diffusion with vjp='symbolic' and jvp='symbolic', or give it a `vjp_jvp`; or take a method that "
+        "does not differentiate, as milstein_free."
+    )
+
+
+def differentiates(method: StochasticMethod, correction: int) -> bool:
+    """Return whether steps call the tangent of the diffusion."""
+    return bool(correction) or method.kind == DERIVATIVE
 
 
 def is_reversible(method: StochasticMethod) -> bool:

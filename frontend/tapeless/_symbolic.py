@@ -56,6 +56,27 @@ def derived_jvp(
     return _written(sympy, head, rows, targets, wanted, {})
 
 
+@functools.lru_cache(maxsize=256)
+def derived_vjp_jvp(
+    function: Callable[..., None], dim: int, n_params: int, columns: int = 0
+) -> Callable[..., None]:
+    """Return ``vjp_jvp(t, y, theta, dy_bar, y_dot, y_bar, y_bar_dot, theta_bar_dot)`` of ``f(t, y, theta, dy)``."""
+    sympy = _sympy()
+    t, n = sympy.Symbol("t", real=True), dim * max(columns, 1)
+    y, theta, bars, y_dot = _vectors(sympy, y=dim, theta=n_params, bar=n, y_dot=dim)
+    slopes = _trace(sympy, function, t, y, theta, n, columns, "vjp_jvp")
+    zero = sympy.Integer(0)
+    paired = sum((bar * slope for bar, slope in zip(bars, slopes, strict=True)), zero)
+    along = sum((dot * sympy.diff(paired, x) for x, dot in zip(y, y_dot, strict=True)), zero)
+    wanted = [sympy.diff(paired, x) for x in y]
+    wanted += [sympy.diff(along, x) for x in (*y, *theta)]
+    targets = [f"y_bar[{i}] =" for i in range(dim)] + [f"y_bar_dot[{i}] =" for i in range(dim)]
+    targets += [f"theta_bar_dot[{i}] +=" for i in range(n_params)]
+    head = "vjp_jvp(t, y, theta, dy_bar, y_dot, y_bar, y_bar_dot, theta_bar_dot)"
+    rows = {"y": y, "theta": theta, "dy_bar": bars, "y_dot": y_dot}
+    return _written(sympy, head, rows, targets, wanted, {"dy_bar": columns})
+
+
 def _vectors(sympy: Any, **sizes: int) -> list[Any]:
     """Return tuples of symbols, so many of each name."""
     return [sympy.symbols(f"{name}:{n}", real=True) for name, n in sizes.items()]

@@ -68,7 +68,7 @@ without one the method does not take it. "Weak" is the order of moments. "f, g" 
 the evaluations of drift and diffusion in a step of fixed size. Those with an area need a path with
 levy_area="space-time"; "adapts" says whether there is an error estimate. All orders are measured by
 `pytest tests/frontend/test_sde_methods.py`. With several channels that commute `milstein_free` takes a state of the
-diffusion for each; `milstein` asks for the diffusion's `jvp`.
+diffusion for each; `milstein` asks for the diffusion's `jvp`, and its gradient for its `vjp_jvp`.
 """
 
 STEP_SIZES = """\

@@ -1,22 +1,20 @@
 """Checks of what users write: the transpose of a field, and the gradient of a solve, against differences."""
 
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tapeless._check import as_real, generator
 from tapeless._complain import complain, describe
 from tapeless._composition import VectorField
-from tapeless._evaluate import Evaluator
+from tapeless._differences import Compiled, Floats, centre_of, differences, differing, transpose_of
+from tapeless._diffusion import Diffusion
 from tapeless._interchange import takes_arrays
 from tapeless._ode import solve_ode
 from tapeless._types import RNG, ArrayInput, Integer
 from tapeless.fields import Field
 
-__all__ = ["check_gradient", "check_vjp"]
-
-Floats: TypeAlias = NDArray[np.float64]
+__all__ = ["check_gradient", "check_vjp", "check_vjp_jvp"]
 
 
 @takes_arrays
@@ -70,31 +68,112 @@ def check_vjp(
         parts = getattr(field, "without_vjp", ())
         got = f"{', '.join(map(str, parts))} without one" if parts else describe(field)
         raise complain(TypeError, "check_vjp", "field", "a Field with a `vjp`", got)
-    functions = field if isinstance(field, Field) else _Compiled(field)
+    functions = field if isinstance(field, Field) else Compiled(field)
     draw = generator("check_vjp", rng)
     dim, n_params = field.dim, field.n_params
-    centre = np.zeros(dim + n_params)
-    for name, x, part in (("y", y, slice(dim)), ("theta", theta, slice(dim, None))):
-        if x is not None:
-            given = as_real("check_vjp", name, x)
-            if given.shape != centre[part].shape:
-                wanted = f"an array of shape {centre[part].shape}"
-                raise complain(ValueError, "check_vjp", name, wanted, describe(given))
-            centre[part] = given
+    centre = centre_of("check_vjp", field, y, theta)
     for _ in range(int(n_points)):
         point = centre + 0.3 * draw.standard_normal(dim + n_params)
-        bar = draw.standard_normal(dim)
-        found = _transpose(functions, t, point, bar)
-        expected = _differences(functions, t, point, bar)[: len(found)]
-        allowed = rtol * max(1.0, np.abs(expected).max(initial=0), np.abs(bar).max())
-        wrong = np.abs(found - expected)
-        i = int(np.argmax(np.where(np.isnan(wrong), np.inf, wrong)))
-        if not wrong[i] <= allowed:
+        bar = draw.standard_normal(
+            getattr(field.program, "n_rows", 0) or dim
+        )  # of a diffusion others
+        found = transpose_of(functions, t, point, bar)
+        expected = differences(functions, t, point, bar)[: len(found)]
+        i = differing(found, expected, rtol, bar)
+        if i is not None:
             entry = f"y_bar[{i}]" if i < dim else f"theta_bar[{i - dim}]"
             entry = entry if i < dim + n_params else "t_bar"
             raise AssertionError(
                 f"check_vjp: {entry} is {found[i]:.8g} by the vjp of {field} and {expected[i]:.8g} by "
                 f"differences, at y = {point[:dim]} and theta = {point[dim:]}."
+            )
+
+
+@takes_arrays
+def check_vjp_jvp(
+    field: Diffusion,
+    *,
+    y: ArrayInput | None = None,
+    theta: ArrayInput | None = None,
+    t: float = 0.3,
+    n_points: Integer = 5,
+    rtol: float = 1e-6,
+    rng: RNG = 0,
+) -> None:
+    """Compare the `vjp_jvp` of a diffusion with its `vjp`, and with central differences of that along directions of y.
+
+    Parameters
+    ----------
+    field : Diffusion
+        A diffusion with a `vjp` and a `vjp_jvp`, which are called as the Python functions that they are.
+    y : array, shape (dim,), optional
+        State around which points are drawn; by default 0. Give one where the diffusion has second derivatives.
+    theta : array, shape (n_params,), optional
+        Parameters around which points are drawn; by default 0.
+    t : float
+        The time.
+    n_points : int
+        Number of points, each a state, parameters, a cotangent and a direction.
+    rtol : float
+        Largest difference, relative to the largest entry of what is compared or of the cotangent.
+    rng : numpy.random.Generator or int, optional
+        Where the points come from.
+
+    Raises
+    ------
+    AssertionError
+        If an entry differs; the message says which, and by how much.
+    TypeError
+        If `field` is no `Diffusion` with both.
+
+    Examples
+    --------
+    >>> import math
+    >>> import tapeless
+    >>> def g(t, y, theta, dg):
+    ...     dg[0] = theta[0] * math.sin(y[0])
+    >>> def second(t, y, theta, dg_bar, y_dot, y_bar, y_bar_dot, theta_bar_dot):
+    ...     y_bar[0] = theta[0] * math.cos(y[0]) * dg_bar[0]
+    ...     y_bar_dot[0] = -theta[0] * math.sin(y[0]) * y_dot[0] * dg_bar[0]
+    ...     theta_bar_dot[0] += math.cos(y[0]) * y_dot[0] * dg_bar[0]
+    >>> diffusion = tapeless.diffusion(1, n_params=1, vjp="symbolic", jvp="symbolic", vjp_jvp=second)
+    >>> tapeless.testing.check_vjp_jvp(diffusion(g))
+    """
+    caller = "check_vjp_jvp"
+    if not isinstance(field, Diffusion) or field.without_vjp or field.without_vjp_jvp:
+        wanted = "a Diffusion with a `vjp` and a `vjp_jvp`"
+        raise complain(TypeError, caller, "field", wanted, describe(field))
+    draw, dim, n_params = generator(caller, rng), field.dim, field.n_params
+    centre, second = centre_of(caller, field, y, theta), field.vjp_jvp
+    assert second is not None
+    for _ in range(int(n_points)):
+        point = centre + 0.3 * draw.standard_normal(dim + n_params)
+        shape = (dim, field.channels) if field.mixes else (dim,)
+        bar, direction = draw.standard_normal(shape), np.zeros(dim + n_params)
+        direction[:dim] = draw.standard_normal(dim)
+        rows = np.full((2, dim), np.nan)
+        found, theta_bar_dot = rows.reshape(-1), np.zeros(n_params)
+        second(
+            t, point[:dim].copy(), point[dim:].copy(), bar.copy(), direction[:dim].copy(), *rows, theta_bar_dot
+        )  # fmt: skip
+        found = np.concatenate([found, theta_bar_dot])
+
+        def transpose(
+            h: float, point: Floats = point, bar: Floats = bar, by: Floats = direction
+        ) -> Floats:
+            return transpose_of(field, t, point + h * by, bar)[: dim + n_params]
+
+        h = 1e-4 * max(1.0, np.abs(point[:dim]).max())
+        near = (transpose(h) - transpose(-h)) / (2 * h)
+        far = (transpose(2 * h) - transpose(-2 * h)) / (4 * h)
+        expected = np.concatenate([transpose(0.0)[:dim], (4 * near - far) / 3])
+        i = differing(found, expected, rtol, bar)
+        if i is not None:
+            names = [f"{name}[{j}]" for name in ("y_bar", "y_bar_dot") for j in range(dim)]
+            names += [f"theta_bar_dot[{j}]" for j in range(n_params)]
+            raise AssertionError(
+                f"{caller}: {names[i]} is {found[i]:.8g} by the vjp_jvp of {field} and {expected[i]:.8g} by its vjp, "
+                f"at y = {point[:dim]} and theta = {point[dim:]}."
             )
 
 
@@ -182,52 +261,3 @@ def check_gradient(
                 f"{caller}: along a direction the slope is {found:.10g} by the vjp of the solve and "
                 f"{expected:.10g} by differences, where the gradient has length {length:.3g}."
             )
-
-
-class _Compiled:
-    """The functions of a field that is no Python function, as such."""
-
-    def __init__(self, field: VectorField) -> None:
-        self.dim, self.n_params = field.dim, field.n_params
-        self.without_time_bar = field.without_time_bar
-        self._evaluate = Evaluator(field, transpose=True)
-
-    def fun(self, t: float, y: Floats, theta: Floats, dy: Floats) -> None:
-        dy[:] = self._evaluate(t, y, theta)
-
-    def vjp(
-        self, t: float, y: Floats, theta: Floats, dy_bar: Floats, y_bar: Floats, theta_bar: Floats,
-        *t_bar: Floats,
-    ) -> None:  # fmt: skip
-        y_bar[:], theta_bar[:] = self._evaluate.vjp(t, y, theta, dy_bar)
-        for bar in t_bar:
-            bar[:] = self._evaluate.t_bar
-
-
-def _transpose(field: Any, t: float, point: Floats, bar: Floats) -> Floats:
-    """Return the cotangents of state and parameters, and of time if the field gives it."""
-    y_bar, theta_bar = np.full(field.dim, np.nan), np.zeros(field.n_params)
-    t_bar = [] if field.without_time_bar else [np.full(1, np.nan)]
-    state, parameters = point[: field.dim].copy(), point[field.dim :].copy()
-    field.vjp(t, state, parameters, bar.copy(), y_bar, theta_bar, *t_bar)
-    return np.concatenate([y_bar, theta_bar, *t_bar])
-
-
-def _differences(field: Any, t: float, point: Floats, bar: Floats) -> Floats:
-    """Return what `_transpose` does, that of time the last."""
-
-    def paired(x: Floats) -> float:
-        dy = np.full(field.dim, np.nan)
-        field.fun(x[-1], x[: field.dim].copy(), x[field.dim : -1].copy(), dy)
-        return float(bar @ dy)
-
-    point = np.append(point, t)
-    gradient = np.empty(len(point))
-    for i in range(len(point)):
-        h = 1e-5 * max(1.0, abs(point[i]))
-        step = h * (np.arange(len(point)) == i)
-        # Richardson's: the error is of order h**4.
-        near = (paired(point + step) - paired(point - step)) / (2 * h)
-        far = (paired(point + 2 * step) - paired(point - 2 * step)) / (4 * h)
-        gradient[i] = (4 * near - far) / 3
-    return gradient

@@ -119,7 +119,8 @@ def _call(context, builder, signature, values, which):
     return builder.call(builder.inttoptr(address, kind.as_pointer()), arguments)
 
 
-def _typed(field, arrays, which):
+def typed_call(field, arrays, which):
+    """Return the signature and the code of a call of field[which] on these arrays."""
     if any(not isinstance(x, types.Array) or x.layout != "C" for x in arrays):
         return None  # a strided view would be read as if it were contiguous
     return types.int32(field, *arrays), lambda *parts: _call(*parts, which)
@@ -128,10 +129,10 @@ def _typed(field, arrays, which):
 @intrinsic
 def call_field(typing, field, t, y, theta, cache, dy, lane_status):
     """dy = f(t, y, theta) for every lane; fills `cache` with what the transpose needs."""
-    return _typed(field, (t, y, theta, cache, dy, lane_status), 0)
+    return typed_call(field, (t, y, theta, cache, dy, lane_status), 0)
 
 
 @intrinsic
 def call_field_vjp(typing, field, t, y, theta, cache, dy_bar, y_bar, t_bar, theta_bar):
     """y_bar = (df/dy)^T dy_bar, t_bar likewise in each lane, and theta_bar += (df/dtheta)^T dy_bar."""
-    return _typed(field, (t, y, theta, cache, dy_bar, y_bar, t_bar, theta_bar), 1)
+    return typed_call(field, (t, y, theta, cache, dy_bar, y_bar, t_bar, theta_bar), 1)

@@ -18,6 +18,7 @@ class Equation(NamedTuple):
     diffusion: Field
     joint: Field  # both at once, the drift first; no address: not offered
     tangent: Field  # of the diffusion: what `tangent_abi.call_field_jvp` calls
+    tangent_vjp: Field  # its transpose: what `tangent_abi.call_vjp_along` calls
     correction: (
         int  # 1: the drift is that of Ito, the method Stratonovich's; -1: the other way round
     )
@@ -127,6 +128,10 @@ class Bars(NamedTuple):
     g: np.ndarray  # (rows, LANES)
     term: np.ndarray  # (2, dim, LANES)
     both: np.ndarray  # (dim + rows or 0, LANES)
+    along: np.ndarray  # (rows or 0, LANES): of the diffusion's derivative along a direction
+    direction: np.ndarray  # (dim or 0, LANES): of that direction
+    bend: np.ndarray  # (2, dim or 0, LANES): of the state where it is taken, and a sum of such
+    cache: np.ndarray  # (kept by the diffusion or 0, LANES): of the diffusion, evaluated once more
     t: np.ndarray  # (LANES,)
     companion: np.ndarray  # (tiles, dim or 0, LANES): of z in reversible Heun
     f_kept: np.ndarray  # (tiles, dim or 0, LANES): of the drift that the next step begins with

@@ -5,6 +5,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from .field_abi import typed_call
+
 
 def field_tangents_signature(real):
     """t, y, theta, theta_stride, cache, t_dot, y_dot, theta_dot, dy_dot, context, n, dim, lanes.
@@ -44,3 +46,27 @@ def call_field_jvp(typing, tangent, t, y, theta, cache, t_dot, y_dot, theta_dot,
         return builder.call(builder.inttoptr(address, kind.as_pointer()), arguments)
 
     return types.int32(tangent, *arrays), codegen
+
+
+def vjp_along_signature(real):
+    """t, y, theta, theta_stride, cache, dy_bar, y_dot, y_bar, y_bar_dot, theta_bar_dot, context, dim, lanes.
+
+    The transpose at a fixed dy_bar, and its derivative along y_dot: y_bar is what the transpose returns, y_bar_dot that
+    changes by, and to theta_bar_dot is added what that which the transpose adds to theta_bar changes by.
+    """
+    p, i = types.CPointer(real), types.int64
+    return types.int32(p, p, p, i, *[p] * 6, types.CPointer(i), i, i)
+
+
+@intrinsic
+def call_vjp_along(
+    typing, along, t, y, theta, cache, dy_bar, y_dot, y_bar, y_bar_dot, theta_bar_dot
+):
+    """y_bar = (df/dy)^T dy_bar; y_bar_dot is its derivative along y_dot, theta_bar_dot += that of (df/dtheta)^T dy_bar.
+
+    `along` is a Field of that function's address; `cache` is what the field has kept at this t and y, and dy_bar may
+    be written to.
+    """
+    return typed_call(
+        along, (t, y, theta, cache, dy_bar, y_dot, y_bar, y_bar_dot, theta_bar_dot), 0
+    )

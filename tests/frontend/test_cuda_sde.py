@@ -38,6 +38,14 @@ def mixing(t, y, theta, dg):
     dg[1, 2] = theta[0]
 
 
+@tapeless.diffusion(2, 2, 2, noise="commutative", vjp="symbolic", jvp="symbolic")
+def commuting(t, y, theta, dg):
+    for k in range(2):
+        dg[0, k] = 0.1 * (k + 1) * theta[0] * y[0] * y[1]
+        dg[1, k] = 0.1 * (k + 1) * (theta[1] * y[0] + t)
+
+
+FROM_ITO = {"calculus": "ito", "convert": True}
 OWN = np.array([0.5, 1.0, 0.3, 0.2]) * np.linspace(0.9, 1.1, 5)[:, None]
 CASES = {
     "euler_maruyama": (diagonal, OWN, {}),
@@ -45,9 +53,16 @@ CASES = {
     "heun, states at strides": (mixing, OWN, {"method": "heun", "adjoint": "every", "stride": 3}),
     "sriw1, with areas": (diagonal, OWN[0], {"method": "sriw1"}),
     "milstein_free": (diagonal, OWN, {"method": "milstein_free"}),
-    "milstein": (diagonal, OWN, {"method": "milstein", "adjoint": None}),
-    "heun, converted": (
-        diagonal, OWN, {"method": "heun", "calculus": "ito", "convert": True, "adjoint": None},
+    "milstein": (diagonal, OWN, {"method": "milstein"}),
+    "milstein, a matrix, states at strides": (
+        commuting, OWN[0], {"method": "milstein", "adjoint": "every", "stride": 3},
+    ),
+    "heun, converted": (diagonal, OWN[0], {"method": "heun"} | FROM_ITO),
+    "sriw1, converted": (
+        diagonal, OWN, {"method": "sriw1", "calculus": "stratonovich", "convert": True},
+    ),
+    "reversible Heun, converted": (
+        commuting, OWN, {"method": "reversible_heun", "adjoint": "reversible"} | FROM_ITO,
     ),
     "reversible Heun": (mixing, OWN, {"method": "reversible_heun", "adjoint": "reversible"}),
     "reversible Heun, stored": (diagonal, OWN[0], {"method": "reversible_heun"}),

@@ -82,10 +82,6 @@ BAD = {
         {"diffusion": general, "method": "heun", "calculus": "ito", "convert": True},
         "one with a `jvp`",
     ),
-    "milstein": (
-        {"method": "milstein", "adjoint": "every", "stride": 2},
-        "`adjoint` must be None with method='milstein'",
-    ),
 }
 
 
@@ -115,7 +111,3 @@ def test_gradients_that_there_are_not():
     plain = tapeless.diffusion(2, n_params=1)(diagonal.fun)
     with pytest.raises(ValueError, match="`vjp` must be given for every field"):
         solve_sde(drift, plain, SPAN, states(3), THETA, rng=0, n_steps=4).vjp(sol.ys)
-    with pytest.raises(ValueError, match="there is no transpose with method='milstein'"):
-        solve_sde(drift, diagonal, SPAN, states(3), THETA, rng=0, n_steps=4, method="milstein").vjp(
-            sol.ys
-        )

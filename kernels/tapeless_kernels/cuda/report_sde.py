@@ -76,14 +76,23 @@ def diffusion_jvp(t, y, theta, t_dot, y_dot, theta_dot, dg_dot):
     dg_dot[1] = theta_dot[1] + theta_dot[0] * y[1] + theta[0] * y_dot[1]
 
 
+def diffusion_vjp_jvp(t, y, theta, dg_bar, y_dot, y_bar, y_bar_dot, theta_bar_dot):
+    """Run the transpose of `diffusion` and its tangent along y_dot."""
+    y_bar[0] = theta[0] * dg_bar[0]
+    y_bar[1] = theta[0] * dg_bar[1]
+    y_bar_dot[0] = y_bar_dot[1] = 0
+    theta_bar_dot[0] += y_dot[0] * dg_bar[0] + y_dot[1] * dg_bar[1]
+
+
 DRIFT = UserProgram(drift, drift_vjp, 2, 2)
-DIFFUSION = UserProgram(diffusion, diffusion_vjp, 2, 2, diffusion_jvp)
+DIFFUSION = UserProgram(diffusion, diffusion_vjp, 2, 2, diffusion_jvp, second=diffusion_vjp_jvp)
 
 # Each kernel, method and dtype in the table: the loops of all methods are one, but for what these add to them.
 SDE_CASES = (
     (sde_kernel, EULER_MARUYAMA, FLOAT32),
     (sde_kernel_vjp, EULER_MARUYAMA, FLOAT32),
     (sde_kernel, MILSTEIN, FLOAT32),
+    (sde_kernel_vjp, MILSTEIN, FLOAT32),
     (sde_kernel, HEUN, FLOAT64),
     (sde_kernel_vjp, HEUN, FLOAT64),
     (sde_kernel, REVERSIBLE_HEUN, FLOAT32),

@@ -179,7 +179,7 @@ def finish_at(y0, equation, arrays, grid, state, record, work, mine, of_outputs,
 def equation_and_method(method):
     """Return what the loops are to know of the equation and the method: constants, whose dead branches vanish."""
     return (
-        Equation(0, 0, 0, 0, CORRECTION, 0, DRIFT_PARAMS, 0),
+        Equation(0, 0, 0, 0, 0, CORRECTION, 0, DRIFT_PARAMS, 0),
         StochasticArrays(method[0], method[1], method[2], method[3], STAGES, KIND, N_BASIS),
     )
 

@@ -12,7 +12,7 @@ from .local import field_vjp_if_any
 from .sde import noise_of_thread
 
 cuda = None
-user_field = user_field_vjp = user_field_jvp = None
+user_field = user_field_vjp = user_field_jvp = user_field_vjp_jvp = None
 DIM = CHANNELS = TANGENT_PARAMS = 1
 
 
@@ -49,6 +49,25 @@ def tangent_of_matrix(tangent, t, y, theta, cache, t_dot, y_dot, theta_dot, dy_d
         zeros[j] = Real(0)
     slopes = dy_dot.reshape((DIM, CHANNELS))
     user_field_jvp(t[0], y[:, 0], theta, t_dot[0], y_dot[:, 0], zeros, slopes)
+    return 0
+
+
+@kernel
+def vjp_along_of_field(along, t, y, theta, cache, dy_bar, y_dot, y_bar, y_bar_dot, theta_bar_dot):
+    """Run the transpose of a diffusion that is a vector and its tangent along y_dot."""
+    user_field_vjp_jvp(
+        t[0], y[:, 0], theta, dy_bar[:, 0], y_dot[:, 0], y_bar[:, 0], y_bar_dot[:, 0], theta_bar_dot
+    )  # fmt: skip
+    return 0
+
+
+@kernel
+def vjp_along_of_matrix(along, t, y, theta, cache, dy_bar, y_dot, y_bar, y_bar_dot, theta_bar_dot):
+    """Run the transpose of a diffusion that is a matrix and its tangent along y_dot."""
+    bar = dy_bar.reshape((DIM, CHANNELS))
+    user_field_vjp_jvp(
+        t[0], y[:, 0], theta, bar, y_dot[:, 0], y_bar[:, 0], y_bar_dot[:, 0], theta_bar_dot
+    )  # fmt: skip
     return 0
 
 
@@ -94,22 +113,36 @@ def meanings(method, drift, diffusion, sizes, compile):
             own["field_vjp"] = compiled(backward, own)
             bind[f"call_{name}_vjp"] = compiled(field_vjp_if_any, own)
     if method.kind == DERIVATIVE or sizes["CORRECTION"]:
-        tangent = retarget(inlined(diffusion.tangent), {}, {}, compile)
-        made[getattr(tangent, "py_func", tangent)] = tangent
-        own = sizes | {"user_field_jvp": tangent, "TANGENT_PARAMS": max(diffusion.n_params, 1)}
-        tangent = tangent_of_matrix if diffusion.channels else tangent_of_field
-        bind["call_tangent"] = compiled(tangent, own)
+        mixes = bool(diffusion.channels)
+        names = [
+            (
+                "call_tangent",
+                "user_field_jvp",
+                diffusion.tangent,
+                tangent_of_field,
+                tangent_of_matrix,
+            )
+        ]
+        if diffusion.second is not None:
+            names.append(
+                ("call_tangent_vjp", "user_field_vjp_jvp", diffusion.vjp_jvp, vjp_along_of_field, vjp_along_of_matrix)
+            )  # fmt: skip
+        for name, users, function, of_vector, of_matrix in names:
+            user = retarget(inlined(function), {}, {}, compile)
+            made[getattr(user, "py_func", user)] = user
+            own = sizes | {users: user, "TANGENT_PARAMS": max(diffusion.n_params, 1)}
+            bind[name] = compiled(of_matrix if mixes else of_vector, own)
     return bind, made
 
 
 def _absent(kind, correction):
     """Yield the names of what is not called."""
-    yield from ("call_joint", "call_joint_vjp", "call_tangent", "heun_back")
+    yield from ("call_joint", "call_joint_vjp", "call_tangent", "call_tangent_vjp", "heun_back")
     yield from ("call_drift_vjp", "call_diffusion_vjp")  # unless they are there
     if correction == 0:
-        yield "correct"
+        yield from ("correct", "correct_vjp")
     if kind != DERIVATIVE:
-        yield "add_derivative"
+        yield from ("add_derivative", "add_derivative_vjp")
     if kind == REVERSIBLE:
         yield from ("step", "step_vjp")
     else:

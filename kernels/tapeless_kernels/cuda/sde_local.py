@@ -109,6 +109,8 @@ def local_bars(theta_bar):
     return Bars(
         cuda.local.array((1, DIM, 1), Real), cuda.local.array((STATES, DIM, 1), Real),
         cuda.local.array((DIM, 1), Real), cuda.local.array((MIXED, 1), Real), cuda.local.array((2, DIM, 1), Real),
-        cuda.local.array((1, 1), Real)[:0], cuda.local.array(1, Real), cuda.local.array((1, KEPT_DIM, 1), Real),
+        cuda.local.array((1, 1), Real)[:0], cuda.local.array((MIXED, 1), Real), cuda.local.array((DIM, 1), Real),
+        cuda.local.array((2, DIM, 1), Real), cuda.local.array((1, 1), Real), cuda.local.array(1, Real),
+        cuda.local.array((1, KEPT_DIM, 1), Real),
         cuda.local.array((1, KEPT_DIM, 1), Real), cuda.local.array((1, KEPT_ROWS, 1), Real), theta_bar,
     )  # fmt: skip

@@ -75,6 +75,42 @@ def composed_field_vjp(
     return np.int32(0)
 
 
+TERM_DOT = 4  # in the context of the next in place of the time's
+
+
+def composed_field_vjp_along(
+    t, y, theta, theta_stride, cache, dy_bar, y_dot, y_bar, y_bar_dot, theta_bar_dot, context, dim, lanes
+):  # fmt: skip
+    """Run the tangents of the parts' transposes along y, whose addresses stand for those of the transposes."""
+    parts = array_at(context[PARTS], np.int64, (context[N_PARTS], N_COLUMNS))
+    n = dim * lanes
+    given, bar = flat(dy_bar, n), array_at(context[BAR], Real, (n,))
+    total, term = flat(y_bar, n), array_at(context[TERM], Real, (n,))
+    total_dot, term_dot = flat(y_bar_dot, n), array_at(context[TERM_DOT], Real, (n,))
+    for i in range(context[N_PARTS]):
+        part = parts[i]
+        constant = part[THETA] != 0
+        stride = theta_stride * (0 if constant else 1)
+        start = part[START] * (1 if theta_stride == 0 else lanes)
+        at, bar_at = start + address_of(theta), start + address_of(theta_bar_dot)
+        copy(given, 0, bar, 0, n)
+        code = call_address(
+            part[FIELD_VJP], t, y, pointer_like(part[THETA] if constant else at, theta), stride,
+            pointer_like(address_of(cache) + part[CACHE] * lanes, cache),
+            pointer_like(context[BAR], dy_bar), y_dot,
+            pointer_like(address_of(y_bar) if i == 0 else context[TERM], y_bar),
+            pointer_like(address_of(y_bar_dot) if i == 0 else context[TERM_DOT], y_bar_dot),
+            pointer_like(part[THETA_BAR] if constant else bar_at, theta_bar_dot),
+            pointer_like(part[CONTEXT], context), dim, lanes,
+        )  # fmt: skip
+        if code != 0:
+            return code
+        if i > 0:
+            add(term, 0, total, 0, n)
+            add(term_dot, 0, total_dot, 0, n)
+    return np.int32(0)
+
+
 # Columns of the table of parts for tangents, whose THETA, START and CACHE are those of the other. AT: where its
 # parameters, PARAMS of them, begin in theta.
 JVP, JVP_CONTEXT, JVP_THETA, JVP_START, JVP_AT, JVP_CACHE, JVP_PARAMS = range(7)

@@ -8,7 +8,7 @@ import numpy as np
 
 from .._jit import kernel
 from ..activations import activate_vjp_jvp
-from ..field_abi import array_at
+from ..field_abi import array_at, call_address, pointer_like
 from ..tile import LANES, Real
 from . import lower as op
 from .dense import PANEL_SIZE, TURNED, dense_vjp_jvp
@@ -28,6 +28,7 @@ from .program import (
     add,
     area,
     flat,
+    n_values,
     pass_on,
     run,
     take_from,
@@ -38,6 +39,12 @@ from .tangent import FALSE, push
 # behind its values; whether theta has a tangent, and its cotangent is wanted.
 KEPT_DOT, THETA_MOVES = 8, 9
 N_PLACES = 10
+# Places in the context of that along y alone: the function, its context, how many numbers dy has; where tangents of t
+# and theta are 0, and that of dy_bar is set to; and where what nobody reads goes.
+FUNCTION, CONTEXT, N_ROWS, T_DOT, THETA_DOT, DY_BAR_DOT, DY_DOT, T_BAR, THETA_BAR, T_BAR_DOT = (
+    range(10)
+)
+N_PLACES_ALONG = 10
 
 
 def program_field_vjp_jvp(
@@ -48,8 +55,10 @@ def program_field_vjp_jvp(
     c = context
     if theta_stride != 0 or lanes != LANES:
         return np.int32(1)
-    n, n_kept, n_scratch, n_params = (
+    operations = array_at(c[OPERATIONS], np.int64, (c[N_OPERATIONS], N_COLUMNS))
+    n, n_rows, n_kept, n_scratch, n_params = (
         dim * lanes,
+        n_values(operations) * lanes,
         c[N_KEPT] * lanes,
         c[N_SCRATCH] * lanes,
         c[N_PARAMS],
@@ -61,7 +70,7 @@ def program_field_vjp_jvp(
     )
     scratch = array_at(c[SCRATCH], Real, (2 * n_scratch,))
     evaluate_vjp_jvp(
-        array_at(c[OPERATIONS], np.int64, (c[N_OPERATIONS], N_COLUMNS)),
+        operations,
         (flat(t, lanes), flat(t_dot, lanes)),
         (thetas, turned if TURNED else thetas, c[THETA_MOVES]),
         (
@@ -72,14 +81,30 @@ def program_field_vjp_jvp(
                 scratch[n_scratch:],
             ),
         ),
-        flat(dy_dot, n),
-        (flat(dy_bar, n), flat(dy_bar_dot, n)),
+        flat(dy_dot, n_rows),
+        (flat(dy_bar, n_rows), flat(dy_bar_dot, n_rows)),
         (flat(y_bar, n), flat(y_bar_dot, n)),
         (flat(t_bar, lanes), flat(t_bar_dot, lanes)),
         (flat(theta_bar, n_params), flat(theta_bar_dot, n_params)),
         array_at(c[PANEL], Real, (PANEL_SIZE,)),
     )
     return np.int32(0)
+
+
+def program_field_vjp_along(
+    t, y, theta, theta_stride, cache, dy_bar, y_dot, y_bar, y_bar_dot, theta_bar_dot, context, dim, lanes
+):  # fmt: skip
+    """Run `program_field_vjp_jvp` along y alone."""
+    c = context
+    bar_dot = array_at(c[DY_BAR_DOT], Real, (c[N_ROWS] * lanes,))
+    for i in range(c[N_ROWS] * lanes):
+        bar_dot[i] = Real(0)
+    return call_address(
+        c[FUNCTION], t, y, theta, theta_stride, cache, dy_bar, pointer_like(c[T_DOT], t), y_dot,
+        pointer_like(c[THETA_DOT], t), pointer_like(c[DY_BAR_DOT], t), pointer_like(c[DY_DOT], t), y_bar,
+        pointer_like(c[T_BAR], t), pointer_like(c[THETA_BAR], t), y_bar_dot, pointer_like(c[T_BAR_DOT], t),
+        theta_bar_dot, pointer_like(c[CONTEXT], context), dim, lanes,
+    )  # fmt: skip
 
 
 @kernel

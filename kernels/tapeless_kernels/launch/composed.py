@@ -8,10 +8,16 @@ from numba import types
 
 from ..field_abi import Field, field_signature, field_vjp_signature
 from ..fields import composed
-from ..fields.composed import composed_field, composed_field_tangents, composed_field_vjp
-from ..tangent_abi import field_tangents_signature
+from ..fields.composed import (
+    composed_field,
+    composed_field_tangents,
+    composed_field_vjp,
+    composed_field_vjp_along,
+)
+from ..tangent_abi import field_tangents_signature, vjp_along_signature
 from .array import carve
 from .cpu import bound, family
+from .tangent_vjp import bound_along
 
 
 class Part(NamedTuple):
@@ -44,6 +50,10 @@ class ComposedProgram:
         """Return the field of one dtype and width, and its transpose if it is wanted and every part has one."""
         return ComposedField(self, dtype, lanes, transpose)
 
+    def bind_along(self, dtype, lanes):
+        """Return the transpose's tangent along y in one dtype and width."""
+        return ComposedVjpAlong(self, dtype, lanes)
+
 
 class ComposedField:
     """A composition as a field of one dtype and width, with scratch for one caller at a time."""
@@ -61,20 +71,11 @@ class ComposedField:
         table, context, term, bar, time_term = carve(
             [(rows, "i8"), ((5,), "i8"), ((n,), dtype), ((backward,), dtype), ((lanes,), dtype)]
         )
-        self._arrays = [table, context, term, bar, time_term]
-        self.n_cache, self._table = 0, table
-        for row, source, part in zip(table, sources, program.parts, strict=True):
-            row[:3] = source.field[:3]
-            row[3:] = 0, 0, part.start * dtype.itemsize, self.n_cache * dtype.itemsize
-            self.n_cache += source.n_cache
-            if part.constants is not None:
-                constants = np.array(part.constants, dtype)
-                constants_bar = np.zeros_like(constants)  # whose cotangent nobody reads
-                row[composed.THETA : composed.START] = (
-                    constants.ctypes.data, constants_bar.ctypes.data,
-                )  # fmt: skip
-                self._arrays += [constants, constants_bar]
-                source.prepare_vjp(constants)
+        self._table = table
+        constants, self.n_cache = _fill(table, program.parts, sources, dtype)
+        self._arrays = [table, context, term, bar, time_term, *constants]
+        for row, source in zip(table, sources, strict=True):
+            row[composed.FIELD : composed.CONTEXT + 1] = source.field[:3]
         context[:] = (
             table.ctypes.data, len(sources), term.ctypes.data, bar.ctypes.data, time_term.ctypes.data,
         )  # fmt: skip
@@ -116,3 +117,47 @@ class ComposedField:
         real = types.float32 if dtype.itemsize == 4 else types.float64
         address = kernels.address(composed_field_tangents, field_tangents_signature(real))
         return address, context, kept
+
+
+class ComposedVjpAlong:
+    """The transpose of a composition and its tangent along y, with scratch for one caller at a time."""
+
+    def __init__(self, program, dtype, lanes):
+        real = types.float32 if dtype.itemsize == 4 else types.float64
+        self._parts = program.parts
+        self._sources = [bound_along(part.program, dtype, lanes) for part in program.parts]
+        n, rows = program.dim * lanes, (len(program.parts), composed.N_COLUMNS)
+        table, context, term, bar, term_dot = carve(
+            [(rows, "i8"), ((5,), "i8"), ((n,), dtype), ((n,), dtype), ((n,), dtype)]
+        )
+        constants, _ = _fill(table, program.parts, self._sources, dtype)
+        self._arrays = [table, context, term, bar, term_dot, *constants]
+        for row, source in zip(table, self._sources, strict=True):
+            row[composed.FIELD_VJP], _, row[composed.CONTEXT] = source.field[:3]
+        context[:] = (
+            table.ctypes.data, len(table), term.ctypes.data, bar.ctypes.data, term_dot.ctypes.data,
+        )  # fmt: skip
+        address = family(dtype, lanes).address(composed_field_vjp_along, vjp_along_signature(real))
+        self.field = Field(address, 0, context.ctypes.data, 0)
+
+    prepare_vjp = ComposedField.prepare_vjp
+
+
+def _fill(table, parts, sources, dtype):
+    """Say in the table where parameters and caches of parts are; return constants, to be kept, and all rows kept."""
+    arrays, n_cache = [], 0
+    for row, source, part in zip(table, sources, parts, strict=True):
+        row[:] = 0
+        row[composed.START], row[composed.CACHE] = (
+            part.start * dtype.itemsize, n_cache * dtype.itemsize,
+        )  # fmt: skip
+        n_cache += part.program.n_kept
+        if part.constants is not None:
+            constants = np.array(part.constants, dtype)
+            constants_bar = np.zeros_like(constants)  # whose cotangent nobody reads
+            row[composed.THETA], row[composed.THETA_BAR] = (
+                constants.ctypes.data, constants_bar.ctypes.data,
+            )  # fmt: skip
+            arrays += [constants, constants_bar]
+            source.prepare_vjp(constants)
+    return arrays, n_cache

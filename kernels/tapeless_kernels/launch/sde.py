@@ -25,6 +25,7 @@ from .sde_entry import (
     unwind_sde,
 )
 from .sde_plan import Shape, family
+from .tangent_vjp import bound_along
 
 NO_FIELD = Field(0, 0, 0, 0)
 
@@ -59,7 +60,7 @@ class SdeChunk:
         width = lanes if plan.own else 1
         self.equation = buffers.Equation(
             *[NO_FIELD if f is None else f.field._replace(theta_stride=lanes * plan.own) for f in self._fields],
-            self._tangent(), plan.correction,
+            self._tangent(), self._tangent_vjp(), plan.correction,
             *[start * width for start in plan.starts], int(plan.own),
         )  # fmt: skip
         self.method = plan.arrays
@@ -87,6 +88,14 @@ class SdeChunk:
         address, context, self._kept = self._fields[1].tangents(1, False, self.plan.own)
         self._tangent_context = context
         return Field(address, 0, context.ctypes.data, self.plan.lanes * self.plan.own)
+
+    def _tangent_vjp(self):
+        """Return its transpose, compiled if it is needed."""
+        plan, self._second = self.plan, None
+        if not plan.bends:
+            return NO_FIELD
+        self._second = bound_along(plan.diffusion, plan.dtype, plan.lanes)
+        return self._second.field._replace(theta_stride=plan.lanes * plan.own)
 
     @property
     def key(self):
@@ -317,12 +326,16 @@ class SdeChunk:
         plan, lanes, dtype, tiles = self.plan, self.plan.lanes, self.plan.dtype, self.tiles
         dim, rows, stages = plan.dim, plan.rows, self.method.stages
         twice = int(plan.method.kind == REVERSIBLE)
-        programs = plan.drift, plan.diffusion, plan.joint
-        for field, program, start in zip(self._fields, programs, (*plan.starts, 0), strict=True):
+        fields = *self._fields, self._second
+        programs = plan.drift, plan.diffusion, plan.joint, plan.diffusion
+        for field, program, start in zip(
+            fields, programs, (*plan.starts, 0, plan.starts[1]), strict=True
+        ):
             if field is not None:
                 field.prepare_vjp(self.theta[0, start : start + program.n_params].copy())
         layout = [
-            (tiles, dim), (stages + 1, dim), (dim,), (rows,), (2, dim), (self.work.both.shape[0],), (),
+            (tiles, dim), (stages + 1, dim), (dim,), (rows,), (2, dim), (self.work.both.shape[0],),
+            (rows * plan.bends,), (dim * plan.bends,), (2, dim * plan.bends), (plan.caches[1] * plan.bends,), (),
             (tiles, dim * twice), (tiles, dim * twice), (tiles, rows * twice),
         ]  # fmt: skip
         bars = carve([((*shape, lanes), dtype) for shape in layout])

@@ -57,6 +57,11 @@ class SdePlan:
         return self.correction != 0 or self.method.kind == DERIVATIVE
 
     @property
+    def bends(self):
+        """Whether the transpose of that tangent is."""
+        return self.transpose and self.differentiates
+
+    @property
     def rows(self):
         """The values of the diffusion."""
         return self.dim * (self.channels if self.mixes else 1)

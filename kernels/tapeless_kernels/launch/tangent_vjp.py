@@ -3,10 +3,12 @@
 import numpy as np
 from numba import types
 
-from ..field_abi import field_vjp_jvp_signature
+from ..field_abi import Field, field_vjp_jvp_signature
 from ..fields import program as places
+from ..fields import tangent_vjp as at
 from ..fields.program import turn_all
 from ..fields.tangent_vjp import KEPT_DOT, N_PLACES, THETA_MOVES, program_field_vjp_jvp
+from ..tangent_abi import vjp_along_signature
 from .array import carve
 from .cpu import family
 
@@ -51,3 +53,36 @@ class TangentVjp:
             n = len(theta)
             self._turn(self._operations, theta, self._weights[:n])
             self._turn(self._operations, theta_dot, self._weights[n:])
+
+
+class NetworkVjpAlong:
+    """The transpose of a network and its tangent along y alone, in one dtype and width, for one caller at a time."""
+
+    def __init__(self, program, dtype, lanes):
+        real = types.float32 if dtype.itemsize == 4 else types.float64
+        whole = self._whole = TangentVjp(program, dtype, lanes, theta_moves=False)
+        n_rows, n_params = program.n_rows or program.dim, program.n_params
+        # In the order of their places in the context.
+        sizes = (lanes, n_params, n_rows * lanes, n_rows * lanes, lanes, n_params, lanes)
+        context, *arrays = self._arrays = carve(
+            [((at.N_PLACES_ALONG,), "i8"), *(((n,), dtype) for n in sizes)]
+        )
+        for array in arrays:
+            array[:] = 0
+        addresses = (array.ctypes.data for array in arrays)
+        context[:] = whole.address, whole.context, n_rows, *addresses
+        address = family(dtype, lanes).address(
+            at.program_field_vjp_along, vjp_along_signature(real)
+        )
+        self.field = Field(address, 0, context.ctypes.data, 0)
+
+    def prepare_vjp(self, theta):
+        """Make ready for calls with these parameters."""
+        self._whole.prepare(theta, np.zeros_like(theta))
+
+
+def bound_along(program, dtype, lanes):
+    """Return the transpose's tangent along y of a network, or of a user's function, in one dtype and width."""
+    if hasattr(program, "bind_along"):
+        return program.bind_along(dtype, lanes)
+    return NetworkVjpAlong(program, dtype, lanes)

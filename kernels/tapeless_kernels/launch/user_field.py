@@ -2,39 +2,50 @@
 
 The function is `f(t, y, theta, dy)` and fills dy; its transpose `f_vjp(t, y, theta, dy_bar, y_bar,
 theta_bar)` fills y_bar and adds to theta_bar, and with one more argument, t_bar of one entry, fills that; its
-tangent `f_jvp(t, y, theta, t_dot, y_dot, theta_dot, dy_dot)` fills dy_dot. A diffusion that mixes channels of noise
-fills a matrix (dim, channels) in place of dy.
+tangent `f_jvp(t, y, theta, t_dot, y_dot, theta_dot, dy_dot)` fills dy_dot, and that of its transpose along y_dot,
+`f_vjp_jvp(t, y, theta, dy_bar, y_dot, y_bar, y_bar_dot, theta_bar_dot)`, y_bar and y_bar_dot, and adds to
+theta_bar_dot. A diffusion that mixes channels of noise fills a matrix (dim, channels) in place of dy.
 """
 
 import contextlib
 import functools
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numba import types
 from numba.core.errors import NumbaError
 
 from .. import elementary
-from .._jit import compile_content, inlined, pasted, rebind
-from ..field_abi import (
-    Field,
-    address_of,
-    array_at,
-    data_of,
-    field_signature,
-    field_vjp_signature,
-)
-from ..status import FIELD_FAILED
-from ..tangent_abi import field_tangents_signature
-from ..tile import LANES, Real
+from .._jit import compile_content, inlined, rebind
+from ..field_abi import Field, field_signature, field_vjp_signature
+from ..tangent_abi import field_tangents_signature, vjp_along_signature
 from .content import digest, may_raise, rebound
+from .user_tile import (
+    column_of_matrices,
+    user_tile,
+    user_tile_jvp,
+    user_tile_that_raises,
+    user_tile_vjp,
+    user_tile_vjp_along,
+    vjp_with_time,
+    vjp_without_time,
+)
 
-user_field = user_field_vjp = user_field_jvp = transposed = None  # bound for each field, as are
-DIM = N_PARAMS = N_ROWS = 1
-VALUE = (1, 1)  # the shape of a tile of values: (DIM, LANES), or of matrices (DIM, channels, LANES)
-FUN, VJP, JVP = "fun", "vjp", "jvp"  # a user's functions, by the names of `tapeless.field`
+# A user's functions, by the names of `tapeless.diffusion`.
+FUN, VJP, JVP, VJP_JVP = "fun", "vjp", "jvp", "vjp_jvp"
 FLOPS = 20  # of a component, at a guess: how long a call may last is corrected as it goes
+
+
+class Derived(NamedTuple):
+    """A function that is derived from others when it is first asked for: that may take a second."""
+
+    derive: object
+    arguments: tuple
+
+    def __call__(self):
+        return self.derive(*self.arguments)
 
 
 @dataclass(frozen=True)
@@ -48,6 +59,12 @@ class UserProgram:
     tangent: object = None
     channels: int = 0  # of a matrix that is filled instead of a vector; 0: none
     more: int = 0  # numbers that a vector has beyond dim: a drift's, then a diffusion's
+    second: object = None  # the transpose's tangent along y, or a `Derived` that makes it
+
+    @property
+    def vjp_jvp(self):
+        """The transpose's tangent along y."""
+        return self.second() if isinstance(self.second, Derived) else self.second
 
     @property
     def flops(self):
@@ -68,176 +85,13 @@ class UserProgram:
         """Return the field of one dtype and width, and its transpose if it is wanted."""
         return UserField(self, dtype, lanes, transpose)
 
+    def bind_along(self, dtype, lanes):
+        """Return the transpose's tangent along y in one dtype and width."""
+        return UserVjpAlong(self, dtype, lanes)
+
 
 class NotCompiled(TypeError):
     """A user's function is not one that can be compiled."""
-
-
-@pasted
-def column(values, lane):
-    """Return the vector of a lane."""
-    return values[:, lane]
-
-
-@pasted
-def column_of_matrices(values, lane):
-    """Return the matrix of a lane."""
-    return values[:, :, lane]
-
-
-def user_tile(t, y, theta, theta_stride, cache, dy, lane_status, context, dim, lanes):
-    """Evaluate the function in every lane: two loops, which are a third faster than one that finds its column."""
-    time = array_at(address_of(t), Real, (LANES,))
-    states = array_at(address_of(y), Real, (DIM, LANES))
-    slopes = array_at(address_of(dy), Real, VALUE)
-    if theta_stride == 0:
-        shared = array_at(address_of(theta), Real, (N_PARAMS,))
-        for lane in range(LANES):
-            user_field(time[lane], states[:, lane], shared, column(slopes, lane))
-    else:
-        own = array_at(address_of(theta), Real, (N_PARAMS, LANES))
-        for lane in range(LANES):
-            user_field(time[lane], states[:, lane], own[:, lane], column(slopes, lane))
-    return 0
-
-
-def user_tile_that_raises(t, y, theta, theta_stride, cache, dy, lane_status, context, dim, lanes):
-    """Evaluate a function that may raise: that ends its lane alone."""
-    time = array_at(address_of(t), Real, (LANES,))
-    states = array_at(address_of(y), Real, (DIM, LANES))
-    slopes = array_at(address_of(dy), Real, VALUE)
-    shared = array_at(address_of(theta), Real, (N_PARAMS,))
-    own = array_at(address_of(theta), Real, (N_PARAMS, LANES))
-    status = array_at(address_of(lane_status), np.uint8, (LANES,))
-    for lane in range(LANES):
-        try:
-            if theta_stride == 0:
-                user_field(time[lane], states[:, lane], shared, column(slopes, lane))
-            else:
-                user_field(time[lane], states[:, lane], own[:, lane], column(slopes, lane))
-        except Exception:
-            status[lane] = FIELD_FAILED
-    return 0
-
-
-@inlined
-def vjp_with_time(t, y, theta, dy_bar, y_bar, theta_bar, t_bar):
-    """Call a transpose that gives the cotangent of time too."""
-    user_field_vjp(t, y, theta, dy_bar, y_bar, theta_bar, t_bar)
-
-
-@inlined
-def vjp_without_time(t, y, theta, dy_bar, y_bar, theta_bar, t_bar):
-    """Call a transpose that does not give the cotangent of time, which stays unknown."""
-    user_field_vjp(t, y, theta, dy_bar, y_bar, theta_bar)
-    t_bar[0] = Real(np.nan)
-
-
-def user_tile_vjp(
-    t, y, theta, theta_stride, cache, dy_bar, y_bar, t_bar, theta_bar, context, dim, lanes
-):
-    """Evaluate the transpose in every lane; if they share theta, what they add to `theta_bar` is summed at the end.
-
-    A lane whose cotangent is 0 gives 0: not 0 inf, where the field is singular.
-    """
-    time = array_at(address_of(t), Real, (LANES,))
-    states = array_at(address_of(y), Real, (DIM, LANES))
-    bars = array_at(address_of(dy_bar), Real, VALUE)
-    states_bar = array_at(address_of(y_bar), Real, (DIM, LANES))
-    time_bar = array_at(address_of(t_bar), Real, (LANES,))
-    if theta_stride == 0:
-        shared = array_at(address_of(theta), Real, (N_PARAMS,))
-        sums = array_at(address_of(theta_bar), Real, (N_PARAMS,))
-        added = array_at(address_of(context), Real, (N_PARAMS + 1, LANES))
-        for j in range(N_PARAMS):
-            for lane in range(LANES):
-                added[j, lane] = Real(0)
-        for lane in range(LANES):
-            transposed(
-                time[lane], states[:, lane], shared, column(bars, lane), states_bar[:, lane],
-                added[:, lane], time_bar[lane : lane + 1],
-            )  # fmt: skip
-        rows = array_at(address_of(dy_bar), Real, (N_ROWS, LANES))
-        clear_idle(rows, states_bar, time_bar, added)
-        sum_lanes(sums, added)
-    else:
-        own = array_at(address_of(theta), Real, (N_PARAMS, LANES))
-        own_bar = array_at(address_of(theta_bar), Real, (N_PARAMS, LANES))
-        for lane in range(LANES):
-            transposed(
-                time[lane], states[:, lane], own[:, lane], column(bars, lane), states_bar[:, lane],
-                own_bar[:, lane], time_bar[lane : lane + 1],
-            )  # fmt: skip
-    return 0
-
-
-def user_tile_jvp(
-    t, y, theta, theta_stride, cache, t_dot, y_dot, theta_dot, dy_dot, context, n, dim, lanes
-):
-    """Evaluate n tangents in every lane; context[0] says whether theta has any, context[1] where there are zeros."""
-    time, states = (
-        array_at(address_of(t), Real, (LANES,)),
-        array_at(address_of(y), Real, (DIM, LANES)),
-    )
-    times_dot = array_at(address_of(t_dot), Real, (n, LANES))
-    states_dot = array_at(address_of(y_dot), Real, (n, DIM, LANES))
-    values_dot = array_at(address_of(dy_dot), Real, (n, N_ROWS * LANES))
-    some = context[0] != 0
-    at, rows = address_of(theta_dot) if some else context[1], n if some else 1
-    for j in range(n):
-        row = j if some else 0
-        slopes_dot = array_at(data_of(values_dot[j]), Real, VALUE)
-        if theta_stride == 0:
-            shared = array_at(address_of(theta), Real, (N_PARAMS,))
-            shared_dot = array_at(at, Real, (rows, N_PARAMS))[row]
-            for lane in range(LANES):
-                user_field_jvp(
-                    time[lane], states[:, lane], shared, times_dot[j, lane], states_dot[j, :, lane], shared_dot,
-                    column(slopes_dot, lane),
-                )  # fmt: skip
-        else:
-            own = array_at(address_of(theta), Real, (N_PARAMS, LANES))
-            own_dot = array_at(at, Real, (rows, N_PARAMS, LANES))[row]
-            for lane in range(LANES):
-                user_field_jvp(
-                    time[lane], states[:, lane], own[:, lane], times_dot[j, lane], states_dot[j, :, lane],
-                    own_dot[:, lane], column(slopes_dot, lane),
-                )  # fmt: skip
-    return 0
-
-
-@inlined
-def clear_idle(bars, states_bar, time_bar, added):
-    """Set what the lanes whose cotangent is 0 have given to 0; the last row of `added` is scratch."""
-    counts = added[N_PARAMS]
-    for lane in range(LANES):
-        counts[lane] = Real(0)
-    for m in range(N_ROWS):
-        for lane in range(LANES):
-            counts[lane] = Real(1) if bars[m, lane] != Real(0) else counts[lane]
-    for lane in range(LANES):
-        x = time_bar[lane]
-        time_bar[lane] = x if counts[lane] == Real(1) else Real(0)
-    for m in range(DIM):
-        for lane in range(LANES):
-            x = states_bar[m, lane]
-            states_bar[m, lane] = x if counts[lane] == Real(1) else Real(0)
-    for j in range(N_PARAMS):
-        for lane in range(LANES):
-            x = added[j, lane]
-            added[j, lane] = x if counts[lane] == Real(1) else Real(0)
-
-
-@inlined
-def sum_lanes(sums, added):
-    """Sums += the sum over lanes of what each has added, pairs first."""
-    for j in range(N_PARAMS):
-        width = LANES
-        while width > 1:
-            width //= 2
-            for lane in range(width):
-                added[j, lane] += added[j, lane + width]
-        sums[j] += added[j, 0]
 
 
 class UserField:
@@ -276,9 +130,23 @@ class UserField:
         )
 
 
+class UserVjpAlong:
+    """The transpose of a user's field and its tangent along y, in one dtype and width."""
+
+    def __init__(self, program, dtype, lanes):
+        real = types.float32 if dtype.itemsize == 4 else types.float64
+        self._compiled = _compiled(program, dtype, lanes, VJP_JVP, vjp_along_signature(real))
+        self._scratch = np.zeros((program.n_params + 1, lanes), dtype)  # the context is its address
+        self.field = Field(self._compiled.address, 0, self._scratch.ctypes.data, 0)
+
+    def prepare_vjp(self, theta):
+        """Do nothing: it has nothing to make ready."""
+
+
 @functools.lru_cache(maxsize=256)
 def _compiled(program, dtype, lanes, which, signature):
-    function = {FUN: program.function, VJP: program.transpose, JVP: program.tangent}[which]
+    names = {FUN: "function", VJP: "transpose", JVP: "tangent", VJP_JVP: "vjp_jvp"}
+    function = getattr(program, names[which])
     function = getattr(function, "py_func", function)
     key = digest(
         function, program.dim, program.channels, program.more, program.n_params, dtype.name, lanes, which
@@ -300,10 +168,10 @@ def _compiled(program, dtype, lanes, which, signature):
 
 def _compile(program, function, dtype, lanes, which, signature, key):
     user = inlined(function)
-    names = {FUN: "user_field", VJP: "user_field_vjp", JVP: "user_field_jvp"}
+    name = "user_field" if which == FUN else f"user_field_{which}"
     bind = {
         "LANES": lanes, "Real": dtype.type, "DIM": program.dim, "N_PARAMS": program.n_params,
-        "N_ROWS": program.n_rows, "VALUE": (program.n_rows, lanes), names[which]: user,
+        "N_ROWS": program.n_rows, "VALUE": (program.n_rows, lanes), name: user,
     }  # fmt: skip
     if program.channels:
         bind |= {"VALUE": (program.dim, program.channels, lanes), "column": column_of_matrices}
@@ -312,8 +180,10 @@ def _compile(program, function, dtype, lanes, which, signature, key):
         with_time = gives_time_bar(program.transpose)
         bind["transposed"] = vjp_with_time if with_time else vjp_without_time
     loop = user_tile_that_raises if may_raise(function, set()) else user_tile
-    loop = {FUN: loop, VJP: user_tile_vjp, JVP: user_tile_jvp}[which]
-    adapted = rebind(loop, bind, made, lambda function, inline: (inline or inlined)(function))
+    loops = {FUN: loop, VJP: user_tile_vjp, JVP: user_tile_jvp, VJP_JVP: user_tile_vjp_along}
+    adapted = rebind(
+        loops[which], bind, made, lambda function, inline: (inline or inlined)(function)
+    )
     return compile_content(adapted, signature, key)
 
 

@@ -85,6 +85,23 @@ def add_products(weights, w, roots, i11, k, sign):
             weights[c, lane] += sign * product
 
 
+@separate
+def weigh_own(weights, basis):
+    """Set the weights of Milstein's term in scalar and in diagonal noise: I_(1,1) of each channel."""
+    fill(weights, Real(0))
+    add_products_of(weights, basis[ROOT], basis[I11])
+
+
+@separate
+def weigh_pairs(weights, basis, k):
+    """Set the weights of the columns' derivatives along column k in Milstein's term: I_(c,k) where columns commute."""
+    fill(weights, Real(0))
+    add_products(weights, basis[W], basis[ROOT], basis[I11], k, Real(1))
+    for c in range(weights.shape[0]):
+        for lane in range(LANES):
+            weights[c, lane] *= basis[ROOT, c, lane]  # M_k is over sqrt(h)
+
+
 @apart
 def set_scaled(out, c, x):
     """Out = c x."""

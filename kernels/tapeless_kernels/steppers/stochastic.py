@@ -1,18 +1,27 @@
 """One step of a stochastic Runge-Kutta method on a tile, and its transpose; `tableaus.stochastic` has the formula."""
 
 from .._jit import copied, separate
-from ..tableaus.stochastic import DERIVATIVE, I11, ROOT, W
+from ..tableaus.stochastic import DERIVATIVE
 from ..tile import LANES, Real, add, fill, put
 from .noise_weights import (
     add_drift,
     add_noise,
     add_noise_vjp,
-    add_products,
-    add_products_of,
     fill_basis,
     weigh,
+    weigh_own,
+    weigh_pairs,
 )
-from .sde_fields import differentiate, evaluate, evaluate_vjp
+from .reversible_sde import take_moving
+from .sde_fields import (
+    add_column,
+    differentiate,
+    differentiate_vjp,
+    evaluate,
+    evaluate_diffusion,
+    evaluate_vjp,
+    get_column,
+)
 
 
 @copied
@@ -65,29 +74,63 @@ def add_derivative(equation, z, theta, cache, work):
 
     A diffusion that is a vector is diagonal here; the columns of a matrix commute.
     """
-    channels, dim, status, roots = work.weights.shape[0], z.shape[0], 0, work.basis[ROOT]
-    g, w, i11 = work.g[0], work.basis[W], work.basis[I11]
+    channels, dim, status, g = work.weights.shape[0], z.shape[0], 0, work.g[0]
     for lane in range(LANES):
         work.time[1, lane] = work.time[0, lane]
     if channels == 1 or (g.shape[0] == dim and channels == dim):
-        fill(work.weights, Real(0))
-        add_products_of(work.weights, roots, i11)
+        weigh_own(work.weights, work.basis)
         fill(work.direction, Real(0))
         add_noise(work.direction, work.weights, g)
         status = differentiate(equation, z, theta, cache, work)
         add(work.y_next, work.along)
         return status
     for k in range(channels):
-        for m in range(dim):
-            row = m * channels + k
-            put(work.direction[m : m + 1], g[row : row + 1])
+        get_column(work.direction, g, k, channels)
         status |= differentiate(equation, z, theta, cache, work)
-        fill(work.weights, Real(0))
-        add_products(work.weights, w, roots, i11, k, Real(1))
-        for c in range(channels):
-            for lane in range(LANES):
-                work.weights[c, lane] *= roots[c, lane]  # M_k is over sqrt(h)
+        weigh_pairs(work.weights, work.basis, k)
         add_noise(work.y_next, work.weights, work.along)
+    return status
+
+
+@separate
+def add_derivative_vjp(equation, z, theta, work, bars, y_bar, theta_bar):
+    r"""Add to `bars.g`, y_bar and `theta_bar` what `add_derivative` makes of the cotangent of y', the last of `bars.z`.
+
+    The derivative :math:`a = (\partial g) v` along a direction v that g itself gives has
+
+    .. math::
+        \bar v = (\partial_z g)^\top \bar a, \qquad
+        (\bar z, \bar\theta) = \text{the derivatives along } v \text{ of } \big((\partial_z g)^\top \bar a,
+        (\partial_\theta g)^\top \bar a\big).
+
+    A direction is 0 in lanes that do not move, but 0 times a derivative need not be: they have no cotangent either.
+    """
+    channels, dim, g, out_bar = (
+        work.weights.shape[0],
+        z.shape[0],
+        work.g[0],
+        bars.z[bars.z.shape[0] - 1],
+    )
+    for lane in range(LANES):
+        work.time[1, lane] = work.time[0, lane]
+    status = evaluate_diffusion(equation, z, theta, bars.cache, g, work)
+    if channels == 1 or (g.shape[0] == dim and channels == dim):
+        weigh_own(work.weights, work.basis)
+        fill(work.direction, Real(0))
+        add_noise(work.direction, work.weights, g)
+        take_moving(bars.along, out_bar, work.moved)
+        status |= differentiate_vjp(equation, z, theta, work, bars, theta_bar)
+        add_noise_vjp(bars.g, work.weights, bars.direction)
+        add(y_bar, bars.bend[0])
+        return status
+    for k in range(channels):
+        get_column(work.direction, g, k, channels)
+        weigh_pairs(work.weights, work.basis, k)
+        fill(bars.along, Real(0))
+        add_noise_vjp(bars.along, work.weights, out_bar)
+        status |= differentiate_vjp(equation, z, theta, work, bars, theta_bar)
+        add_column(bars.g, bars.direction, k, channels)
+        add(y_bar, bars.bend[0])
     return status
 
 
@@ -101,7 +144,8 @@ def step_vjp(equation, method, h, theta, noise, record, work, y_bar, bars, theta
         \bar f_j = h \sum_{i>j} a_{ij} \bar z_i, \qquad \bar g_j = \sum_{i>j} \xi_{ij} \bar z_i, \qquad
         \bar z_j = (\partial_z f_j)^\top \bar f_j + (\partial_z g_j)^\top \bar g_j, \qquad \bar y = \sum_j \bar z_j,
 
-    where :math:`\xi_{ij} = \sum_r b^r_{ij} \xi_r`. Steps and noise are held constant.
+    where :math:`\xi_{ij} = \sum_r b^r_{ij} \xi_r`, and :math:`\bar g_0` and :math:`\bar y` have besides what
+    `add_derivative_vjp` adds. Steps and noise are held constant.
     """
     z, drift_cache, diffusion_cache = record
     fill_basis(work.basis, noise, h, method.n_basis)
@@ -118,6 +162,8 @@ def step_vjp(equation, method, h, theta, noise, record, work, y_bar, bars, theta
             for j in range(i + 1, method.stages + 1):
                 if weigh(work.weights, method.b, work.basis, j, i, method.n_basis):
                     add_noise_vjp(bars.g, work.weights, bars.z[j])
+        if method.kind == DERIVATIVE:
+            status |= add_derivative_vjp(equation, z[i], theta, work, bars, y_bar, theta_bar)
         caches = (drift_cache[i], diffusion_cache[i])
         status |= evaluate_vjp(
             equation, method, i, h, z[i], theta, caches, work, bars, theta_bar

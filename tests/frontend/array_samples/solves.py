@@ -4,7 +4,7 @@ import numpy as np
 
 import tapeless
 from array_samples.problem import FIELD, THETA, TIMES, TWICE, Y0, decay, drawn, solve
-from tapeless import BrownianPath, fields, solve_ivp, solve_ode, solve_sde, testing
+from tapeless import BrownianPath, diffusion, fields, solve_ivp, solve_ode, solve_sde, testing
 from tapeless.regularise import Functional
 
 
@@ -25,7 +25,14 @@ def falling_vjp(t, y, theta, dy_bar, y_bar, theta_bar):
     theta_bar[0] += -y[0] * dy_bar[0]
 
 
+def falling_vjp_jvp(t, y, theta, dg_bar, y_dot, y_bar, y_bar_dot, theta_bar_dot):
+    y_bar[0] = -theta[0] * dg_bar[0]
+    y_bar_dot[0] = 0.0
+    theta_bar_dot[0] -= y_dot[0] * dg_bar[0]
+
+
 FALLING = fields.field(1, 1, vjp=falling_vjp)(falling)
+VOLATILITY = diffusion(1, None, 1, vjp=falling_vjp, vjp_jvp=falling_vjp_jvp)(falling)
 
 
 SAMPLES = {
@@ -41,6 +48,7 @@ SAMPLES = {
     "Solution.vjp": lambda of: solved(of, time_gradients=True).vjp(of(Y0), times=True),
     "testing.check_gradient": lambda of: testing.check_gradient(FIELD, (0.0, 1.0), of(Y0), of(THETA)),
     "testing.check_vjp": lambda of: testing.check_vjp(FALLING, y=of(Y0[0, :1]), n_points=1),
+    "testing.check_vjp_jvp": lambda of: testing.check_vjp_jvp(VOLATILITY, y=of(Y0[0, :1]), n_points=1),
     "plot.phase_portrait": lambda of: drawn(lambda: tapeless.plot.phase_portrait(FIELD, of(THETA), y0=of(Y0))),
     "solve_ivp": lambda of: solve_ivp(decay, (0.0, 1.0), of(Y0[0]), t_eval=of(TIMES)),
     "solve_ode": lambda of: (
