@@ -7,7 +7,7 @@ CMAKE = $(or $(shell cmake --version >/dev/null 2>&1 && command -v cmake),$(BIN)
 BUILT_FROM := pyproject.toml CMakeLists.txt $(wildcard kernels/include/* kernels/src/*)
 # What has public docstrings: modules without a leading underscore, and these, whose names those export.
 DOCUMENTED = _adam _address _adjoint_memory _brownian _c_field _check_tableau _composition _cuda_brownian _cuda_conv \
-	_cuda_sde _cuda_sde_solution _cuda_solution _diffusion _fft_engine _fft_frequencies _fft_table _field _fit _fno \
+	_cuda_sde _cuda_sde_solution _cuda_solution _diffusion _diffusion_network _joint_field _fft_engine _fft_frequencies _fft_table _field _fit _fno \
 	_kinetic _lbfgs _momentum _network _objective _ode _operator_objective _parameters _portrait _save _sde \
 	_sde_solution _second _solution _spectral_conv _stats _training_result \
 	$(addprefix _ivp/,dense public result) \

@@ -20,10 +20,12 @@ from tapeless._adjoint_memory import AdjointMemory, adjoint_memory
 from tapeless._backsolve import Backsolve, BackwardStats
 from tapeless._brownian import BrownianPath, Increment
 from tapeless._c_field import CField, c_field
-from tapeless._diffusion import Diffusion, DiffusionNetwork, JointField, diffusion
+from tapeless._diffusion import Diffusion, diffusion
+from tapeless._diffusion_network import DiffusionNetwork
 from tapeless._fit import fit
 from tapeless._gradient import Gradient
 from tapeless._ivp import IvpStats, OdeResult, OdeSolution, solve_ivp
+from tapeless._joint_field import JointField
 from tapeless._objective import Evaluation, Objective
 from tapeless._ode import solve_ode
 from tapeless._save import Saved, load, save

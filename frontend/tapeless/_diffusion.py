@@ -1,18 +1,16 @@
-"""The diffusion of a stochastic differential equation: functions of your own, networks, and both fields at once."""
+"""The diffusion of a stochastic differential equation as a function of your own."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
 
 from tapeless._check import one_of
 from tapeless._complain import complain, describe
 from tapeless._composition import VectorField
+from tapeless._field import _check_function
 from tapeless._symbolic import derived_jvp, derived_vjp, derived_vjp_jvp
-from tapeless._types import RNG, Integer
-from tapeless.fields import Network, _check_function
-from tapeless_kernels.fields.lower import lower
+from tapeless._types import Integer
 from tapeless_kernels.launch.user_field import Derived, UserProgram, gives_time_bar
 from tapeless_kernels.tableaus.stochastic import NOISES
 
@@ -186,173 +184,6 @@ def diffusion(
         As `Diffusion`.
     """
     return lambda fun: Diffusion(fun, dim, channels, n_params, noise, vjp, jvp, vjp_jvp)
-
-
-class DiffusionNetwork(VectorField):
-    """A diffusion that is a network, whose last layer returns dim values, or dim by channels row by row.
-
-    Parameters
-    ----------
-    dim : int
-        Number of entries of the state.
-    layers : sequence of layers
-        Of `tapeless.fields.LAYERS`, applied one after the other to y.
-    channels : int, optional
-        Number of channels of noise that a matrix mixes; None: one for each component.
-    noise : str, optional
-        What it is, as in `Diffusion`.
-
-    Attributes
-    ----------
-    dim, channels, n_params : int
-        Entries of the state, channels of noise, length of its part of theta.
-    mixes : bool
-        Whether it is a matrix.
-    layers : tuple
-        The layers.
-    noise : str or None
-        As given.
-
-    Raises
-    ------
-    ValueError
-        If the layers do not return as many values as are wanted, or `noise` does not go with `channels`.
-
-    Examples
-    --------
-    >>> from tapeless import DiffusionNetwork
-    >>> from tapeless.fields import Activation, Dense
-    >>> g = DiffusionNetwork(2, [Dense(16), Activation("tanh"), Dense(6)], channels=3)
-    >>> g.init(rng=0).shape
-    (150,)
-    """
-
-    def __init__(
-        self,
-        dim: Integer,
-        layers: Iterable[Any],
-        channels: Integer | None = None,
-        noise: Noise | None = None,
-    ) -> None:
-        name = "DiffusionNetwork"
-        self.dim, self.channels, self.mixes, self.noise = _sizes(name, dim, channels, noise)
-        self.layers, rows = tuple(layers), self.dim * (self.channels if self.mixes else 1)
-        try:
-            self.program = lower(self.layers, self.dim, rows, "this diffusion")
-        except (ValueError, TypeError) as error:
-            raise type(error)(f"{name}: in `layers`, {error}.") from None
-        self.n_params: int = self.program.n_params
-        self.maps_theta = any(part.lipschitz for part in self.program.parts)
-
-    effective = Network.effective
-    _effective_vjp = Network._effective_vjp
-    _effective_jvp = Network._effective_jvp
-    unflatten = Network.unflatten
-
-    def init(self, rng: RNG = None, dtype: DTypeLike = np.float64) -> NDArray[np.floating]:
-        """Return initial parameters, as `Network.init` does.
-
-        Parameters
-        ----------
-        rng : numpy.random.Generator or int, optional
-            Where the numbers come from.
-        dtype : dtype
-            Of the parameters, float32 or float64.
-
-        Returns
-        -------
-        ndarray, shape (n_params,)
-            The parameters.
-        """
-        return Network.init(self, rng, dtype)  # type: ignore[arg-type]
-
-    def __repr__(self) -> str:
-        channels = f", channels={self.channels}" if self.mixes else ""
-        return f"DiffusionNetwork({self.dim}, {list(self.layers)}{channels})"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        channels = self.channels if self.mixes else None
-        return DiffusionNetwork, (self.dim, self.layers, channels, self.noise)
-
-
-class JointField(VectorField):
-    """Drift and diffusion of an SDE as one function, for what they have in common to be computed once.
-
-    Parameters
-    ----------
-    fun : callable
-        ``fg(t, y, theta, out)``, which fills out: the dim entries of the drift, then those of the diffusion, dim or
-        dim by channels, row by row.
-    dim : int
-        Number of entries of the state.
-    channels : int, optional
-        Number of channels of noise that a matrix mixes; None: one for each component.
-    n_params : int
-        Length of theta.
-    noise : str, optional
-        What the diffusion is, as in `Diffusion`.
-    vjp : callable or "symbolic", optional
-        ``vjp(t, y, theta, out_bar, y_bar, theta_bar)``, as that of a `Field`.
-
-    Attributes
-    ----------
-    dim, channels, n_params : int
-        As given.
-    mixes : bool
-        Whether the diffusion is a matrix.
-    noise : str or None
-        As given.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `Diffusion`.
-
-    Examples
-    --------
-    >>> import math
-    >>> import tapeless
-    >>> def both(t, y, theta, out):
-    ...     wave = math.sin(y[0])
-    ...     out[0] = theta[0] * wave
-    ...     out[1] = theta[1] * wave
-    >>> field = tapeless.JointField(both, 1, n_params=2, vjp="symbolic")
-    >>> sol = tapeless.solve_sde(field, None, (0.0, 1.0), [[1.0]], [-1.0, 0.5], n_steps=64, rng=0)
-    >>> sol.ys.shape
-    (1, 1)
-    """
-
-    takes_own_theta = True
-
-    def __init__(
-        self, fun: Callable[..., None], dim: Integer, channels: Integer | None = None, n_params: Integer = 0,
-        noise: Noise | None = None, vjp: Callable[..., None] | Literal["symbolic"] | None = None,
-    ) -> None:  # fmt: skip
-        self.dim, self.channels, self.mixes, self.noise = _sizes("JointField", dim, channels, noise)
-        self.n_params = _whole("JointField", "n_params", n_params, 0)
-        rows = self.dim * (self.channels if self.mixes else 1)
-        _check_function("fun", fun, "fg(t, y, theta, out)")
-        if vjp == "symbolic":
-            vjp = derived_vjp(fun, self.dim, self.n_params, more=rows)
-        elif vjp is not None:
-            _check_function("vjp", vjp, "vjp(t, y, theta, out_bar, y_bar, theta_bar)", 7)
-        self.fun, self.vjp = fun, vjp
-        self.program = UserProgram(fun, vjp, self.dim, self.n_params, None, 0, rows)
-
-    @property
-    def without_vjp(self) -> tuple[VectorField, ...]:
-        """The field itself, if it has no transpose."""
-        return () if self.vjp else (self,)
-
-    @property
-    def without_jvp(self) -> tuple[VectorField, ...]:
-        """The field itself: it has no tangent."""
-        return (self,)
-
-    def __repr__(self) -> str:
-        name = getattr(self.fun, "__name__", "fun")
-        channels = f", channels={self.channels}" if self.mixes else ""
-        return f"JointField({name}, dim={self.dim}{channels}, n_params={self.n_params})"
 
 
 def _whole(caller, name, x, least):

@@ -12,7 +12,7 @@ from tapeless import _sde_methods as sde_methods
 from tapeless import methods
 from tapeless._complain import complain, describe
 from tapeless._composition import VectorField
-from tapeless._diffusion import JointField
+from tapeless._joint_field import JointField
 from tapeless._memory import check_kept
 from tapeless._sde_grid import SOLVE
 from tapeless._sde_solve import Adaptive, Memory, SdeSolve

@@ -3,7 +3,6 @@
 from tapeless._composition import Sum
 from tapeless._evaluate import evaluate, jvp, vjp
 from tapeless._field import Field, field
-from tapeless._field import _check_function as _check_function
 from tapeless._kinetic import Kinetic
 from tapeless._network import MLP, Network
 from tapeless._parameters import Frozen, Slice

@@ -8,6 +8,7 @@ import pytest
 MODULES = (
     "tapeless._adam", "tapeless._address", "tapeless._brownian", "tapeless._c_field",
     "tapeless._check_tableau", "tapeless._composition", "tapeless._dct", "tapeless._diffusion",
+    "tapeless._diffusion_network", "tapeless._joint_field",
     "tapeless._fft_engine", "tapeless._fft_frequencies", "tapeless._field", "tapeless._fit",
     "tapeless._fno", "tapeless._ivp.dense", "tapeless._ivp.public", "tapeless._kinetic",
     "tapeless._momentum", "tapeless._network", "tapeless._objective", "tapeless._ode",
