@@ -113,7 +113,7 @@ def why_no_second(without: tuple[object, ...]) -> str:
     """Return what is to be done where the transpose of a tangent is asked for and is not there."""
     names = ", ".join(map(str, without))
     return (
-        f"Its gradient takes the derivative of the diffusion's transpose, which {names} has not: make it a "
+        f"Its gradient needs the derivative of the diffusion's transpose, which {names} lacks: make it a "
         "tapeless.diffusion with vjp='symbolic' and jvp='symbolic', or give it a `vjp_jvp`; or take a method that "
         "does not differentiate, as milstein_free."
     )

@@ -326,7 +326,7 @@ def test_a_tangent_without_that_of_the_transpose_is_named():
             ValueError, match="give it a `vjp_jvp`; or take a method that"
         ) as caught:
             sol.vjp(BAR)
-        assert "Diffusion(diagonal_fun, dim=2, n_params=2) has not" in str(caught.value)
+        assert "Diffusion(diagonal_fun, dim=2, n_params=2) lacks" in str(caught.value)
         wanted = "solve_sde: `adjoint` must be None with .* and this diffusion; got 'every'. Its gradient"
         with pytest.raises(ValueError, match=wanted):
             solve_sde(drift, g, SPAN, Y0, THETA, n_steps=4, rng=0, adjoint="every", stride=2, **how)

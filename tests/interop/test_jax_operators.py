@@ -53,6 +53,17 @@ def test_an_sde_has_the_bits_of_numpy(sde, x64, passes, noise):
     check_grads(solve, operands, 1, modes=("rev",))
 
 
+def test_an_sde_converted_to_the_other_sense_has_the_bits_of_numpy(sde, x64):
+    drift, _, theta, y0 = sde
+    noise = tapeless.DiffusionNetwork(2, [tapeless.fields.Activation("sin")], noise="diagonal")
+    path, theta = tapeless.BrownianPath(5, 0.0, 1.0, (5, 2)), theta[: drift.n_params]
+    options = {"n_steps": 8, "path": path, "method": "heun", "calculus": "ito", "convert": True}
+    sol = tapeless.solve_sde(drift, noise, SPAN, y0, theta, **options)
+    ys, pullback = jax.vjp(lambda *x: tj.solve_sde(drift, noise, SPAN, *x, **options), y0, theta)
+    assert np.array_equal(ys, sol.ys)
+    assert all(map(np.array_equal, pullback(ys), sol.vjp(sol.ys)))
+
+
 def test_a_mapped_key_has_its_own_noise(sde, x64, passes):
     *fields, theta, y0 = sde
 

@@ -2,6 +2,7 @@
 
 import doctest
 import importlib
+import math
 
 import numpy as np
 import pytest
@@ -150,6 +151,18 @@ def test_sde_is_that_of_numpy_and_gradcheck(y0):
         lambda y0, theta: solve_sde(FIELD, NOISE, (0.0, 1.0), y0, theta, n_steps=4, rng=5),
         (y0, theta),
     )
+
+
+def test_gradcheck_of_an_sde_through_the_derivative_of_its_diffusion(y0):
+    @tapeless.diffusion(2, None, 1, noise="diagonal", vjp="symbolic", jvp="symbolic")
+    def waves(t, y, theta, dg):
+        dg[0] = theta[0] * math.sin(y[0])
+        dg[1] = math.cos(theta[0] * y[1])
+
+    def solve(y0, theta):
+        return solve_sde(FIELD, waves, (0.0, 1.0), y0, theta, n_steps=4, rng=5, method="milstein")
+
+    assert gradcheck(solve, (y0, leaf(np.append(FIELD.init(rng=0), 0.7))))
 
 
 def test_noise_comes_from_torch_unless_given(y0):

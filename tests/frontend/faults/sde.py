@@ -40,7 +40,7 @@ FAULTS = (
     Fault(lambda: solve_noisy(path=BrownianPath(1, 0, 1, (3, 2)), rng=None), ValueError, "(3, 2)"),
     Fault(lambda: solve_noisy(adjoint="reversible"), ValueError, "'euler_maruyama'"),
     Fault(lambda: solve_noisy(adjoint="backsolve"), ValueError, "'euler_maruyama'"),
-    Fault(lambda: milstein(), ValueError, "Diffusion(steady, dim=2, n_params=0) has not: make it"),
+    Fault(lambda: milstein(), ValueError, "Diffusion(steady, dim=2, n_params=0) lacks: make it"),
     Fault(lambda: milstein(adjoint="every", stride=2), ValueError, "'every'"),
     Fault(lambda: diffusion(2, vjp_jvp=still)(steady), TypeError, "4 arguments"),
     Fault(lambda: testing.check_vjp_jvp(FIELD), TypeError, "Network("),
