@@ -9,6 +9,7 @@ import tapeless
 from tapeless import BrownianPath, DiffusionNetwork, solve_sde
 from tapeless.fields import MLP, Activation, ConcatTime, Dense, Frozen, Slice, SpectralDense
 from tapeless.testing import check_vjp, check_vjp_jvp
+from tapeless_kernels.tableaus.stochastic import ITO, StochasticMethod, W
 
 SPAN = (0.0, 0.8)
 Y0 = np.random.default_rng(0).standard_normal((5, 2))
@@ -136,6 +137,11 @@ def times_y(t, y, theta, out):
 
 # ---------------------------------------------------------------- networks, and what is composed
 
+# Evaluates both fields in one state, at two times.
+TWO_TIMES = StochasticMethod(
+    "two_times", ITO, {"scalar": 0.5}, {"scalar": 1.0}, "",
+    a=((), (0.75,), (0.3, 0.7)), b={W: ((), (0.5,), (0.4, 0.6))}, c=(0, 0.75), d=(0, 0.25),
+)  # fmt: skip
 NETWORKS = {
     "scalar": (
         DiffusionNetwork(2, [ConcatTime(), Dense(5), Activation("tanh"), Dense(2)], 1), MILSTEIN,
@@ -143,10 +149,12 @@ NETWORKS = {
     "diagonal": (DiffusionNetwork(2, [Activation("sin")], noise="diagonal"), MILSTEIN),
     "at other times": (
         DiffusionNetwork(2, [ConcatTime(), Dense(3), Activation("tanh"), Dense(2)], 1),
-        {"method": "sriw1"} | FROM_STRATONOVICH,
+        {"method": TWO_TIMES} | FROM_STRATONOVICH,
     ),
     # It is not, which the method does not know: its transpose is that of what it computes.
-    "commutative": (DiffusionNetwork(2, [Activation("sigmoid"), Dense(4)], 2, "commutative"), MILSTEIN),
+    "commutative": (
+        DiffusionNetwork(2, [Dense(4), Activation("sigmoid")], 2, "commutative"), MILSTEIN,
+    ),
     "spectral": (DiffusionNetwork(2, [SpectralDense(3), Activation("gelu"), SpectralDense(2)], 1), MILSTEIN),
     "converted": (
         DiffusionNetwork(2, [Dense(3), Activation("softplus"), Dense(6)], 3),

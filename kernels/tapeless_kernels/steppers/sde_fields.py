@@ -109,10 +109,8 @@ def correct_vjp(equation, half, z, theta, work, bars, theta_bar):
     The diffusion is evaluated once more: no record has its values. `stochastic.add_derivative_vjp` has the formula.
     """
     g = work.g[0]
-    columns, status = (
-        n_columns(g, z, work),
-        evaluate_diffusion(equation, z, theta, bars.cache, g, work),
-    )
+    columns = n_columns(g, z, work)
+    status = evaluate_diffusion(equation, z, theta, bars.cache, g, work)
     fill(bars.bend[1], Real(0))
     for k in range(columns):
         get_column(work.direction, g, k, columns)

@@ -21,6 +21,7 @@ from .sde_fields import (
     evaluate_diffusion,
     evaluate_vjp,
     get_column,
+    n_columns,
 )
 
 
@@ -74,18 +75,19 @@ def add_derivative(equation, z, theta, cache, work):
 
     A diffusion that is a vector is diagonal here; the columns of a matrix commute.
     """
-    channels, dim, status, g = work.weights.shape[0], z.shape[0], 0, work.g[0]
+    status, g = 0, work.g[0]
+    columns = n_columns(g, z, work)
     for lane in range(LANES):
         work.time[1, lane] = work.time[0, lane]
-    if channels == 1 or (g.shape[0] == dim and channels == dim):
+    if columns == 1:
         weigh_own(work.weights, work.basis)
         fill(work.direction, Real(0))
         add_noise(work.direction, work.weights, g)
         status = differentiate(equation, z, theta, cache, work)
         add(work.y_next, work.along)
         return status
-    for k in range(channels):
-        get_column(work.direction, g, k, channels)
+    for k in range(columns):
+        get_column(work.direction, g, k, columns)
         status |= differentiate(equation, z, theta, cache, work)
         weigh_pairs(work.weights, work.basis, k)
         add_noise(work.y_next, work.weights, work.along)
@@ -105,16 +107,12 @@ def add_derivative_vjp(equation, z, theta, work, bars, y_bar, theta_bar):
 
     A direction is 0 in lanes that do not move, but 0 times a derivative need not be: they have no cotangent either.
     """
-    channels, dim, g, out_bar = (
-        work.weights.shape[0],
-        z.shape[0],
-        work.g[0],
-        bars.z[bars.z.shape[0] - 1],
-    )
+    g, out_bar = work.g[0], bars.z[bars.z.shape[0] - 1]
+    columns = n_columns(g, z, work)
     for lane in range(LANES):
         work.time[1, lane] = work.time[0, lane]
     status = evaluate_diffusion(equation, z, theta, bars.cache, g, work)
-    if channels == 1 or (g.shape[0] == dim and channels == dim):
+    if columns == 1:
         weigh_own(work.weights, work.basis)
         fill(work.direction, Real(0))
         add_noise(work.direction, work.weights, g)
@@ -123,13 +121,13 @@ def add_derivative_vjp(equation, z, theta, work, bars, y_bar, theta_bar):
         add_noise_vjp(bars.g, work.weights, bars.direction)
         add(y_bar, bars.bend[0])
         return status
-    for k in range(channels):
-        get_column(work.direction, g, k, channels)
+    for k in range(columns):
+        get_column(work.direction, g, k, columns)
         weigh_pairs(work.weights, work.basis, k)
         fill(bars.along, Real(0))
         add_noise_vjp(bars.along, work.weights, out_bar)
         status |= differentiate_vjp(equation, z, theta, work, bars, theta_bar)
-        add_column(bars.g, bars.direction, k, channels)
+        add_column(bars.g, bars.direction, k, columns)
         add(y_bar, bars.bend[0])
     return status
 
