@@ -140,7 +140,7 @@ def why_no_transpose(parts: Any, method: StochasticMethod, adjoint: Any, correct
     bent = parts[-1].without_vjp_jvp
     if bent and sde_methods.differentiates(method, correction):
         why = "convert=True" if correction else f"method={method.name!r}"
-        return f"{why} differentiates the diffusion. {sde_methods.why_no_second(bent)}"
+        return f"`vjp_jvp` must be given where {why} differentiates the diffusion. {sde_methods.why_no_second(bent)}"
     return ""
 
 

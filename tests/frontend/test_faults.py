@@ -11,7 +11,7 @@ import pytest
 
 import tapeless
 from faults import FAULTS
-from tapeless import SolverError, TrainingError, fields, losses, methods, optim, regularise
+from tapeless import SolverError, TrainingError, fields, losses, methods, optim, regularise, testing
 
 DOCS = pathlib.Path(__file__).parents[2] / "docs" / "errors.md"
 
@@ -37,7 +37,7 @@ def test_fault_gets_a_sentence(i):
     function, argument = parts(message)
     assert hasattr(tapeless, function.partition(".")[0]) or any(
         hasattr(module, function.partition(".")[0])
-        for module in (fields, losses, methods, optim, regularise)
+        for module in (fields, losses, methods, optim, regularise, testing)
     )
     assert (
         argument
