@@ -30,7 +30,12 @@ def blocks(page):
     return [("\n" * text[: m.start(1)].count("\n") + m[1], m[2]) for m in BLOCK.finditer(text)]
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=named)
+def run(page):
+    """Return a page as a case: that of the C library compiles all of it, for minutes where the cache is empty."""
+    return pytest.param(page, marks=[pytest.mark.slow] if page.name == "c.md" else [])
+
+
+@pytest.mark.parametrize("page", [run(page) for page in PAGES if blocks(page)], ids=named)
 def test_python_in_a_page_runs_and_prints_what_it_says(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     namespace = {"__name__": page.stem}

@@ -9,6 +9,9 @@ import pytest
 EXAMPLES = sorted((pathlib.Path(__file__).parents[2] / "examples").glob("[!_]*.py"))
 
 
+LONG = ("spiral", "digits")  # train for more than ten seconds
+
+
 @pytest.fixture(scope="session")
 def run(tmp_path_factory):
     """Run an example, once for all tests of it, and return what it prints."""
@@ -32,7 +35,13 @@ def numbers(line):
     return [float(x) for x in re.findall(r"-?\d+\.?\d*(?:e-?\d+)?", line)]
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "example",
+    [
+        pytest.param(x, marks=[pytest.mark.slow] if x.stem in LONG else [], id=x.stem)
+        for x in EXAMPLES
+    ],
+)
 def test_example_runs_and_is_short(example, run):
     assert run(example)
     assert len(example.read_text().splitlines()) < 160
@@ -45,6 +54,7 @@ def test_a_network_beside_what_is_known_fits_better_the_less_it_costs(run):
     assert losses[1] > losses[2] > losses[3] > losses[4] and losses[4] < losses[0] / 2
 
 
+@pytest.mark.slow
 def test_the_spiral_is_learnt(run):
     _, pieces, whole = run(named("spiral")).splitlines()
     assert numbers(pieces)[0] < 1e-3 and numbers(whole)[0] < 1
@@ -71,6 +81,7 @@ def test_twenty_lines_differentiate_and_learn(run):
     assert sum(bool(line.strip()) for line in text.splitlines()) <= 20
 
 
+@pytest.mark.slow
 def test_digits_are_read_by_the_estimator(run):
     *searched, tested = run(named("digits")).splitlines()
     assert len(searched) == 4

@@ -168,8 +168,9 @@ def test_ensembles_that_once_failed(seed):
     FUZZ["assert_sound"](seed)
 
 
-def test_random_ensembles():
-    for seed in range(400):
+@pytest.mark.parametrize("n", [200, pytest.param(2000, marks=pytest.mark.slow)])
+def test_random_ensembles(n):
+    for seed in range(n):
         FUZZ["assert_sound"](seed)
 
 

@@ -87,7 +87,7 @@ def test_bits_are_the_same_whatever_was_kept_and_however_many_there_are(case):
     np.testing.assert_array_equal(sol.jvp(None, theta_dot), sol.jvp(0 * y0_dot, theta_dot))
 
 
-@pytest.mark.parametrize("batch", [2, 20])
+@pytest.mark.parametrize("batch", [2, pytest.param(20, marks=pytest.mark.slow)])
 def test_float32(batch):
     rng = np.random.default_rng(0)
     y0 = rng.normal(size=(batch, 3)).astype(np.float32)

@@ -241,6 +241,7 @@ def test_evaluation_of_functions_and_dtypes():
         fields.vjp_jvp(spring, 0.0, [1.0, 2.0], [2.0], [1.0, 2.0])
 
 
+@pytest.mark.slow
 def test_second_derivatives_in_float32():
     field = MLP(3, [4], activation="silu")
     theta, dots = field.init(rng=0), np.random.default_rng(1).standard_normal((2, *Y0.shape))

@@ -216,7 +216,9 @@ def test_conversion_where_steps_are_taken_back_and_where_the_adjoint_is_solved()
         np.testing.assert_allclose(x, y, rtol=0, atol=2e-2)
 
 
-@pytest.mark.parametrize("g", [DIAGONAL, COMMUTATIVE], ids=["vector", "matrix"])
+@pytest.mark.parametrize(
+    "g", [pytest.param(DIAGONAL, marks=pytest.mark.slow), COMMUTATIVE], ids=["vector", "matrix"]
+)
 def test_a_trajectory_is_alone(g):
     n, how = 150, {"method": "milstein", "n_steps": 5}  # of functions, so many go in wider tiles
     y0 = np.random.default_rng(3).standard_normal((n, 2))
@@ -232,6 +234,7 @@ def test_a_trajectory_is_alone(g):
         assert alone.vjp(np.ones((1, 2)))[0][0].tobytes() == y0_bar[i].tobytes()
 
 
+@pytest.mark.slow
 def test_float32():
     for name in ("diagonal", "commutative", "converted to Stratonovich's"):
         g, theta, how = CASES[name]

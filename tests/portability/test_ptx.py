@@ -44,7 +44,9 @@ def test_float32_loops_hold_float64_times_and_call_nothing(name):
     assert "call.uni" not in code
 
 
-@looked_at(LOOPS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(x, marks=[] if x == "solve_vjp" else [pytest.mark.slow]) for x in LOOPS]
+)
 def test_float32_loops_hold_no_double_but_time(name):
     assert doubles(ptx(name, 3, FLOAT32, time=np.float32)) == 0
 
