@@ -43,10 +43,8 @@ def device_for(caller: str, stream: Any, device: AnyDevice | None) -> AnyDevice:
 def as_state(device: AnyDevice, caller: str, name: str, x: Any) -> Any:
     """Return x as a float32 or float64 array on the device, without a copy if it is one."""
     library = kind_of(type(x))
-    if isinstance(library, Library):
-        device_of(
-            caller, name, x, library
-        )  # which complains of tensors that require grad, and the like
+    if isinstance(library, Library):  # of which tensors that require grad, say, are refused
+        device_of(caller, name, x, library)
     if not device.holds(x):
         return device.array(check.as_state(caller, name, x))
     other = device.elsewhere(x)

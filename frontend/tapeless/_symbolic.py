@@ -157,6 +157,7 @@ def _sympy() -> ModuleType:
         import sympy
     except ImportError:
         raise ImportError(
-            "field: vjp='symbolic' needs SymPy; install it by: pip install 'tapeless[symbolic]'."
+            "tapeless.field and tapeless.diffusion: 'symbolic' needs SymPy; install it by: "
+            "pip install 'tapeless[symbolic]'."
         ) from None
     return sympy

@@ -72,11 +72,10 @@ def check_vjp(
     draw = generator("check_vjp", rng)
     dim, n_params = field.dim, field.n_params
     centre = centre_of("check_vjp", field, y, theta)
+    rows = getattr(field.program, "n_rows", 0) or dim  # a diffusion may be a matrix
     for _ in range(int(n_points)):
         point = centre + 0.3 * draw.standard_normal(dim + n_params)
-        bar = draw.standard_normal(
-            getattr(field.program, "n_rows", 0) or dim
-        )  # of a diffusion others
+        bar = draw.standard_normal(rows)
         found = transpose_of(functions, t, point, bar)
         expected = differences(functions, t, point, bar)[: len(found)]
         i = differing(found, expected, rtol, bar)
