@@ -90,22 +90,26 @@ class Diffusion(VectorField):
         self.dim, self.channels, self.mixes, self.noise = _sizes("diffusion", dim, channels, noise)
         self.n_params = _whole("diffusion", "n_params", n_params, 0)
         columns = self.channels if self.mixes else 0
-        _check_function("fun", fun, "g(t, y, theta, dg)")
+        _check_function("diffusion", "fun", fun, "g(t, y, theta, dg)")
         second: Any = vjp_jvp
         if vjp_jvp == "symbolic":
             second = derived_vjp_jvp(fun, self.dim, self.n_params, columns)
         elif vjp_jvp is not None:
-            _check_function("vjp_jvp", vjp_jvp, f"vjp_jvp({SECOND})")
+            _check_function("diffusion", "vjp_jvp", vjp_jvp, f"vjp_jvp({SECOND})")
         elif vjp == jvp == "symbolic":
             second = Derived(derived_vjp_jvp, (fun, self.dim, self.n_params, columns))
         if vjp == "symbolic":
             vjp = derived_vjp(fun, self.dim, self.n_params, columns)
         elif vjp is not None:
-            _check_function("vjp", vjp, "vjp(t, y, theta, dg_bar, y_bar, theta_bar)", 7)
+            _check_function(
+                "diffusion", "vjp", vjp, "vjp(t, y, theta, dg_bar, y_bar, theta_bar)", 7
+            )
         if jvp == "symbolic":
             jvp = derived_jvp(fun, self.dim, self.n_params, columns)
         elif jvp is not None:
-            _check_function("jvp", jvp, "jvp(t, y, theta, t_dot, y_dot, theta_dot, dg_dot)")
+            _check_function(
+                "diffusion", "jvp", jvp, "jvp(t, y, theta, t_dot, y_dot, theta_dot, dg_dot)"
+            )
         self.fun, self.vjp, self.jvp = fun, vjp, jvp
         self.program = UserProgram(fun, vjp, self.dim, self.n_params, jvp, columns, second=second)
 

@@ -83,18 +83,20 @@ class Field(VectorField):
             ):
                 wanted = "a positive integer" if least else "an integer of at least 0"
                 raise complain(ValueError, "field", name, wanted, describe(number))
-        _check_function("fun", fun, "f(t, y, theta, dy)")
+        _check_function("field", "fun", fun, "f(t, y, theta, dy)")
         second = None
         if vjp == jvp == "symbolic":
             second = Derived(derived_vjp_jvp, (fun, int(dim), int(n_params)))
         if vjp == "symbolic":
             vjp = derived_vjp(fun, int(dim), int(n_params))
         elif vjp is not None:
-            _check_function("vjp", vjp, "vjp(t, y, theta, dy_bar, y_bar, theta_bar)", 7)
+            _check_function("field", "vjp", vjp, "vjp(t, y, theta, dy_bar, y_bar, theta_bar)", 7)
         if jvp == "symbolic":
             jvp = derived_jvp(fun, int(dim), int(n_params))
         elif jvp is not None:
-            _check_function("jvp", jvp, "jvp(t, y, theta, t_dot, y_dot, theta_dot, dy_dot)")
+            _check_function(
+                "field", "jvp", jvp, "jvp(t, y, theta, t_dot, y_dot, theta_dot, dy_dot)"
+            )
         self.fun, self.dim, self.n_params = fun, int(dim), int(n_params)
         self.vjp: Callable[..., None] | None = vjp
         self.jvp: Callable[..., None] | None = jvp
@@ -166,11 +168,13 @@ def field(
     return lambda fun: Field(fun, dim, n_params, vjp, jvp)
 
 
-def _check_function(name: str, function: object, signature: str, most: int = 0) -> None:
+def _check_function(
+    caller: str, name: str, function: object, signature: str, most: int = 0
+) -> None:
     wanted = f"a Python function {signature}"
     inner = getattr(function, "py_func", function)
     if not isinstance(inner, FunctionType):
-        raise complain(TypeError, "field", name, wanted, describe(function))
+        raise complain(TypeError, caller, name, wanted, describe(function))
     count = inner.__code__.co_argcount
     if count not in (signature.count(",") + 1, most):
-        raise complain(TypeError, "field", name, wanted, f"one of {count} arguments")
+        raise complain(TypeError, caller, name, wanted, f"one of {count} arguments")

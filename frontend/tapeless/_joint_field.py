@@ -67,11 +67,13 @@ class JointField(VectorField):
         self.dim, self.channels, self.mixes, self.noise = _sizes("JointField", dim, channels, noise)
         self.n_params = _whole("JointField", "n_params", n_params, 0)
         rows = self.dim * (self.channels if self.mixes else 1)
-        _check_function("fun", fun, "fg(t, y, theta, out)")
+        _check_function("JointField", "fun", fun, "fg(t, y, theta, out)")
         if vjp == "symbolic":
             vjp = derived_vjp(fun, self.dim, self.n_params, more=rows)
         elif vjp is not None:
-            _check_function("vjp", vjp, "vjp(t, y, theta, out_bar, y_bar, theta_bar)", 7)
+            _check_function(
+                "JointField", "vjp", vjp, "vjp(t, y, theta, out_bar, y_bar, theta_bar)", 7
+            )
         self.fun, self.vjp = fun, vjp
         self.program = UserProgram(fun, vjp, self.dim, self.n_params, None, 0, rows)
 
